@@ -1,0 +1,24 @@
+/** Settings of reading mail: imapd, pop3d, authd and sessions in agents. */
+import { choice, duration, list, number, size, text, yesno } from "./kinds.ts";
+import { setting } from "./setting.ts";
+
+export const accessSettings = {
+  disable_plaintext_auth: setting(yesno, "yes", "Refuse passwords in clear without TLS, except from login_trusted_networks."),
+  login_trusted_networks: setting(list, "127.0.0.0/8 [::1]/128", "Clients that may send a password without TLS, CIDR."),
+  auth_mechanisms: setting(list, "plain login", "SASL mechanisms offered."),
+  auth_failure_delay: setting(duration, "2s", "How long a wrong password waits for its answer."),
+  auth_username_format: setting(text, "%Lu", "How a login name becomes a user: %u as given, %n without domain, L lower case."),
+  login_timeout: setting(duration, "180s", "How long a client may take to log in."),
+  login_greeting: setting(text, "Posthorn ready.", "Text of the greeting."),
+  login_connection_limit: setting(number, "2000", "Connections at once of each of imapd and pop3d."),
+  mail_max_userip_connections: setting(number, "50", "Sessions of one user from one address."),
+  imap_max_line_length: setting(size, "64K", "Longest command line without its literals."),
+  imap_idle_timeout: setting(duration, "30m", "Autologout (RFC 3501 §5.4: at least 30 minutes)."),
+  imap_idle_notify_interval: setting(duration, "2m", "How often an idling client hears \"* OK Still here\"."),
+  pop3_idle_timeout: setting(duration, "10m", "Autologout (RFC 1939 §3: at least 10 minutes)."),
+  pop3_uidl_format: setting(text, "%08Xu%08Xv", "UIDL: %u UID, %v UIDVALIDITY, %f file name; as Dovecot's."),
+  pop3_no_flag_updates: setting(yesno, "no", "RETR does not set \\Seen."),
+  pop3_lock_session: setting(yesno, "yes", "One POP3 session per maildrop at a time (RFC 1939 §4)."),
+  mailbox_auto_create: setting(list, "Drafts:\\Drafts Sent:\\Sent Trash:\\Trash Junk:\\Junk Archive:\\Archive", "Folders with their special use (RFC 6154); made when first used."),
+  mail_index: setting(choice("memory"), "memory", "Where what is known of messages is kept between commands."),
+};

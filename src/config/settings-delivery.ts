@@ -1,0 +1,23 @@
+/** Settings of local delivery: agents, mailboxes, forwarding, recipes. */
+import { duration, list, number, octal, path, size, text, yesno } from "./kinds.ts";
+import { setting } from "./setting.ts";
+
+export const deliverySettings = {
+  mail_location: setting(text, "maildir:~/Maildir", "Where mailboxes are: maildir:PATH or mbox:FOLDERS:INBOX=FILE; %u user, %n local part, %d domain, %h home, ~ home. auto takes ~/Maildir where it exists, else /var/mail/%u where that exists, else ~/Maildir."),
+  mail_location_maps: setting(path, "", "File of lines \"user mail_location\" for users whose mail lies elsewhere."),
+  mail_spool_directory: setting(path, "/var/mail", "Directory of system mailboxes, where mailboxd makes files and dotlocks for users."),
+  recipient_delimiter: setting(text, "+", "Characters that separate user and extension; empty switches extensions off."),
+  forward_path: setting(list, "~/.forward+$extension ~/.forward", "Files looked at in this order; the first that exists counts. $extension is the address extension."),
+  mailbox_size_limit: setting(size, "51200000", "Largest mbox file; 0 is no limit."),
+  default_privs: setting(text, "nobody", "User for commands and files named in aliases(5)."),
+  command_time_limit: setting(duration, "1000s", "How long a command of .forward, aliases or a recipe may run."),
+  deliver_lock_attempts: setting(number, "20", "How often a lock is tried before delivery is deferred."),
+  deliver_lock_delay: setting(duration, "1s", "Time between two tries."),
+  stale_lock_time: setting(duration, "500s", "Age after which a dotlock counts as left behind."),
+  procmailrc: setting(text, "~/.procmailrc", "The user's rc file; empty switches recipes off."),
+  agent_idle_timeout: setting(duration, "60s", "How long an agent without work stays."),
+  agent_limit: setting(number, "200", "Agents at once."),
+  mail_umask: setting(octal, "0077", "umask of agents."),
+  allow_mail_to_commands: setting(list, "alias forward", "Where |command is obeyed."),
+  biff: setting(yesno, "no", "Tell comsat of new mail."),
+};

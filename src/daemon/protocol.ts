@@ -1,0 +1,180 @@
+/**
+ * What our programs say to each other over Unix sockets (see wire.ts for the framing). The
+ * sockets lie in `run_directory`; who may connect is the socket file's owner and mode, so the
+ * kernel decides it:
+ *
+ *   auth         posthorn-login:posthorn 0660  authd      verify a password, get a one-time ticket
+ *   auth-master  root 0600                     authd      redeem a ticket (mailboxd only)
+ *   session      posthorn-login 0600           mailboxd   ticket -> the user's agent
+ *   deliver      posthorn 0600                 mailboxd   user -> the user's agent, for mail
+ *   mta          anyone 0666                   mtad       sendmail(1), mailq(1): rights by SO_PEERCRED
+ *
+ * Without root all belong to the one uid, mode 0600.
+ */
+import type { Outcome } from "../deliver/outcome.ts";
+
+/** Whose mailbox it is; made by table/users.ts from passwd or the users file, and handed on. */
+export interface MailUser {
+  /** Canonical name: "alice"; for virtual users "alice" or "alice@example.org" as in the users file. */
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  /** `mail_location` with variables and ~ expanded: "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob". */
+  readonly mail: string;
+  readonly shell: string;
+  /** Users with equal keys share one agent process: "uid:1000" for a Unix user, "virtual" otherwise. */
+  readonly agent: string;
+}
+
+// ---------------------------------------------------------------- auth
+
+export interface AuthRequest {
+  readonly id: number;
+  readonly op: "auth";
+  readonly service: "imap" | "pop3" | "smtp";
+  readonly mechanism: "PLAIN" | "LOGIN";
+  /** As the client wrote it; authd canonicalises. */
+  readonly user: string;
+  /** RFC 4616 authzid, "" for none. */
+  readonly authzid: string;
+  readonly password: string;
+  readonly remote: string;
+  /** True over TLS. */
+  readonly secured: boolean;
+}
+
+export type AuthReply =
+  | { readonly id: number; readonly ok: true; readonly user: string; /** hex, one use, 60 s */ readonly ticket: string }
+  | { readonly id: number; readonly ok: false; readonly why: "credentials" | "temporary" | "disabled" };
+
+/** On auth-master. */
+export interface RedeemRequest {
+  readonly id: number;
+  readonly op: "redeem";
+  readonly ticket: string;
+}
+
+export type RedeemReply = { readonly id: number; readonly ok: true; readonly user: string; readonly service: string } | { readonly id: number; readonly ok: false };
+
+// ---------------------------------------------------------------- session and deliver hand-off
+
+/** First and only frame on `session`; then wait for HandoffReply; then the socket carries raw IMAP or POP3. */
+export interface SessionHello {
+  readonly op: "session";
+  readonly ticket: string;
+  readonly service: "imap" | "pop3";
+  /** For the log: 16 characters, ours. */
+  readonly session: string;
+  readonly remote: string;
+  readonly local: string;
+  readonly secured: boolean;
+  /** IMAP: tag of the command that logged in, for the tagged OK which the agent sends. */
+  readonly tag?: string;
+}
+
+/** First frame on `deliver`; then wait for HandoffReply; then DeliverJob / DeliverReply frames. */
+export interface DeliverHello {
+  readonly op: "deliver";
+  readonly user: string;
+}
+
+export type HandoffReply =
+  | { readonly ok: true }
+  | { readonly ok: false; /** unknown user | try later */ readonly why: "nouser" | "temporary"; readonly text: string };
+
+/** mailboxd -> agent over the child channel, with the socket. */
+export type AgentOrder =
+  | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
+  | { readonly kind: "deliver"; readonly user: MailUser }
+  /** Answer to a PrivilegedRequest. */
+  | { readonly kind: "answer"; readonly id: number; readonly ok: boolean; readonly error?: string }
+  | { readonly kind: "retire" };
+
+/** agent -> mailboxd over the child channel. */
+export type AgentNote =
+  | { readonly kind: "ready" }
+  /** Sockets still open; at 0 for `agent_idle_timeout` mailboxd sends "retire". */
+  | { readonly kind: "load"; readonly sessions: number; readonly deliveries: number }
+  /**
+   * The dotlock beside the user's own mbox in the spool directory, which the user can not write.
+   * mailboxd derives the path from the user record, never from the agent.
+   */
+  | { readonly kind: "privileged"; readonly id: number; readonly op: "lock-inbox" | "touch-lock-inbox" | "unlock-inbox"; readonly user: string };
+
+/** One message for some users of one agent. `octets` of message follow (LF or CRLF line ends, no `From ` line). */
+export interface DeliverJob {
+  readonly id: number;
+  readonly op: "deliver";
+  readonly queueId: string;
+  /** Envelope sender, "" for the null sender. */
+  readonly sender: string;
+  readonly recipients: readonly DeliverRecipient[];
+  /** When the queue took it, ms since the epoch. */
+  readonly arrived: number;
+  readonly octets: number;
+}
+
+export interface DeliverRecipient {
+  readonly user: string;
+  /** Final address, for Delivered-To. */
+  readonly recipient: string;
+  /** Address in RCPT TO, for X-Original-To. */
+  readonly original: string;
+  /** "ext" of user+ext, "" for none. */
+  readonly extension: string;
+  /** Where to: the user's own rules; or, from aliases(5), a command or a file as `default_privs`. */
+  readonly to: { readonly kind: "user" } | { readonly kind: "command"; readonly command: string } | { readonly kind: "file"; readonly path: string };
+}
+
+/** One result per recipient, same order, each sent when it is final. */
+export interface DeliverReply {
+  readonly id: number;
+  readonly op: "delivered";
+  readonly index: number;
+  readonly outcome: Outcome;
+  /**
+   * Addresses of `.forward`, to be queued by mtad *before* it records the outcome. A backslash
+   * name ("\\alice") is that user's mailbox without further forwarding; "|cmd" and files never come
+   * here: the agent does them.
+   */
+  readonly forwards?: readonly string[];
+}
+
+// ---------------------------------------------------------------- mta
+
+/** sendmail(1). `octets` of message follow, LF or CRLF. */
+export interface SubmitRequest {
+  readonly id: number;
+  readonly op: "submit";
+  readonly sender: string | undefined;
+  readonly fullName: string | undefined;
+  readonly recipients: readonly string[];
+  /** -t: take recipients from To, Cc, Bcc and remove Bcc. */
+  readonly fromHeader: boolean;
+  readonly bodyType: "7BIT" | "8BITMIME" | undefined;
+  readonly octets: number;
+}
+
+export type SubmitReply =
+  | { readonly id: number; readonly ok: true; readonly queueId: string }
+  | { readonly id: number; readonly ok: false; /** sysexits.h */ readonly exit: number; readonly text: string };
+
+export interface QueueRequest {
+  readonly id: number;
+  /** flush: try everything now; root, the MTA's own user. */
+  readonly op: "list" | "flush";
+}
+
+export interface QueueEntry {
+  readonly queueId: string;
+  readonly queue: "incoming" | "active" | "deferred" | "hold" | "corrupt";
+  readonly arrived: number;
+  readonly octets: number;
+  readonly sender: string;
+  readonly recipients: readonly { readonly address: string; /** last failure, "" while none */ readonly reason: string }[];
+}
+
+export type QueueReply =
+  | { readonly id: number; readonly ok: true; readonly entries: readonly QueueEntry[] }
+  | { readonly id: number; readonly ok: false; readonly text: string };

@@ -1,0 +1,99 @@
+/**
+ * The wire between our own programs: a line of JSON, then as many raw octets as its `octets`
+ * member says. Both ends are ours, but a peer may be compromised or dead, so sizes are bounded
+ * and anything malformed closes the connection.
+ */
+import type { Socket } from "node:net";
+
+/** Longest JSON line, octets. */
+const lineLimit = 1 << 20;
+
+export class WireFault extends Error {}
+
+/** Splits a byte stream into (JSON value, body) pairs. Pure: push chunks in, take frames out. Throws WireFault. */
+export class WireFramer {
+  readonly #bodyLimit: number;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #head: { value: unknown; octets: number } | undefined;
+  /** Octets of #chunks known to hold no LF while a head is awaited. */
+  #scanned = 0;
+
+  constructor(bodyLimit: number) {
+    this.#bodyLimit = bodyLimit;
+  }
+
+  push(chunk: Buffer): { value: unknown; body: Buffer }[] {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    const frames: { value: unknown; body: Buffer }[] = [];
+    for (;;) {
+      if (this.#head === undefined) {
+        const line = this.#takeLine();
+        if (line === undefined) return frames;
+        this.#head = parseHead(line, this.#bodyLimit);
+      }
+      if (this.#length < this.#head.octets) return frames;
+      frames.push({ value: this.#head.value, body: this.#take(this.#head.octets) });
+      this.#head = undefined;
+    }
+  }
+
+  /** Octets received behind the last complete frame. */
+  rest(): Buffer {
+    return this.#take(this.#length);
+  }
+
+  #takeLine(): Buffer | undefined {
+    let before = 0;
+    for (const c of this.#chunks) {
+      const from = Math.max(0, this.#scanned - before);
+      const lf = from >= c.length ? -1 : c.indexOf(10, from);
+      if (lf >= 0) {
+        this.#scanned = 0;
+        const line = this.#take(before + lf + 1);
+        return line.subarray(0, line.length - 1);
+      }
+      before += c.length;
+    }
+    this.#scanned = this.#length;
+    if (this.#length > lineLimit) throw new WireFault("line too long");
+    return undefined;
+  }
+
+  #take(n: number): Buffer {
+    if (n === 0) return Buffer.alloc(0);
+    const whole = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#length);
+    const rest = whole.subarray(n);
+    this.#chunks = rest.length === 0 ? [] : [rest];
+    this.#length = rest.length;
+    return whole.subarray(0, n);
+  }
+}
+
+function parseHead(line: Buffer, bodyLimit: number): { value: unknown; octets: number } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString("utf8"));
+  } catch {
+    throw new WireFault("not JSON");
+  }
+  const octets = typeof value === "object" && value !== null && "octets" in value ? value.octets : 0;
+  if (typeof octets !== "number" || !Number.isInteger(octets) || octets < 0) throw new WireFault("bad octets");
+  if (octets > bodyLimit) throw new WireFault("body too large");
+  return { value, octets };
+}
+
+/** Writes one frame. `value.octets` is set from the body. Returns false when the peer is slow (await "drain"). */
+export function sendFrame(socket: Socket, value: object, body?: Buffer | readonly Buffer[]): boolean {
+  if (body === undefined) return socket.write(`${JSON.stringify(value)}\n`);
+  const chunks: readonly Buffer[] = Buffer.isBuffer(body) ? [body] : body;
+  let octets = 0;
+  for (const c of chunks) octets += c.length;
+  socket.cork();
+  socket.write(`${JSON.stringify({ ...value, octets })}\n`);
+  let ok = true;
+  for (const c of chunks) ok = socket.write(c);
+  process.nextTick(() => socket.uncork());
+  return ok;
+}

@@ -1,0 +1,165 @@
+/**
+ * The mailbox seam: what sessions (IMAP, POP3) and delivery know of a store.
+ *
+ * A store knows UIDs, flags, octets and faults. It never knows sequence numbers, protocol
+ * words, or which session asked. Octets handed out carry CRLF line ends whatever the file has
+ * (RFC 3501 §2.3.4 counts them so), and are otherwise the stored bytes.
+ *
+ * One process (the user's agent) holds one `Mailbox` object per folder and shares it among
+ * that user's sessions and deliveries. Other programs may change the files at any time:
+ * `refresh()` finds out, `watch()` tells when it is worth asking.
+ */
+
+/** RFC 3501 §2.3.1.1: 1 to 4,294,967,295, strictly ascending, never used again. */
+export type Uid = number & { readonly __brand: "Uid" };
+
+/** RFC 3501 §2.3.2 system flags except \Recent, which belongs to a session. */
+export const systemFlags = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"] as const;
+
+/**
+ * Flags and keywords of one message, spelled as IMAP does ("\\Seen", "$Forwarded").
+ * System flags always have the spelling of `systemFlags`; keywords keep the case they were first
+ * given in this mailbox and compare without case.
+ */
+export type Flags = ReadonlySet<string>;
+
+/** One message as the store knows it. Frozen; a flag change makes a new object. */
+export interface Message {
+  readonly uid: Uid;
+  readonly flags: Flags;
+  /** Octets with CRLF line ends: RFC822.SIZE and POP3 LIST. */
+  readonly size: number;
+  /** INTERNALDATE, ms since the epoch. */
+  readonly internalDate: number;
+  /** A name that stays with the message for life (Maildir base name, mbox "UID.UIDVALIDITY"): UIDL and logs. */
+  readonly guid: string;
+}
+
+/** What changed in a mailbox, as values; each list ascends by UID. */
+export interface Changes {
+  readonly arrived: readonly Message[];
+  readonly expunged: readonly Uid[];
+  /** Messages whose flags differ now, with their new state. */
+  readonly flagged: readonly Message[];
+}
+
+export type FlagChange = { readonly how: "add" | "remove" | "replace"; readonly flags: Flags };
+
+/** Something to put into a mailbox. Line ends may be LF or CRLF; the store writes its own kind. */
+export interface NewMessage {
+  readonly octets: Buffer;
+  readonly flags: Flags;
+  /** ms since the epoch; undefined means now. */
+  readonly internalDate: number | undefined;
+  /** mbox `From ` line: the envelope sender, "" for the null sender; undefined takes Return-Path or MAILER-DAEMON. */
+  readonly sender?: string;
+}
+
+/** Why a store would not or could not. A session maps `kind` to its protocol in one table. */
+export type StoreFaultKind =
+  | "nonexistent" // no such folder
+  | "exists" // folder is there already
+  | "bad-name" // the name can not be a folder here
+  | "not-selectable" // \Noselect
+  | "in-use" // somebody holds the lock for too long
+  | "no-space" // ENOSPC, EDQUOT
+  | "permission" // EACCES, EPERM, EROFS
+  | "too-large"
+  | "limit" // keywords, folders ... a documented limit of the format
+  | "corrupt" // can not be read as what it should be
+  | "io"; // anything else the kernel said
+
+/** Thrown by every store operation that fails. `message` may be shown to the user; `cause` is for the log. */
+export class StoreFault extends Error {
+  readonly kind: StoreFaultKind;
+  constructor(kind: StoreFaultKind, text: string, cause?: unknown) {
+    super(text, cause === undefined ? undefined : { cause });
+    this.name = "StoreFault";
+    this.kind = kind;
+  }
+}
+
+export interface Mailbox {
+  /** Folder name, UTF-8, hierarchy separator "/" . "INBOX" is spelled so. */
+  readonly name: string;
+  readonly uidValidity: number;
+  /** The next UID that will be given. */
+  readonly uidNext: Uid;
+  readonly readOnly: boolean;
+  /** Keywords in use, in the spelling clients are told. */
+  readonly keywords: readonly string[];
+  /** False when no further keyword can be made ("\*" is then not in PERMANENTFLAGS). */
+  readonly canCreateKeywords: boolean;
+  /** Live messages as of the last `refresh`, ascending by UID. Stable until the next refresh or change made here. */
+  readonly messages: readonly Message[];
+
+  /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
+  refresh(): Promise<Changes>;
+
+  /**
+   * Messages that nobody has seen as \Recent yet; the caller's session is now the one that has
+   * (RFC 3501 §2.3.2). Maildir: moves `new/` to `cur/`. Empty when `peek` is true (EXAMINE, STATUS) except that the
+   * UIDs are still named.
+   */
+  claimRecent(peek: boolean): Promise<readonly Uid[]>;
+
+  /** Octets with CRLF, or undefined when the message is gone. */
+  read(uid: Uid): Promise<Buffer | undefined>;
+
+  /** Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed. */
+  setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]>;
+
+  /** All or none; durable (fsync, then rename or unlock) when it resolves. Returns the UIDs in order. */
+  append(messages: readonly NewMessage[]): Promise<readonly Uid[]>;
+
+  /** Copy with flags and internal date; all or none (RFC 3501 §6.4.7). `from[i]` became `to[i]`. */
+  copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }>;
+
+  /** Remove these for good. Unknown UIDs are passed over. Returns those removed by this call. */
+  expunge(uids: readonly Uid[]): Promise<readonly Uid[]>;
+
+  /** Hear of every change, whoever made it, until the returned function is called. Starts the file watch on first use. */
+  watch(hear: (changes: Changes) => void): () => void;
+}
+
+/** RFC 3501 §7.2.2, RFC 6154. */
+export interface Folder {
+  readonly name: string;
+  readonly selectable: boolean;
+  readonly children: boolean;
+  /** Can have children: false for an mbox file. */
+  readonly inferiors: boolean;
+  readonly specialUse: string | undefined;
+  /** True when it holds messages nobody has claimed: \Marked; undefined when unknown. */
+  readonly marked: boolean | undefined;
+}
+
+export interface FolderStatus {
+  readonly messages: number;
+  readonly recent: number;
+  readonly uidNext: Uid;
+  readonly uidValidity: number;
+  readonly unseen: number;
+}
+
+/** All folders of one user. Names are UTF-8 with "/"; the store maps them to its disk names. */
+export interface MailStore {
+  readonly separator: "/";
+  folders(): Promise<readonly Folder[]>;
+  create(name: string, specialUse?: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** RFC 3501 §6.3.5: children move along; renaming INBOX moves its messages and leaves it empty. */
+  rename(from: string, to: string): Promise<void>;
+  subscriptions(): Promise<readonly string[]>;
+  subscribe(name: string, on: boolean): Promise<void>;
+  status(name: string): Promise<FolderStatus>;
+  /** Opens or joins the shared Mailbox. Throws StoreFault "nonexistent". Pair with `release`. */
+  open(name: string): Promise<Mailbox>;
+  release(mailbox: Mailbox): void;
+  /**
+   * Deliver: append to a folder without scanning it first when that can be avoided; creates the
+   * folder when `create` is set. Durable when it resolves.
+   */
+  deliver(name: string, message: NewMessage, create: boolean): Promise<void>;
+  close(): Promise<void>;
+}
