@@ -7,6 +7,8 @@ export interface Kind<T> {
   readonly name: string;
   /** Throws KindFault with a sentence that names what was wrong. */
   parse(text: string): T;
+  /** True when "$" in the value is for later and settings are not put in. */
+  readonly raw?: boolean;
 }
 
 export class KindFault extends Error {}
@@ -22,6 +24,9 @@ const words = (text: string): string[] => text.split(/[\s,]+/).filter((w) => w !
 export const text: Kind<string> = { name: "text", parse: (t) => t };
 
 export const list: Kind<readonly string[]> = { name: "list", parse: words };
+
+/** Words whose "$" is expanded per message, as in forward_path. */
+export const templates: Kind<readonly string[]> = { name: "list of templates", parse: words, raw: true };
 
 export const yesno: Kind<boolean> = {
   name: "yes/no",

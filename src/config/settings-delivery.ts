@@ -1,5 +1,5 @@
 /** Settings of local delivery: agents, mailboxes, forwarding, recipes. */
-import { duration, list, number, octal, path, size, text, yesno } from "./kinds.ts";
+import { duration, list, number, octal, path, size, templates, text, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const deliverySettings = {
@@ -7,7 +7,7 @@ export const deliverySettings = {
   mail_location_maps: setting(path, "", "File of lines \"user mail_location\" for users whose mail lies elsewhere."),
   mail_spool_directory: setting(path, "/var/mail", "Directory of system mailboxes, where mailboxd makes files and dotlocks for users."),
   recipient_delimiter: setting(text, "+", "Characters that separate user and extension; empty switches extensions off."),
-  forward_path: setting(list, "~/.forward+$extension ~/.forward", "Files looked at in this order; the first that exists counts. $extension is the address extension."),
+  forward_path: setting(templates, "~/.forward+$extension ~/.forward", "Files looked at in this order; the first that exists counts. $extension is the address extension."),
   mailbox_size_limit: setting(size, "51200000", "Largest mbox file; 0 is no limit."),
   default_privs: setting(text, "nobody", "User for commands and files named in aliases(5)."),
   command_time_limit: setting(duration, "1000s", "How long a command of .forward, aliases or a recipe may run."),
