@@ -1,0 +1,217 @@
+/**
+ * Addresses in header fields. RFC 5322 §3.4 with the obsolete forms of §4.4, and what is found in the wild: parsing never throws and
+ * never loses sync at a comma. Works on strings of any kind: characters above US-ASCII count as atext (RFC 6532 §3.2).
+ */
+import { atext } from "../syntax/octets.ts";
+import { Text } from "./text-scanner.ts";
+
+/** One mailbox. Parts are without quoting. */
+export interface Mailbox {
+  readonly kind: "mailbox";
+  /** Display name, or the comment behind an address that has none; encoded words are left as they are. */
+  readonly name: string | undefined;
+  /** obs-route "@a,@b" of RFC 5322 §4.4; undefined as a rule. */
+  readonly route: string | undefined;
+  readonly local: string;
+  /** "" when there is none: `bob`, or rubbish. Domain literals keep their brackets. */
+  readonly domain: string;
+}
+
+export interface Group {
+  readonly kind: "group";
+  readonly name: string;
+  readonly members: readonly Mailbox[];
+}
+
+export type Address = Mailbox | Group;
+
+/**
+ * address-list of a To, Cc, From ... value (folding may still be in it).
+ *
+ * RFC 5322 §3.4, §4.4. Empty elements are passed over.
+ */
+export function parseAddresses(value: string): Address[] {
+  const s = new Text(value);
+  const found: Address[] = [];
+  while (!s.atEnd) {
+    s.comments();
+    if (s.take(",") || s.take(";")) continue;
+    if (s.atEnd) break;
+    found.push(address(s));
+  }
+  return found;
+}
+
+/** Every mailbox of a list, those in groups too. */
+export const mailboxes = (addresses: readonly Address[]): Mailbox[] => addresses.flatMap((a) => (a.kind === "group" ? a.members : [a]));
+
+/**
+ * address = mailbox / group. Also takes what is neither, up to the next comma.
+ */
+function address(s: Text): Address {
+  const before = s.position;
+  const words = phrase(s);
+  if (s.peek() === ":" && words.words.length > 0) {
+    s.skip();
+    return { kind: "group", name: words.words.join(" "), members: groupMembers(s) };
+  }
+  return mailbox(s, words, before, ",");
+}
+
+/** group-list up to its ";", or to the end where that is missing. */
+function groupMembers(s: Text): Mailbox[] {
+  const members: Mailbox[] = [];
+  for (;;) {
+    s.comments();
+    if (s.atEnd || s.take(";")) return members;
+    if (s.take(",")) continue;
+    const before = s.position;
+    members.push(mailbox(s, phrase(s), before, ",;"));
+  }
+}
+
+interface Phrase {
+  readonly words: string[];
+  /** As an addr-spec would have it: local-part text without CFWS around dots; what `words` holds is for display. */
+  readonly local: string;
+  readonly comment: string | undefined;
+}
+
+/** phrase = 1*word / obs-phrase: words, quoted strings and stray dots. May be empty. */
+function phrase(s: Text): Phrase {
+  const words: string[] = [];
+  let local = "";
+  let comment = s.comments();
+  /** A dot glues to what stands before it without white space: "J. Doe", "john.doe". */
+  let glue = false;
+  for (;;) {
+    const c = s.peek();
+    let word: string;
+    let dot = false;
+    if (c === '"') word = s.quotedString();
+    else if (c === ".") {
+      s.skip();
+      word = ".";
+      dot = true;
+    } else word = atomText(s);
+    if (word === "" && c !== '"') return { words, local, comment };
+    local += word;
+    const last = words.length - 1;
+    if (glue && last >= 0) words[last] += word;
+    else words.push(word);
+    const from = s.position;
+    comment = s.comments() ?? comment;
+    // "john.doe" stays one word; "J. Doe" are two.
+    glue = s.position === from && (dot || s.peek() === ".");
+  }
+}
+
+/** Atext and whatever is above US-ASCII. */
+function atomText(s: Text): string {
+  const start = s.position;
+  for (;;) {
+    const c = s.text.charCodeAt(s.position);
+    if (!(atext[c] === 1 || c >= 0x80)) return s.text.slice(start, s.position);
+    s.position++;
+  }
+}
+
+/**
+ * mailbox = name-addr / addr-spec, of which the first phrase is read already. `stops` end it.
+ */
+function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox {
+  const named = first.words.length > 0 ? first.words.join(" ") : undefined;
+  if (s.take("<")) {
+    const inner = angle(s);
+    const comment = s.comments();
+    toStop(s, stops);
+    return { kind: "mailbox", name: named ?? comment, ...inner };
+  }
+  if (s.peek() === "@" && first.words.length > 0) {
+    s.skip();
+    const { text, comment } = domain(s);
+    // A comment behind the address names its owner in mail older than RFC 822's display names.
+    const name = comment ?? first.comment;
+    toStop(s, stops);
+    return { kind: "mailbox", name, route: undefined, local: first.local, domain: text };
+  }
+  if (stops.includes(s.peek()) || s.atEnd) {
+    if (first.words.length > 0) return { kind: "mailbox", name: first.comment, route: undefined, local: first.words.join(" "), domain: "" };
+  }
+  // No address at all: kept as a name that goes nowhere rather than dropped.
+  toStop(s, stops);
+  return { kind: "mailbox", name: s.text.slice(before, s.position).trim(), route: undefined, local: "", domain: "" };
+}
+
+/** angle-addr behind its "<", with obs-route; takes the ">" if it is there. */
+function angle(s: Text): { route: string | undefined; local: string; domain: string } {
+  s.comments();
+  let route: string | undefined;
+  if (s.peek() === "@") {
+    const start = s.position;
+    s.position += Math.max(1, s.text.slice(start).search(/[:>]/));
+    if (s.peek() === ":") {
+      route = s.text.slice(start, s.position).replaceAll(/\s+/g, "");
+      s.skip();
+    } else s.position = start;
+  }
+  const local = phrase(s).local;
+  let text = "";
+  if (s.take("@")) text = domain(s).text;
+  if (s.peek() !== ">" && s.peek() !== "") s.until(">,");
+  s.take(">");
+  return { route, local, domain: text };
+}
+
+/** domain = dot-atom / domain-literal / obs-domain. May come out empty. */
+function domain(s: Text): { text: string; comment: string | undefined } {
+  let comment = s.comments();
+  let text = "";
+  if (s.peek() === "[") {
+    text = s.until("]");
+    if (s.take("]")) text += "]";
+    return { text: text.replaceAll(/[\s\\]+/g, ""), comment: s.comments() ?? comment };
+  }
+  for (;;) {
+    const piece = s.take(".") ? "." : atomText(s);
+    if (piece === "") return { text, comment };
+    // Without this, "a@b c" would be the domain "bc".
+    if (text !== "" && piece !== "." && !text.endsWith(".")) {
+      s.position -= piece.length;
+      return { text, comment };
+    }
+    text += piece;
+    comment = s.comments() ?? comment;
+  }
+}
+
+/** Passes rubbish up to a stop, over quoted strings and comments; always moves when not at a stop. */
+function toStop(s: Text, stops: string): void {
+  for (;;) {
+    s.comments();
+    const c = s.peek();
+    if (c === "" || stops.includes(c)) return;
+    if (c === '"') s.quotedString();
+    else s.skip();
+  }
+}
+
+const dotAtom = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u;
+
+const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+
+/** addr-spec, quoting the local part where it must be (RFC 5322 §3.4.1). Without domain, the local part alone. */
+export function addrSpec(m: Pick<Mailbox, "local" | "domain">): string {
+  const local = dotAtom.test(m.local) ? m.local : quoted(m.local);
+  return m.domain === "" ? local : `${local}@${m.domain}`;
+}
+
+const phraseText = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u;
+
+/** One address as header text; a route is left out (RFC 5322 §4.4: must not be made). */
+export function formatAddress(a: Address): string {
+  if (a.kind === "group") return `${phraseOf(a.name)}: ${a.members.map(formatAddress).join(", ")};`;
+  return a.name === undefined ? addrSpec(a) : `${phraseOf(a.name)} <${addrSpec(a)}>`;
+}
+
+const phraseOf = (name: string): string => (phraseText.test(name) ? name : quoted(name));

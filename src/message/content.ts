@@ -1,0 +1,138 @@
+/**
+ * The Content-* fields of MIME: RFC 2045 §5, §6, §7, §8; RFC 2183 (disposition); RFC 2231 (parameters); RFC 3282 (language); RFC 2557
+ * (location). Values come in unfolded, one character per octet, and stay so; names keep their case. Nothing throws.
+ */
+import { attributeChar, tokenChar } from "../syntax/octets.ts";
+import { Text } from "./text-scanner.ts";
+
+export interface Param {
+  /** As written. Ends in "*" when the value is in the charset'language'percent form of RFC 2231 §4. */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface ContentType {
+  readonly type: string;
+  readonly subtype: string;
+  readonly params: readonly Param[];
+}
+
+export interface Disposition {
+  readonly type: string;
+  readonly params: readonly Param[];
+}
+
+/** Longest list of parameters kept of one field. */
+const paramLimit = 1000;
+
+/** content := type "/" subtype *(";" parameter). RFC 2045 §5.1. Undefined when there is no type and subtype to be seen. */
+export function contentType(value: string): ContentType | undefined {
+  const s = new Text(value);
+  s.comments();
+  const type = s.run(tokenChar);
+  s.comments();
+  if (type === "" || !s.take("/")) return undefined;
+  s.comments();
+  const subtype = s.run(tokenChar);
+  if (subtype === "") return undefined;
+  return { type, subtype, params: params(s) };
+}
+
+/** disposition := disposition-type *(";" disposition-parm). RFC 2183 §2. */
+export function contentDisposition(value: string): Disposition | undefined {
+  const s = new Text(value);
+  s.comments();
+  const type = s.run(tokenChar);
+  return type === "" ? undefined : { type, params: params(s) };
+}
+
+/** mechanism, without comments; undefined when there is none. RFC 2045 §6.1. */
+export function contentEncoding(value: string): string | undefined {
+  const s = new Text(value);
+  s.comments();
+  const mechanism = s.run(tokenChar);
+  return mechanism === "" ? undefined : mechanism;
+}
+
+/** Language-List = Language-Tag *("," Language-Tag). RFC 3282 §2. */
+export function contentLanguage(value: string): readonly string[] {
+  const s = new Text(value);
+  const tags: string[] = [];
+  while (!s.atEnd) {
+    s.comments();
+    const tag = s.run(tokenChar);
+    if (tag !== "") tags.push(tag);
+    else s.skip();
+  }
+  return tags;
+}
+
+/** *(";" attribute "=" value), then RFC 2231 §3 put together. Stops at what is no parameter. */
+function params(s: Text): readonly Param[] {
+  const found: Param[] = [];
+  while (found.length < paramLimit) {
+    s.comments();
+    if (s.atEnd) break;
+    if (!s.take(";")) {
+      // Some mailers forget the semicolon or put rubbish before it.
+      s.to(";");
+      continue;
+    }
+    s.comments();
+    const name = s.run(tokenChar);
+    s.comments();
+    if (name === "" || !s.take("=")) continue;
+    s.comments();
+    found.push({ name, value: s.peek() === '"' ? s.quotedString() : paramToken(s) });
+  }
+  return joinContinuations(found);
+}
+
+/** A token as found in the wild: anything up to white space, ";" or a comment. `charset=foo/bar`, `name=a@b`, `boundary==_x`. */
+function paramToken(s: Text): string {
+  return s.until(" \t\r\n;(");
+}
+
+const continuation = /^([^*]+)\*(\d{1,3})(\*?)$/;
+
+/** RFC 2231 §3 and §4.1: "name*0", "name*1*" become one parameter, at the place of the first. */
+function joinContinuations(found: readonly Param[]): readonly Param[] {
+  if (!found.some((p) => continuation.test(p.name))) return found;
+  const groups = new Map<string, { segments: { n: number; extended: boolean; value: string }[] }>();
+  const out: (Param | string)[] = [];
+  for (const p of found) {
+    const m = continuation.exec(p.name);
+    if (m === null) {
+      out.push(p);
+      continue;
+    }
+    const name = m[1] ?? "";
+    let group = groups.get(name.toLowerCase());
+    if (group === undefined) {
+      groups.set(name.toLowerCase(), (group = { segments: [] }));
+      out.push(name);
+    }
+    group.segments.push({ n: Number(m[2]), extended: m[3] === "*", value: p.value });
+  }
+  return out.flatMap((o) => (typeof o === "string" ? joined(o, groups.get(o.toLowerCase())?.segments ?? []) : [o]));
+}
+
+function joined(name: string, segments: { n: number; extended: boolean; value: string }[]): Param[] {
+  segments.sort((a, b) => a.n - b.n);
+  // Numbers must run from 0 without a gap; what is behind a gap is not ours to guess.
+  const run: typeof segments = [];
+  for (const s of segments) if (s.n === run.length) run.push(s);
+  if (run.length === 0) return segments.map((s) => ({ name: `${name}*${s.n}${s.extended ? "*" : ""}`, value: s.value }));
+  if (!run.some((s) => s.extended)) return [{ name, value: run.map((s) => s.value).join("") }];
+  const value = run.map((s) => (s.extended ? s.value : percent(s.value))).join("");
+  return [{ name: `${name}*`, value: run[0]?.extended === true ? value : `''${value}` }];
+}
+
+const percent = (value: string): string =>
+  [...value].map((c) => (attributeChar[c.charCodeAt(0)] === 1 ? c : `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)).join("");
+
+/** The value of the parameter of this name in any case; one in the form of RFC 2231 §4 is not found by its plain name. */
+export function param(params: readonly Param[], name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return params.find((p) => p.name.toLowerCase() === wanted)?.value;
+}

@@ -1,0 +1,76 @@
+/**
+ * ENVELOPE of IMAP. RFC 3501 §7.4.2. Values are as in the header, unfolded, encoded words untouched, one character per octet: write
+ * them with "latin1".
+ */
+import { parseAddresses, type Address } from "./address.ts";
+import { fieldValue, firstField, fieldsNamed, type Header } from "./header.ts";
+
+/**
+ * address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"; undefined is NIL. A host that is undefined marks the
+ * start of a group (mailbox is its name) or its end (mailbox undefined too).
+ */
+export interface EnvelopeAddress {
+  readonly name: string | undefined;
+  readonly route: string | undefined;
+  readonly mailbox: string | undefined;
+  readonly host: string | undefined;
+}
+
+/** Undefined is NIL. */
+export interface Envelope {
+  readonly date: string | undefined;
+  readonly subject: string | undefined;
+  readonly from: readonly EnvelopeAddress[] | undefined;
+  /** Where the field is missing or empty: as `from` (RFC 3501 §7.4.2), and so for `replyTo`. */
+  readonly sender: readonly EnvelopeAddress[] | undefined;
+  readonly replyTo: readonly EnvelopeAddress[] | undefined;
+  readonly to: readonly EnvelopeAddress[] | undefined;
+  readonly cc: readonly EnvelopeAddress[] | undefined;
+  readonly bcc: readonly EnvelopeAddress[] | undefined;
+  readonly inReplyTo: string | undefined;
+  readonly messageId: string | undefined;
+}
+
+/** The fields an envelope is made from, lower case. */
+export const envelopeFields = ["date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id"] as const;
+
+/** Never throws. */
+export function envelope(header: Header): Envelope {
+  const text = (name: string): string | undefined => {
+    const f = firstField(header, name);
+    return f === undefined ? undefined : fieldValue(header, f).toString("latin1");
+  };
+  const addresses = (name: string): EnvelopeAddress[] | undefined => {
+    // Several To: fields are one list to the reader of the message.
+    const all = fieldsNamed(header, name).flatMap((f) => parseAddresses(fieldValue(header, f).toString("latin1")));
+    return all.length === 0 ? undefined : all.flatMap(flat);
+  };
+  const from = addresses("from");
+  return {
+    date: text("date"),
+    subject: text("subject"),
+    from,
+    sender: addresses("sender") ?? from,
+    replyTo: addresses("reply-to") ?? from,
+    to: addresses("to"),
+    cc: addresses("cc"),
+    bcc: addresses("bcc"),
+    inReplyTo: text("in-reply-to"),
+    messageId: text("message-id"),
+  };
+}
+
+/** What Dovecot 2.3 says for the part of an address that is missing; NIL would read as a group. */
+const missingMailbox = "MISSING_MAILBOX";
+const missingDomain = "MISSING_DOMAIN";
+
+function flat(a: Address): EnvelopeAddress[] {
+  if (a.kind === "mailbox") {
+    return [{ name: a.name, route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
+  }
+  return [
+    { name: undefined, route: undefined, mailbox: a.name, host: undefined },
+    ...a.members.flatMap(flat),
+    { name: undefined, route: undefined, mailbox: undefined, host: undefined },
+  ];
+}

@@ -1,0 +1,122 @@
+/**
+ * Header fields with their places in the message. RFC 5322 §2.2, tolerant: a line ends with LF, or CRLF; a bare CR, NUL or 8-bit octet is
+ * part of the text; nothing is rejected. The octets stay where they are.
+ */
+
+/** One field, or one line of rubbish in a header (`name` is then ""). Offsets count from the start of the buffer. */
+export interface Field {
+  /** As written, one character per octet, without white space before the colon; "" for a line that has no colon. */
+  readonly name: string;
+  /** The first octet of the name. */
+  readonly start: number;
+  /** Behind the colon; equal to `start` when there is none. */
+  readonly valueStart: number;
+  /** Behind the last line end. */
+  readonly end: number;
+  /** Has continuation lines. */
+  readonly folded: boolean;
+}
+
+export interface Header {
+  readonly octets: Buffer;
+  readonly fields: readonly Field[];
+  readonly start: number;
+  /** Where the fields end: the start of the empty line, or `bodyStart` when there is none. */
+  readonly fieldsEnd: number;
+  /** Behind the empty line that ends the header; the end of what was given when there is none. */
+  readonly bodyStart: number;
+}
+
+const lf = 0x0a;
+const cr = 0x0d;
+const colon = 0x3a;
+
+const isWsp = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09;
+
+/**
+ * Reads the header that begins at `start`, in time linear in its length. Never throws.
+ *
+ * @param stop  asked at each line that begins with "--" and is not a continuation: true ends the header there,
+ *              before the line (a MIME delimiter where the empty line is missing)
+ */
+export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean): Header {
+  const fields: Field[] = [];
+  let open: { start: number; folded: boolean } | undefined;
+  let at = start;
+  const close = (fieldEnd: number): void => {
+    if (open !== undefined) fields.push(field(octets, open.start, fieldEnd, open.folded));
+    open = undefined;
+  };
+  while (at < end) {
+    const first = octets[at];
+    if (first === lf || (first === cr && at + 1 < end && octets[at + 1] === lf)) {
+      close(at);
+      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2) };
+    }
+    if (open !== undefined && isWsp(first)) open.folded = true;
+    else {
+      close(at);
+      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at };
+      open = { start: at, folded: false };
+    }
+    const next = octets.indexOf(lf, at);
+    at = next < 0 || next >= end ? end : next + 1;
+  }
+  close(end);
+  return { octets, fields, start, fieldsEnd: end, bodyStart: end };
+}
+
+function field(octets: Buffer, start: number, end: number, folded: boolean): Field {
+  // Searched in the first line only; a far colon in a later line must not cost a second look at everything between.
+  let at = start;
+  while (at < end && octets[at] !== colon && octets[at] !== lf) at++;
+  if (at >= end || octets[at] !== colon || at === start) return { name: "", start, valueStart: start, end, folded };
+  let nameEnd = at;
+  while (nameEnd > start && isWsp(octets[nameEnd - 1])) nameEnd--;
+  return { name: octets.toString("latin1", start, nameEnd), start, valueStart: at + 1, end, folded };
+}
+
+/** Fields of this name in any case, in order. */
+export function fieldsNamed(header: Header, name: string): readonly Field[] {
+  const wanted = name.toLowerCase();
+  return header.fields.filter((f) => f.name.length === wanted.length && f.name.toLowerCase() === wanted);
+}
+
+/** The first field of this name in any case. */
+export function firstField(header: Header, name: string): Field | undefined {
+  const wanted = name.toLowerCase();
+  return header.fields.find((f) => f.name.length === wanted.length && f.name.toLowerCase() === wanted);
+}
+
+/** The whole field as it is, name and line ends included: a view. */
+export const rawField = (header: Header, f: Field): Buffer => header.octets.subarray(f.start, f.end);
+
+/**
+ * The value without the line ends of folding (RFC 5322 §2.2.3: only they go, the white space stays) and without white space at both
+ * ends. A view when it was not folded.
+ */
+export function fieldValue(header: Header, f: Field): Buffer {
+  const { octets } = header;
+  let from = f.valueStart;
+  let to = f.end;
+  while (to > from && isBlank(octets[to - 1])) to--;
+  while (from < to && isBlank(octets[from])) from++;
+  if (!f.folded) return octets.subarray(from, to);
+  const chunks: Buffer[] = [];
+  while (from < to) {
+    const next = octets.indexOf(lf, from);
+    if (next < 0 || next >= to) break;
+    chunks.push(octets.subarray(from, next > from && octets[next - 1] === cr ? next - 1 : next));
+    from = next + 1;
+  }
+  chunks.push(octets.subarray(from, to));
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+const isBlank = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09 || octet === cr || octet === lf;
+
+/** Value of the first field of this name, unfolded, one character per octet; undefined when there is none. */
+export function valueOf(header: Header, name: string): string | undefined {
+  const f = firstField(header, name);
+  return f === undefined ? undefined : fieldValue(header, f).toString("latin1");
+}

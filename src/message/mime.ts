@@ -1,0 +1,206 @@
+/**
+ * The MIME structure of a message as offsets into its octets: what BODYSTRUCTURE and BODY[section] need. RFC 2045, RFC 2046 §5.
+ *
+ * One pass, no recursion, linear time. Nothing is rejected: a multipart that is never closed ends where its surroundings end; what
+ * is too deep or too much stays one undivided part. Where the RFCs leave it open we do as Dovecot 2.3 does: a delimiter needs only to
+ * begin with a boundary, and of several that fit the longest counts, at equal length the innermost.
+ */
+import { contentDisposition, contentEncoding, contentLanguage, contentType, param, type ContentType, type Disposition, type Param } from "./content.ts";
+import { fieldValue, parseHeader, type Header } from "./header.ts";
+
+/** One body part, or the message itself. All offsets count from the start of the buffer that was scanned. */
+export interface Part {
+  /** As written; "text" where the message does not say. */
+  readonly type: string;
+  readonly subtype: string;
+  readonly params: readonly Param[];
+  readonly id: string | undefined;
+  readonly description: string | undefined;
+  /** Content-Transfer-Encoding as written; undefined means 7bit. */
+  readonly encoding: string | undefined;
+  readonly disposition: Disposition | undefined;
+  readonly language: readonly string[];
+  readonly location: string | undefined;
+  readonly md5: string | undefined;
+  readonly header: Header;
+  readonly headerStart: number;
+  /** Behind the empty line: equal to `bodyStart`. */
+  readonly headerEnd: number;
+  readonly bodyStart: number;
+  /** Without the line end that belongs to the delimiter behind it (RFC 2046 §5.1.1). */
+  readonly bodyEnd: number;
+  /** LFs in the body. */
+  readonly lines: number;
+  /** multipart/*: its parts, maybe none. Empty otherwise. */
+  readonly parts: readonly Part[];
+  /** message/rfc822: the message inside, whose header begins at our `bodyStart`. */
+  readonly message: Part | undefined;
+}
+
+export interface MimeLimits {
+  /** Multiparts and messages inside each other. */
+  readonly depth: number;
+  /** Parts in all, the message itself and messages inside counted. */
+  readonly parts: number;
+  /** Longest boundary that is compared; RFC 2046 §5.1.1 allows 70. */
+  readonly boundary: number;
+}
+
+export const mimeLimits: MimeLimits = { depth: 100, parts: 10_000, boundary: 200 };
+
+type Building = { -readonly [K in keyof Omit<Part, "parts" | "message">]: Part[K] } & { parts: Building[]; message: Building | undefined };
+
+/** A part whose end is not known yet. */
+interface Open {
+  readonly part: Building;
+  /** "--" and the boundary while delimiters of this multipart count; undefined for other parts and behind its close-delimiter. */
+  boundary: Buffer | undefined;
+  readonly digest: boolean;
+}
+
+const lf = 0x0a;
+const dash = 0x2d;
+
+/** Scans the message that fills `octets` from `start` to `end`. Never throws. */
+export function scanMime(octets: Buffer, start = 0, end = octets.length, limits: MimeLimits = mimeLimits): Part {
+  const open: Open[] = [];
+  let made = 0;
+  let counted = start;
+  let lineFeeds = 0;
+  /** LFs before `to`; calls come with ascending `to`. */
+  const linesTo = (to: number): number => {
+    for (; counted < to; counted++) if (octets[counted] === lf) lineFeeds++;
+    return lineFeeds;
+  };
+
+  /** Index in `open` of the multipart whose delimiter begins at `at`, or -1. */
+  const delimits = (at: number): number => {
+    let best = -1;
+    let length = 0;
+    for (let i = open.length - 1; i >= 0; i--) {
+      const b = open[i]?.boundary;
+      if (b !== undefined && b.length > length && at + b.length <= end && octets.compare(b, 0, b.length, at, at + b.length) === 0) {
+        best = i;
+        length = b.length;
+      }
+    }
+    return best;
+  };
+
+  /** Reads a header at `at` and opens the part; for message/rfc822 also the one inside, and so on. Returns where to go on. */
+  const begin = (at: number, digest: boolean): { part: Building; next: number } => {
+    let first: Building | undefined;
+    let outer: Building | undefined;
+    let here = at;
+    let inDigest = digest;
+    for (;;) {
+      const header = parseHeader(octets, here, end, (line) => delimits(line) >= 0);
+      const part = describe(header, inDigest);
+      made++;
+      first ??= part;
+      if (outer !== undefined) outer.message = part;
+      here = header.bodyStart;
+      part.lines = -linesTo(here);
+      const deeper = open.length + 1 < limits.depth && made < limits.parts;
+      const boundary = deeper ? boundaryOf(part, limits) : undefined;
+      open.push({ part, boundary, digest: part.subtype.toLowerCase() === "digest" });
+      if (!deeper || !isMessage(part)) return { part: first, next: here };
+      outer = part;
+      inDigest = false;
+    }
+  };
+
+  /** Closes open parts down to `depth` of them; their bodies end at `at`. */
+  const closeTo = (depth: number, at: number): void => {
+    while (open.length > depth) {
+      const part = open.pop()?.part;
+      if (part === undefined) break;
+      part.bodyEnd = Math.max(at, part.bodyStart);
+      part.lines += linesTo(part.bodyEnd);
+    }
+  };
+
+  const { part: root, next } = begin(start, false);
+  let at = next;
+  while (at < end) {
+    // `at` is the start of a line.
+    let line = octets[at] === dash && octets[at + 1] === dash ? at : lineOfDashes(octets, at);
+    let level = -1;
+    while (line >= 0 && line < end && (level = delimits(line)) < 0) line = lineOfDashes(octets, line);
+    const multipart = open[level];
+    if (line < 0 || line >= end || multipart?.boundary === undefined) break;
+    closeTo(level + 1, beforeLineEnd(octets, line, start));
+    const behind = line + multipart.boundary.length;
+    const lineEnd = octets.indexOf(lf, behind);
+    at = lineEnd < 0 || lineEnd >= end ? end : lineEnd + 1;
+    if (octets[behind] === dash && octets[behind + 1] === dash && behind + 2 <= end) multipart.boundary = undefined;
+    else if (made < limits.parts) {
+      const child = begin(at, multipart.digest);
+      multipart.part.parts.push(child.part);
+      at = child.next;
+    }
+  }
+  closeTo(0, end);
+  return root;
+}
+
+/** The start of the next line behind `at` that begins with "--", or -1. */
+function lineOfDashes(octets: Buffer, at: number): number {
+  const found = octets.indexOf("\n--", at, "latin1");
+  return found < 0 ? -1 : found + 1;
+}
+
+/** Where the line before `line` ends: before its LF or CRLF. */
+function beforeLineEnd(octets: Buffer, line: number, start: number): number {
+  if (line <= start) return line;
+  return line - 1 > start && octets[line - 2] === 0x0d ? line - 2 : line - 1;
+}
+
+/** The boundary parameter with "--" before it, for a multipart that has one. RFC 2046 §5.1.1. */
+function boundaryOf(part: Building, limits: MimeLimits): Buffer | undefined {
+  if (part.type.toLowerCase() !== "multipart") return undefined;
+  const boundary = param(part.params, "boundary");
+  if (boundary === undefined) return undefined;
+  return Buffer.from(`--${boundary.slice(0, limits.boundary)}`, "latin1");
+}
+
+const isMessage = (part: Building): boolean => part.type.toLowerCase() === "message" && part.subtype.toLowerCase() === "rfc822";
+
+const plainText: ContentType = { type: "text", subtype: "plain", params: [{ name: "charset", value: "us-ascii" }] };
+const nestedMessage: ContentType = { type: "message", subtype: "rfc822", params: [] };
+
+/** A part from its header. The first field of each name counts. RFC 2045 §5.2: without Content-Type it is text/plain; in a digest a message (RFC 2046 §5.1.5). */
+function describe(header: Header, digest: boolean): Building {
+  const values = new Map<string, string>();
+  for (const f of header.fields) {
+    if (f.name.length < 10 || f.name.length > 25 || !/^content-/i.test(f.name)) continue;
+    const name = f.name.toLowerCase();
+    if (!values.has(name)) values.set(name, fieldValue(header, f).toString("latin1"));
+  }
+  const text = (name: string): string | undefined => values.get(name);
+  const parsed = <T>(name: string, parse: (value: string) => T | undefined): T | undefined => {
+    const value = values.get(name);
+    return value === undefined ? undefined : parse(value);
+  };
+  const type = parsed("content-type", contentType) ?? (digest ? nestedMessage : plainText);
+  return {
+    type: type.type,
+    subtype: type.subtype,
+    params: type.params,
+    id: text("content-id"),
+    description: text("content-description"),
+    encoding: parsed("content-transfer-encoding", contentEncoding),
+    disposition: parsed("content-disposition", contentDisposition),
+    language: parsed("content-language", contentLanguage) ?? [],
+    location: text("content-location"),
+    md5: text("content-md5"),
+    header,
+    headerStart: header.start,
+    headerEnd: header.bodyStart,
+    bodyStart: header.bodyStart,
+    bodyEnd: header.bodyStart,
+    lines: 0,
+    parts: [],
+    message: undefined,
+  };
+}
