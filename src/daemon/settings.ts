@@ -14,9 +14,10 @@ export const configFile = (env: NodeJS.ProcessEnv = process.env): string => reso
 export class ConfigFault extends Error {
   readonly faults: readonly Fault[];
   constructor(faults: readonly Fault[]) {
-    super(faults.map(faultLine).join("\n"));
+    const ordered = faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : 0));
+    super(ordered.map(faultLine).join("\n"));
     this.name = "ConfigFault";
-    this.faults = faults;
+    this.faults = ordered;
   }
 }
 
