@@ -76,6 +76,15 @@ async function main(): Promise<number> {
       },
     )
     .command(
+      "mkcert",
+      "make a self-signed certificate where ssl_cert and ssl_key do not exist yet",
+      (y) => y.options(configOption),
+      async (argv) => {
+        const { makeCertificate } = await import("./mkcert.ts");
+        process.stdout.write(`${await makeCertificate(loadSettings(resolve(argv.config)))}\n`);
+      },
+    )
+    .command(
       "quickstart <directory>",
       "make an instance with users alice and bob (once), run it, and say how to use it",
       (y) => y.positional("directory", { type: "string", demandOption: true }),

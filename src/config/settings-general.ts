@@ -3,7 +3,7 @@ import { choice, choices, duration, endpoints, list, path, text, yesno } from ".
 import { setting } from "./setting.ts";
 
 export const generalSettings = {
-  myhostname: setting(text, "localhost.localdomain", "Fully qualified name of this host, used in greetings, Received: and Message-ID."),
+  myhostname: setting(text, "localhost.localdomain", "Fully qualified name of this host, used in greetings, Received: and Message-ID. Where it is not set it is the name the kernel has, with .localdomain when that has no dot."),
   mydomain: setting(text, "$myhostname", "Domain of this site."),
   myorigin: setting(text, "$myhostname", "Domain put behind addresses that have none."),
   mydestination: setting(list, "$myhostname localhost.$mydomain localhost", "Domains whose users are local users of this host."),

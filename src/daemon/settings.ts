@@ -1,6 +1,7 @@
 /** Settings from disk: the configuration file, `conf.d/*.conf` beside it, `.env` and the environment. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { hostname } from "node:os";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import { faultLine, parseFile, resolve, type Assignment, type Fault } from "../config/parse.ts";
 import { table, type Settings } from "../config/table.ts";
@@ -28,7 +29,9 @@ const ours = new Set(["POSTHORN_CONFIG", "POSTHORN_FROM_SOURCE", "POSTHORN_NODE"
 /** Reads, parses, freezes. Throws ConfigFault with every fault found. */
 export function loadSettings(file: string, env: NodeJS.ProcessEnv = process.env): Settings {
   const faults: Fault[] = [];
-  const assignments: Assignment[] = [];
+  // Postfix's default as well; a configuration file names it where the kernel's name is not the mail name.
+  const host = hostname();
+  const assignments: Assignment[] = [{ name: "myhostname", value: host.includes(".") ? host : `${host}.localdomain`, file: "host name", line: 0 }];
   for (const path of [file, ...confD(file)]) {
     try {
       const parsed = parseFile(readFileSync(path, "utf8"), path);

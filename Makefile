@@ -1,0 +1,80 @@
+# make            install the dependencies and build
+# make run        run the whole stack on loopback in ./var, users alice and bob
+# make test       every test that can run here; what needs a missing program is skipped by name
+# make check      build, lint, tests
+# make bench      beside Debian's Postfix, procmail and Dovecot where installed
+# make crash      the long crash suite (KILLS=200)
+# make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
+
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+LIBDIR = $(PREFIX)/lib/posthorn
+UNITDIR = $(PREFIX)/lib/systemd/system
+MANDIR = $(PREFIX)/share/man
+
+ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
+NODE := node_modules/node-linux-$(ARCH)/bin/node
+TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/nspawn/*.test.ts test/crash/*.test.ts
+COMMANDS = posthorn mailq newaliases
+
+.PHONY: all build run test check lint bench crash install uninstall clean
+
+all: build
+
+node_modules/.stamp: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build: node_modules/.stamp
+	$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+
+run: build
+	@bin/posthorn quickstart ./var
+
+test: build
+	$(NODE) --test --test-concurrency=2 $(TESTS)
+
+lint: node_modules/.stamp
+	$(NODE) node_modules/typescript/bin/tsc -p test/tsconfig.json
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings=0 src test
+
+check: build lint test
+
+bench: build
+	$(NODE) test/bench/main.ts $(BENCH)
+
+crash: build
+	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} $(NODE) --test --test-concurrency=1 test/crash/*.test.ts
+
+install: build
+	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \
+	  $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)$(SYSCONFDIR)/posthorn
+	cp -R dist package.json $(DESTDIR)$(LIBDIR)/
+	rm -f $(DESTDIR)$(LIBDIR)/dist/.tsbuildinfo*
+	cp -P bin/* $(DESTDIR)$(LIBDIR)/bin/
+	npm ls --omit=dev --all --parseable 2>/dev/null | sed -n 's|^.*/node_modules/|node_modules/|p' | sed '/\/node_modules\/.*\/node_modules\//d' | sort -u \
+	  | tar -cf - -T - | tar -xf - -C $(DESTDIR)$(LIBDIR)
+	for c in $(COMMANDS); do ln -sfn ../lib/posthorn/bin/$$c $(DESTDIR)$(PREFIX)/bin/$$c; done
+	ln -sfn ../lib/posthorn/bin/sendmail $(DESTDIR)$(PREFIX)/sbin/sendmail
+	ln -sfn ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	for u in systemd/*.socket systemd/*.service; do \
+	  sed 's|@LIBDIR@|$(LIBDIR)|g;s|@BINDIR@|$(PREFIX)/bin|g;s|@SYSCONFDIR@|$(SYSCONFDIR)|g' $$u > $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; \
+	  chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	install -m 644 systemd/posthorn.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/posthorn.conf
+	install -m 644 systemd/posthorn.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/posthorn.conf
+	[ -e $(DESTDIR)$(SYSCONFDIR)/posthorn/posthorn.conf ] || install -m 644 etc/posthorn.conf $(DESTDIR)$(SYSCONFDIR)/posthorn/posthorn.conf
+	[ -e $(DESTDIR)$(SYSCONFDIR)/aliases ] || install -m 644 etc/aliases $(DESTDIR)$(SYSCONFDIR)/aliases
+	for m in man/*.[1-8]; do [ -e $$m ] || continue; s=$${m##*.}; install -d $(DESTDIR)$(MANDIR)/man$$s; install -m 644 $$m $(DESTDIR)$(MANDIR)/man$$s/; done
+
+# Configuration, queue and mail stay.
+uninstall:
+	rm -rf $(DESTDIR)$(LIBDIR)
+	for c in $(COMMANDS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$c; done
+	rm -f $(DESTDIR)$(PREFIX)/sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	for u in systemd/*.socket systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/posthorn.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/posthorn.conf
+	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+clean:
+	rm -rf dist
