@@ -11,6 +11,7 @@
  *
  * Without root all belong to the one uid, mode 0600.
  */
+import type { Settings } from "../config/table.ts";
 import type { Outcome } from "../deliver/outcome.ts";
 
 /** Whose mailbox it is; made by table/users.ts from passwd or the users file, and handed on. */
@@ -85,6 +86,8 @@ export type HandoffReply =
 
 /** mailboxd -> agent over the child channel, with the socket. */
 export type AgentOrder =
+  /** Comes first. So an agent needs no right to read the configuration, and a running one keeps what it started with. */
+  | { readonly kind: "settings"; readonly settings: Settings }
   | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
   | { readonly kind: "deliver"; readonly user: MailUser }
   /** Answer to a PrivilegedRequest. */
@@ -95,7 +98,7 @@ export type AgentOrder =
 export type AgentNote =
   | { readonly kind: "ready" }
   /** Sockets still open; at 0 for `agent_idle_timeout` mailboxd sends "retire". */
-  | { readonly kind: "load"; readonly sessions: number; readonly deliveries: number }
+  | { readonly kind: "load"; readonly sessions: number; readonly deliveries: number; /** Sockets taken since the start: no order is on its way when this equals those sent. */ readonly taken: number }
   /**
    * The dotlock beside the user's own mbox in the spool directory, which the user can not write.
    * mailboxd derives the path from the user record, never from the agent.
