@@ -56,7 +56,7 @@ export function release(socket: Socket): void {
 export function refuse(socket: Socket, why: "nouser" | "temporary", text: string): void {
   if (socket.destroyed) return;
   sendFrame(socket, { ok: false, why, text } satisfies HandoffReply);
-  socket.end();
+  socket.destroySoon();
 }
 
 const isText = (v: unknown): v is string => typeof v === "string" && v.length <= 4096;

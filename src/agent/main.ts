@@ -1,0 +1,139 @@
+/**
+ * An agent: the one process that touches a user's mail, with that user's rights and no others. mailboxd starts it and
+ * hands it sockets over the child channel; each is served by a part that is loaded when first needed.
+ *
+ * It ends when mailboxd tells it to, or is gone ("disconnect"), or on SIGTERM: sockets are told to stop, the step under way is finished, at
+ * most shutdown_timeout. A bug ends it with status 70 and the stack in the log; mailboxd starts another for the next request.
+ */
+import { Socket } from "node:net";
+import { describeFault, flushLog, logger, openLog } from "../daemon/log.ts";
+import type { AgentNote, AgentOrder, HandoffReply, MailUser } from "../daemon/protocol.ts";
+import { sendFrame } from "../daemon/wire.ts";
+import type { Settings } from "../config/table.ts";
+import { userNamed } from "../table/users.ts";
+import type { AgentContext } from "./context.ts";
+import { Load } from "./load.ts";
+import { Privileged } from "./locker.ts";
+import { Stores } from "./stores.ts";
+
+const exSoftware = 70;
+const log = logger("agent");
+
+function die(fault: unknown): never {
+  log.error(`fatal: ${describeFault(fault, true)}`);
+  flushLog();
+  process.exit(exSoftware);
+}
+process.on("uncaughtException", die);
+process.on("unhandledRejection", die);
+
+const tell = (note: AgentNote): void => {
+  if (process.connected) process.send?.(note, undefined, {}, () => {});
+};
+
+const load = new Load(tell);
+const privileged = new Privileged(tell);
+const stopping = new AbortController();
+const users = new Map<string, MailUser>();
+let running: { readonly context: AgentContext; readonly stores: Stores } | undefined;
+
+function start(settings: Settings): void {
+  openLog(settings);
+  process.umask(settings.mail_umask);
+  const stores = new Stores(settings, privileged);
+  const context: AgentContext = {
+    settings,
+    storeOf: (user) => stores.of(user),
+    // A Unix user's agent knows whom it was told of; virtual users are all its own.
+    userNamed: (name) => (settings.user_database === "file" ? userNamed(settings, name) : users.get(name)),
+    stopping: stopping.signal,
+  };
+  running = { context, stores };
+  tell({ kind: "ready" });
+}
+
+function accept(order: Extract<AgentOrder, { readonly kind: "session" | "deliver" }>, socket: Socket): void {
+  load.take();
+  socket.on("error", () => socket.destroy());
+  if (running === undefined || stopping.signal.aborted) return refuse(socket, "the agent is going away");
+  const { context } = running;
+  users.set(order.user.name, order.user);
+  if (order.kind === "deliver") void load.during("delivery", () => deliver(order.user, socket, context));
+  else void load.during("session", () => session(order, socket, context));
+}
+
+const welcome = (socket: Socket): boolean => sendFrame(socket, { ok: true } satisfies HandoffReply);
+
+function refuse(socket: Socket, text: string): void {
+  sendFrame(socket, { ok: false, why: "temporary", text } satisfies HandoffReply);
+  socket.destroySoon();
+}
+
+async function deliver(user: MailUser, socket: Socket, context: AgentContext): Promise<void> {
+  try {
+    const { serveDelivery } = await import("./deliver/serve.ts");
+    welcome(socket);
+    await serveDelivery(socket, user, context);
+  } catch (fault) {
+    die(fault);
+  }
+}
+
+async function session({ user, hello }: Extract<AgentOrder, { readonly kind: "session" }>, socket: Socket, context: AgentContext): Promise<void> {
+  const address = `${hello.service}\n${user.name}\n${hello.remote}`;
+  if (!load.enter(address, context.settings.mail_max_userip_connections)) {
+    return refuse(socket, "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)");
+  }
+  try {
+    const serve = hello.service === "imap" ? (await import("./imap/serve.ts")).serveImap : (await import("./pop3/serve.ts")).servePop3;
+    welcome(socket);
+    await serve(socket, user, hello, context);
+  } catch (fault) {
+    die(fault);
+  } finally {
+    load.leave(address);
+  }
+}
+
+/** Everything under way is told to end; then the process does. */
+function stop(): void {
+  if (stopping.signal.aborted) return;
+  stopping.abort();
+  const exit = (): never => {
+    flushLog();
+    process.exit(0);
+  };
+  setTimeout(() => {
+    log.warning("gave up waiting for what was under way");
+    exit();
+  }, running?.context.settings.shutdown_timeout ?? 0);
+  load
+    .quiet()
+    .then(() => running?.stores.close())
+    .then(exit, die);
+}
+
+process.on("message", (order: AgentOrder, handle: unknown) => {
+  switch (order.kind) {
+    case "settings":
+      return start(order.settings);
+    case "session":
+    case "deliver":
+      if (handle instanceof Socket) accept(order, handle);
+      // The peer was gone before its socket arrived.
+      else load.take();
+      return;
+    case "answer":
+      return privileged.answer(order);
+    case "retire":
+      return stop();
+  }
+});
+process.on("disconnect", () => {
+  privileged.disconnected();
+  stop();
+});
+process.on("SIGTERM", stop);
+// Ctrl-C and a closed terminal reach the whole process group; mailboxd then stops us in order.
+process.on("SIGINT", () => {});
+process.on("SIGHUP", () => {});

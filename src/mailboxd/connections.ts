@@ -1,0 +1,69 @@
+/** Connections of `session` and `deliver`: from hello to the user's agent. */
+import type { Socket } from "node:net";
+import type { Settings } from "../config/table.ts";
+import { describeFault, type Logger, printable } from "../daemon/log.ts";
+import type { AgentOrder, MailUser } from "../daemon/protocol.ts";
+import { userNamed } from "../table/users.ts";
+import type { Handoff } from "./agent-process.ts";
+import { deliverHello, readHello, refuse, sessionHello } from "./hello.ts";
+
+export interface ConnectionsContext {
+  readonly settings: () => Settings;
+  readonly log: Logger;
+  readonly hand: (handoff: Handoff) => void;
+  /** What a ticket is worth: authd's answer, undefined for nothing. Rejects when authd can not be asked. */
+  readonly redeem: (ticket: string) => Promise<{ readonly user: string; readonly service: string } | undefined>;
+  /** Makes what the user can not make herself. Rejects when that fails. */
+  readonly prepare: (user: MailUser) => Promise<void>;
+}
+
+/** A connection of `session`. Never rejects. */
+export async function serveSession(socket: Socket, context: ConnectionsContext): Promise<void> {
+  const value = await readHello(socket);
+  if (value === undefined) return;
+  const hello = sessionHello(value);
+  if (hello === undefined) {
+    context.log.warning("malformed hello on session");
+    socket.destroy();
+    return;
+  }
+  const { ticket, ...rest } = hello;
+  try {
+    const owner = await context.redeem(ticket);
+    if (owner === undefined || owner.service !== hello.service) {
+      context.log.warning(`${printable(hello.session, 20)}: ${owner === undefined ? "ticket is not valid" : `ticket is for ${owner.service}`}`);
+      return refuse(socket, "temporary", "login has expired");
+    }
+    const user = userNamed(context.settings(), owner.user);
+    if (user === undefined) return refuse(socket, "nouser", "no such user");
+    await handTo(user, { kind: "session", user, hello: rest }, socket, context);
+  } catch (fault) {
+    context.log.error(`session: ${describeFault(fault)}`);
+    refuse(socket, "temporary", "mailbox is not available");
+  }
+}
+
+/** A connection of `deliver`. Never rejects. */
+export async function serveDeliver(socket: Socket, context: ConnectionsContext): Promise<void> {
+  const value = await readHello(socket);
+  if (value === undefined) return;
+  const hello = deliverHello(value);
+  if (hello === undefined) {
+    context.log.warning("malformed hello on deliver");
+    socket.destroy();
+    return;
+  }
+  try {
+    const user = userNamed(context.settings(), hello.user);
+    if (user === undefined) return refuse(socket, "nouser", "no such user");
+    await handTo(user, { kind: "deliver", user }, socket, context);
+  } catch (fault) {
+    context.log.error(`deliver: ${printable(hello.user, 100)}: ${describeFault(fault)}`);
+    refuse(socket, "temporary", "mailbox is not available");
+  }
+}
+
+async function handTo(user: MailUser, order: Extract<AgentOrder, { kind: "session" | "deliver" }>, socket: Socket, context: ConnectionsContext): Promise<void> {
+  await context.prepare(user);
+  context.hand({ user, order, socket });
+}
