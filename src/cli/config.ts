@@ -41,3 +41,53 @@ function wrap(text: string): string {
   }
   return `${[...lines, line].join("\n")}\n`;
 }
+
+/** posthorn.conf(5), man(7) source. */
+export function printManual(): string {
+  const escape = (t: string): string => t.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/, "\\&$1");
+  const entries = Object.keys(table)
+    .filter(known)
+    .sort()
+    .map((name) => {
+      const { doc, kind, default: byDefault } = table[name];
+      return `.TP\n.BR ${name} " (" "default: ${byDefault === "" ? "empty" : escape(byDefault).replaceAll('"', "\\(dq")}" ")"\n${escape(doc)}\nKind: ${escape(kind.name)}.\n`;
+    });
+  return `.TH POSTHORN.CONF 5 "" Posthorn
+.SH NAME
+posthorn.conf \\- settings of the Posthorn mail system
+.SH SYNOPSIS
+.B /etc/posthorn/posthorn.conf
+.br
+.B /etc/posthorn/conf.d/*.conf
+.br
+.B /etc/default/posthorn
+.SH DESCRIPTION
+One setting a line,
+.IR name " = " value .
+A line that starts with white space continues the one before.
+A line whose first other character is # is a comment.
+.IR $name ", " ${name} " and " $(name)
+stand for the value of another setting, $$ for a dollar sign.
+.P
+Files in
+.I conf.d
+are read after the main file, in the order of their names, and override it.
+A variable POSTHORN_NAME in
+.IR /etc/default/posthorn ,
+in
+.I .env
+beside the main file or in the environment overrides both.
+.P
+An unknown name, a value that can not be read or a name set twice in one file is a fault: nothing starts, and each fault is told with file, line and the nearest known name.
+.B posthorn check
+tells them beforehand.
+On SIGHUP a daemon reads the settings again; when they have a fault it keeps those it has and says so in the log.
+.P
+Durations are numbers with s, m, h, d or w, default s. Sizes are octets, or a number with K, M or G.
+.SH SETTINGS
+${entries.join("")}.SH SEE ALSO
+.BR posthorn (8),
+.BR sendmail (1),
+.BR aliases (5)
+`;
+}

@@ -69,10 +69,11 @@ async function main(): Promise<number> {
         y
           .options(configOption)
           .positional("names", { type: "string", array: true })
-          .option("sample", { type: "boolean", default: false, describe: "every setting with its default and reason, as in etc/posthorn.conf" }),
+          .option("sample", { type: "boolean", default: false, describe: "every setting with its default and reason, as in etc/posthorn.conf" })
+          .option("man", { type: "boolean", default: false, describe: "posthorn.conf(5)" }),
       async (argv) => {
-        const { printSample, printSettings } = await import("./config.ts");
-        process.stdout.write(argv.sample ? printSample() : printSettings(resolve(argv.config), argv.names ?? []));
+        const { printManual, printSample, printSettings } = await import("./config.ts");
+        process.stdout.write(argv.man ? printManual() : argv.sample ? printSample() : printSettings(resolve(argv.config), argv.names ?? []));
       },
     )
     .command(

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bin, root } from "../../harness/stack.ts";
-import { printSample } from "../../../src/cli/config.ts";
+import { printManual, printSample } from "../../../src/cli/config.ts";
 
 const posthorn = (...args: string[]): { status: number | null; stdout: string; stderr: string } => spawnSync(bin("posthorn"), args, { encoding: "utf8" });
 
@@ -57,9 +57,10 @@ test("check and run refuse a bad configuration with 78 and a line per fault", (t
   }
 });
 
-test("etc/posthorn.conf is the table of settings", () => {
-  // One line for the first difference; `bin/posthorn config --sample > etc/posthorn.conf` mends it.
-  const [written, expected] = [readFileSync(join(root, "etc/posthorn.conf"), "utf8").split("\n"), printSample().split("\n")];
-  const at = expected.findIndex((line, i) => line !== written[i]);
-  assert.deepEqual([written[at], written.length], [expected[at], expected.length]);
-});
+for (const [file, expected, option] of [["etc/posthorn.conf", printSample(), "--sample"], ["man/posthorn.conf.5", printManual(), "--man"]] as const) {
+  test(`${file} is the table of settings: bin/posthorn config ${option} > ${file}`, () => {
+    const [written, now] = [readFileSync(join(root, file), "utf8").split("\n"), expected.split("\n")];
+    const at = now.findIndex((line, i) => line !== written[i]);
+    assert.deepEqual([written[at], written.length], [now[at], now.length]);
+  });
+}
