@@ -66,7 +66,7 @@ One setting a line,
 .IR name " = " value .
 A line that starts with white space continues the one before.
 A line whose first other character is # is a comment.
-.IR $name ", " ${name} " and " $(name)
+.IR $name ", " \${name} " and " $(name)
 stand for the value of another setting, $$ for a dollar sign.
 .P
 Files in
