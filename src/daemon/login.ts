@@ -149,13 +149,13 @@ export class LoginGate {
       };
       const onData = (chunk: Buffer): void => {
         try {
-          const [frame] = framer.push(chunk);
+          // The reply is one line without body; what follows it in the same chunk is the agent's protocol already.
+          const behind = chunk.indexOf(0x0a) + 1;
+          const [frame] = framer.push(behind === 0 ? chunk : chunk.subarray(0, behind));
           if (frame === undefined) return;
           const reply = handOffReply(frame.value);
-          // Octets of the agent may follow its reply in the same chunk.
-          const rest = framer.rest();
           finish(reply.ok ? { ok: true, socket } : reply);
-          if (reply.ok && rest.length > 0) socket.unshift(rest);
+          if (reply.ok && behind < chunk.length) socket.unshift(chunk.subarray(behind));
         } catch (fault) {
           if (!(fault instanceof WireFault)) throw fault;
           finish(later(`mailboxd: ${fault.message}`));
