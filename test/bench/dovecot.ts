@@ -1,0 +1,77 @@
+/** Debian's Dovecot as an instance of its own, shipped settings but for names and places. Root only. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { answers, daemon, freePorts, installed, stopDaemon, until } from "./place.ts";
+import { killTree } from "../load/processes.ts";
+import type { ReadHost } from "./peer.ts";
+import type { UnixUser } from "./unix-users.ts";
+
+const dovecot = "/usr/sbin/dovecot";
+
+export function dovecotMissing(): string | undefined {
+  if (!installed(dovecot, "/usr/lib/dovecot/imap-login", "/usr/lib/dovecot/pop3-login")) return "dovecot-imapd and dovecot-pop3d are not installed";
+  if (process.getuid?.() !== 0) return "dovecot needs root";
+  return undefined;
+}
+
+/** `users` with homes of their own, so that index files of the two systems do not meet. */
+export async function startDovecot(directory: string, users: readonly UnixUser[]): Promise<ReadHost> {
+  const [imap = 0, pop3 = 0] = await freePorts(2);
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  writeFileSync(`${directory}/users`, users.map((u) => `${u.name}:{PLAIN}${u.password}:${String(u.uid)}:${String(u.gid)}::${u.home}::\n`).join(""), { mode: 0o644 });
+  writeFileSync(
+    `${directory}/dovecot.conf`,
+    `base_dir = ${directory}/run
+state_dir = ${directory}/state
+log_path = ${directory}/log
+protocols = imap pop3
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 1000
+passdb {
+  driver = passwd-file
+  args = ${directory}/users
+}
+userdb {
+  driver = passwd-file
+  args = ${directory}/users
+}
+namespace inbox {
+  inbox = yes
+}
+service imap-login {
+  inet_listener imap {
+    port = ${String(imap)}
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+service pop3-login {
+  inet_listener pop3 {
+    port = ${String(pop3)}
+  }
+  inet_listener pop3s {
+    port = 0
+  }
+}
+`,
+  );
+  const child = daemon(dovecot, ["-F", "-c", `${directory}/dovecot.conf`], `${directory}/dovecot.out`);
+  try {
+    await until(`dovecot (see ${directory}/log)`, async () => (await answers(imap)) && (await answers(pop3)));
+  } catch (fault) {
+    if (child.pid !== undefined) killTree(child.pid);
+    throw fault;
+  }
+  return {
+    name: "Dovecot",
+    imap,
+    pop3,
+    users,
+    roots: () => (child.pid === undefined ? [] : [child.pid]),
+    stop: () => stopDaemon(child, killTree),
+  };
+}
