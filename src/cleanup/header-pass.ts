@@ -98,7 +98,7 @@ export class HeaderPass {
         // A From_ line that some program left on top is no field; it must not end the header either.
         out.push(Buffer.from("X-Mailbox-Line: "));
         this.#field("x-mailbox-line");
-      } else this.#field(octets.latin1Slice(at, name).toLowerCase());
+      } else this.#field(octets.toString("latin1", at, name).toLowerCase());
       if (this.#drop) {
         flush(at);
         kept = at;
@@ -142,7 +142,7 @@ export class HeaderPass {
   }
 
   #take(octets: Buffer, from: number, to: number): void {
-    this.messageId += octets.latin1Slice(from, Math.min(to, from + idLimit));
+    this.messageId += octets.toString("latin1", from, Math.min(to, from + idLimit));
     if (this.#midLine && this.messageId.length > 4 * idLimit) this.#capture = false;
   }
 
@@ -164,4 +164,4 @@ function fieldName(octets: Buffer, start: number): number | "none" | "more" {
 }
 
 /** "From " or ">From ". */
-const fromLine = (octets: Buffer, at: number): boolean => /^>*From /.test(octets.latin1Slice(at, at + 16));
+const fromLine = (octets: Buffer, at: number): boolean => /^>*From /.test(octets.toString("latin1", at, at + 16));

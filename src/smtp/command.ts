@@ -46,7 +46,7 @@ const valueText = without(vchar, octetClass("="));
 export function parseCommand(line: Buffer): Command {
   const s = new Scanner(line, 0, trimmedEnd(line));
   s.run(space);
-  const verb = s.run(verbText).latin1Slice().toUpperCase();
+  const verb = s.run(verbText).toString("latin1").toUpperCase();
   const separated = s.run(space).length > 0 || s.atEnd;
   const parse = parsers.get(verb);
   if (parse === undefined || !separated) return bad("UNKNOWN", "502", "5.5.2", "Error: command not recognized");
@@ -83,7 +83,7 @@ const parsers: ReadonlyMap<string, (s: Scanner, verb: string) => Command> = new 
 /** "HELO" SP Domain; "EHLO" SP ( Domain / address-literal ): RFC 5321 §4.1.1.1. Any one word is taken, as many clients do not know their name. */
 function helo(verb: "HELO" | "EHLO" | "LHLO") {
   return (s: Scanner): Command => {
-    const name = s.run(vchar, 255).latin1Slice();
+    const name = s.run(vchar, 255).toString("latin1");
     if (name === "" || !s.atEnd) return bad(verb, "501", "5.5.4", `Syntax: ${verb} hostname`);
     return { verb, name };
   };
@@ -142,9 +142,9 @@ function vrfy(s: Scanner): Command {
 
 /** "AUTH" SP mechanism [SP initial-response]. RFC 4954 §4. */
 function auth(s: Scanner): Command {
-  const mechanism = s.run(vchar).latin1Slice().toUpperCase();
+  const mechanism = s.run(vchar).toString("latin1").toUpperCase();
   s.run(space);
-  const initial = s.run(vchar).latin1Slice();
+  const initial = s.run(vchar).toString("latin1");
   if (mechanism === "" || !s.atEnd) return bad("AUTH", "501", "5.5.4", "Syntax: AUTH mechanism");
   return { verb: "AUTH", mechanism, initial: initial === "" ? undefined : initial };
 }
@@ -166,9 +166,9 @@ function parameters(s: Scanner): ReadonlyMap<string, string | undefined> {
   for (;;) {
     s.run(space);
     if (s.atEnd) return found;
-    const keyword = s.some(keywordText, "keyword").latin1Slice().toUpperCase();
+    const keyword = s.some(keywordText, "keyword").toString("latin1").toUpperCase();
     if (found.has(keyword)) s.fail("keyword given twice");
-    found.set(keyword, s.take("=") ? s.some(valueText, "value").latin1Slice() : undefined);
+    found.set(keyword, s.take("=") ? s.some(valueText, "value").toString("latin1") : undefined);
     if (!s.atEnd && space[s.peek()] !== 1) s.fail("white space expected");
   }
 }

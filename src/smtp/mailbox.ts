@@ -34,7 +34,7 @@ const backslash = 0x5c;
  */
 export function mailbox(s: Scanner): Mailbox {
   const start = s.position;
-  const local = s.peek() === dquote ? quotedString(s) : s.some(dotString, "local part").latin1Slice();
+  const local = s.peek() === dquote ? quotedString(s) : s.some(dotString, "local part").toString("latin1");
   if (local.length > localPartLimit) s.fail("local part too long", start);
   return { local, domain: s.take("@") ? domainOrLiteral(s) : "" };
 }
@@ -44,7 +44,7 @@ function quotedString(s: Scanner): string {
   s.expect(dquote);
   let text = "";
   for (;;) {
-    text += s.run(qtext).latin1Slice();
+    text += s.run(qtext).toString("latin1");
     if (s.take(dquote)) return text;
     s.expect(backslash);
     const octet = s.any();
@@ -57,12 +57,12 @@ function quotedString(s: Scanner): string {
 function domainOrLiteral(s: Scanner): string {
   const start = s.position;
   if (s.take("[")) {
-    const content = s.some(dcontent, "address literal", domainLimit).latin1Slice();
+    const content = s.some(dcontent, "address literal", domainLimit).toString("latin1");
     s.expect("]");
     if (!addressLiteral(content)) s.fail("address literal expected", start);
     return `[${content}]`;
   }
-  const text = s.some(domainText, "domain").latin1Slice();
+  const text = s.some(domainText, "domain").toString("latin1");
   const name = text.endsWith(".") ? text.slice(0, -1) : text;
   if (name.length > domainLimit || name.split(".").some((label) => label === "" || label.length > 63)) s.fail("domain expected", start);
   return name;

@@ -130,7 +130,7 @@ export class Connection extends SMTPConnection {
     }
     if (mode === "auth") {
       this.#mode = commands;
-      return this.#await(this.#session.authLine(line.latin1Slice()), input);
+      return this.#await(this.#session.authLine(line.toString("latin1")), input);
     }
     const command = parseCommand(line);
     const { client, user } = this.#session;

@@ -3,9 +3,9 @@ import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { SMTPServer } from "smtp-server";
 import type { Settings } from "../../config/table.ts";
+import { plainAddress } from "../../daemon/networks.ts";
 import { printReply, refusal } from "../../smtp/reply.ts";
 import { Connection } from "./connection.ts";
-import { plainAddress } from "./networks.ts";
 import { policyOf, traits, type Client, type Policy, type ServiceName, type Surroundings, type Traits } from "./service.ts";
 import { Session } from "./session.ts";
 
@@ -137,9 +137,9 @@ export function createSmtpd(settings: Settings, around: Surroundings, certificat
 }
 
 function clientOf(socket: Socket, policy: Policy): Client {
-  const address = plainAddress(socket.remoteAddress);
+  const address = plainAddress(socket.remoteAddress ?? "");
   const name = "unknown";
-  return { name, address, trusted: policy.inMynetworks(address), onThisHost: address !== "" && address === plainAddress(socket.localAddress), label: `${name}[${address}]` };
+  return { name, address, trusted: policy.inMynetworks(address), onThisHost: address !== "" && address === plainAddress(socket.localAddress ?? ""), label: `${name}[${address}]` };
 }
 
 /** How long a client that was turned away may take to read why. */

@@ -1,11 +1,10 @@
 /** What the listeners share: the settings made ready, the queue, the passwords; and how they differ. */
 import type { Settings } from "../../config/table.ts";
 import { logger, type Logger } from "../../daemon/log.ts";
+import { networkTest } from "../../daemon/networks.ts";
 import type { AuthReply, AuthRequest } from "../../daemon/protocol.ts";
-import type { Mechanism } from "../../sasl/exchange.ts";
-import { mechanismNamed } from "../../sasl/exchange.ts";
+import { mechanismNamed, type Mechanism } from "../../sasl/exchange.ts";
 import type { Intake } from "../intake.ts";
-import { networks } from "./networks.ts";
 
 export type ServiceName = "smtp" | "submission" | "submissions" | "lmtp";
 
@@ -43,10 +42,10 @@ export interface Policy {
 
 /** Throws Error on a network list that can not be read. */
 export function policyOf(settings: Settings): Policy {
-  const loginTrusted = networks(settings.login_trusted_networks);
+  const loginTrusted = networkTest("login_trusted_networks", settings.login_trusted_networks);
   return {
     settings,
-    inMynetworks: networks(settings.mynetworks),
+    inMynetworks: networkTest("mynetworks", settings.mynetworks),
     mayUsePlaintext: (address) => !settings.disable_plaintext_auth || loginTrusted(address),
     mechanisms: settings.auth_mechanisms.map(mechanismNamed).filter((m) => m !== undefined),
   };
