@@ -126,6 +126,8 @@ export interface DeliverRecipient {
   readonly original: string;
   /** "ext" of user+ext, "" for none. */
   readonly extension: string;
+  /** A backslash name: the mailbox, without looking at .forward. */
+  readonly direct?: true;
   /** Where to: the user's own rules; or, from aliases(5), a command or a file as `default_privs`. */
   readonly to: { readonly kind: "user" } | { readonly kind: "command"; readonly command: string } | { readonly kind: "file"; readonly path: string };
 }

@@ -13,6 +13,8 @@ export interface LookUps {
   alias(name: string): AliasEntry | undefined;
   include(path: string): readonly AliasTarget[];
   user(name: string): MailUser | undefined;
+  /** The user of default_privs, for commands and files of aliases(5). */
+  privileged(): MailUser | undefined;
   /** transport(5) value for an address. */
   transport(address: string): string | undefined;
 }
@@ -221,7 +223,7 @@ export class Router {
             add({ ...common, kind: "final", key: `!${key}`, outcome: bounced("5.7.1", `alias "${name}": mail to ${target.kind} is restricted`) });
             break;
           }
-          const user = this.#tables.user(this.#rules.default_privs);
+          const user = this.#tables.privileged();
           if (user === undefined) add({ ...common, kind: "final", key: `!${key}`, outcome: deferred("4.3.5", `default_privs: no such user "${this.#rules.default_privs}"`) });
           else add({ ...common, kind: "local", key: `${about.address} ${key}`, user, extension: "", direct: false, to });
           break;

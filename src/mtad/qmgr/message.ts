@@ -1,0 +1,208 @@
+/**
+ * One message under way: its plan is carried out, every outcome logged and recorded, and at the end of the try it is
+ * removed, returned or deferred. What happens on disk and in which order is in spool/INTERNALS.md.
+ */
+import type { Logger } from "../../daemon/log.ts";
+import { bounced, deferred, type Outcome } from "../../deliver/outcome.ts";
+import type { MessageSource } from "../../deliver/source.ts";
+import type { Delivery } from "../../route/router.ts";
+import type { History, PendingRecipient } from "../../spool/format.ts";
+import type { QueueFile } from "../../spool/read.ts";
+import type { QueueName, Spool } from "../../spool/spool.ts";
+import { nextTry, type Backoff } from "./backoff.ts";
+import type { Destinations } from "./destinations.ts";
+import { groupsOf, type Group } from "./groups.ts";
+import { forwardLoop } from "./insert.ts";
+import * as lines from "./log-lines.ts";
+import type { Deliver, OutgoingMessage, Result } from "./transport.ts";
+
+/** A delivery that failed for good, for the bounce. */
+export interface Failure {
+  readonly delivery: Delivery;
+  readonly outcome: Outcome;
+}
+
+/** What a message needs of the queue manager. */
+export interface QueueParts {
+  readonly spool: Spool;
+  readonly now: () => number;
+  readonly log: (ident: string) => Logger;
+  plan(recipients: QueueFile["envelope"]["recipients"]): readonly Delivery[];
+  readonly destinations: Destinations;
+  readonly deliverLocal: Deliver;
+  readonly deliverRemote: Deliver;
+  /** Queues a copy for the addresses of a .forward; resolves with its queue id when it is durable. */
+  forward(message: OutgoingMessage, delivery: Delivery, sender: string, addresses: readonly string[]): Promise<string>;
+  /** Queues what tells the sender; resolves when it is durable. */
+  bounce(message: OutgoingMessage, sender: string, failures: readonly Failure[]): Promise<void>;
+  backoff(sender: string): Backoff;
+}
+
+/** After this many ms outcomes are recorded although the try goes on. */
+const recordAfter = 100;
+
+type End = { readonly delivery: Delivery } & ({ readonly kind: "done" } | { readonly kind: "pending"; readonly text: string } | { readonly kind: "failed"; readonly outcome: Outcome; readonly sender: string } | { readonly kind: "untried" });
+
+/** How a try ended, for the queue manager's books. */
+export type Ended = "removed" | "deferred" | "stopped";
+
+export class ActiveMessage {
+  readonly id: string;
+  readonly outgoing: OutgoingMessage;
+  readonly #parts: QueueParts;
+  readonly #history: History;
+  readonly #entered: number;
+  #queue: QueueName;
+  #file: QueueFile;
+  #unrecorded: string[] = [];
+  #recordTimer: NodeJS.Timeout | undefined;
+  #recording: Promise<void> = Promise.resolve();
+
+  /** @param body  the message, when it is in memory */
+  constructor(parts: QueueParts, queue: QueueName, file: QueueFile, history: History, body: Buffer | undefined) {
+    this.id = file.envelope.id;
+    this.#parts = parts;
+    this.#queue = queue;
+    this.#file = file;
+    this.#history = history;
+    this.#entered = parts.now();
+    const source: MessageSource = body === undefined ? { octets: file.octets, memory: undefined, pieces: () => parts.spool.body(this.#queue, this.id, file) } : { octets: file.octets, memory: body, pieces: () => once(body) };
+    this.outgoing = { envelope: file.envelope, source };
+  }
+
+  /** Where the file is now. */
+  get queue(): QueueName {
+    return this.#queue;
+  }
+
+  /** One try. Rejects only when the queue itself fails (the message stays where it is). */
+  async run(): Promise<Ended> {
+    const { envelope } = this.outgoing;
+    const { log, destinations } = this.#parts;
+    log("qmgr").info(lines.queueActive(this.id, envelope.sender, this.#file.octets, envelope.recipients.length));
+    if (this.#queue === "deferred") {
+      this.#parts.spool.move("deferred", "active", this.id);
+      this.#queue = "active";
+    }
+    const plan = this.#parts.plan(envelope.recipients).filter((d) => !this.#history.done.has(d.key));
+    const ends: Promise<readonly End[]>[] = [];
+    for (const d of plan) if (d.kind === "final") ends.push(Promise.resolve([this.#note(d, envelope.sender, { outcome: d.outcome, relay: d.key.startsWith("!") ? "local" : "none", connecting: 0 }, this.#entered, this.#entered, "local")]));
+    for (const group of groupsOf(plan.filter((d) => d.kind !== "final"), envelope.sender)) {
+      ends.push(new Promise((resolve, reject) => destinations.submit(group.destination, {
+        run: () => this.#deliver(group, resolve, reject),
+        skip: (why) => resolve(group.deliveries.map((delivery) => why.kind === "stopping" ? { delivery, kind: "untried" } : this.#suspended(delivery, group, why.text))),
+      })));
+    }
+    const settled = await Promise.allSettled(ends);
+    clearTimeout(this.#recordTimer);
+    await this.#recording;
+    const fault = settled.find((s) => s.status === "rejected");
+    const all = settled.flatMap((s) => (s.status === "fulfilled" ? s.value : []));
+    if (fault !== undefined) {
+      await this.#record();
+      throw fault.reason;
+    }
+    return this.#finish(all);
+  }
+
+  async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<{ results: readonly Result[]; unreachable: boolean }> {
+    const started = this.#parts.now();
+    const ident = group.kind === "local" ? "local" : group.deliveries[0]?.hop.protocol === "lmtp" ? "lmtp" : "smtp";
+    const delivered = await (group.kind === "local" ? this.#parts.deliverLocal : this.#parts.deliverRemote)(group, this.outgoing);
+    try {
+      const ends: End[] = [];
+      for (const [i, delivery] of group.deliveries.entries()) {
+        const { result, forwarded } = await this.#forward(group, delivery, delivered.results[i] ?? { outcome: deferred("4.3.0", "no result"), relay: "none", connecting: 0 });
+        ends.push(this.#note(delivery, group.sender, result, started, this.#parts.now(), ident, forwarded));
+      }
+      resolve(ends);
+    } catch (fault) {
+      reject(fault);
+    }
+    return delivered;
+  }
+
+  /** The copies of a .forward are durable before the delivery counts as done. */
+  async #forward(group: Group, delivery: Delivery, result: Result): Promise<{ result: Result; forwarded?: string }> {
+    if (result.outcome.kind !== "sent" || result.forwards === undefined || result.forwards.length === 0) return { result };
+    const loop = forwardLoop(this.outgoing);
+    if (loop !== undefined) return { result: { ...result, outcome: loop } };
+    return { result, forwarded: await this.#parts.forward(this.outgoing, delivery, group.sender, result.forwards) };
+  }
+
+  #suspended(delivery: Delivery, group: Group, text: string): End {
+    const outcome = deferred("4.4.1", `delivery temporarily suspended: ${text}`);
+    return this.#note(delivery, group.sender, { outcome, relay: "none", connecting: 0 }, this.#entered, this.#parts.now(), "qmgr");
+  }
+
+  #note(delivery: Delivery, sender: string, result: Result, started: number, ended: number, ident: string, forwarded?: string): End {
+    const { outcome } = result;
+    const arrived = this.outgoing.envelope.arrived;
+    const delays = { before: this.#entered - arrived, queued: started - this.#entered, connecting: result.connecting, delivering: ended - started - result.connecting };
+    const note = forwarded === undefined ? outcome.text : `forwarded as ${forwarded}`;
+    this.#parts.log(ident).info(lines.delivered(this.id, delivery, result.relay, delays, outcome, note));
+    if (outcome.kind === "sent") {
+      this.#done([delivery.key]);
+      return { delivery, kind: "done" };
+    }
+    return outcome.kind === "deferred" ? { delivery, kind: "pending", text: outcome.text } : { delivery, kind: "failed", outcome, sender };
+  }
+
+  #done(keys: readonly string[]): void {
+    this.#unrecorded.push(...keys);
+    this.#recordTimer ??= setTimeout(() => {
+      this.#recordTimer = undefined;
+      this.#recording = this.#recording.then(() => this.#record());
+    }, recordAfter);
+  }
+
+  /** A record that can not be written (full disk) costs a second delivery, not the message. */
+  async #record(end: { readonly tries: number; readonly pending: readonly PendingRecipient[] } | undefined = undefined): Promise<void> {
+    const done = this.#unrecorded;
+    if (done.length === 0 && end === undefined) return;
+    this.#unrecorded = [];
+    try {
+      this.#file = await this.#parts.spool.append(this.#queue, this.id, this.#file, { ...(done.length > 0 ? { done } : {}), ...end });
+    } catch (fault) {
+      this.#unrecorded.unshift(...done);
+      this.#parts.log("qmgr").warning(`${this.id}: can not record what was delivered: ${String(fault)}`);
+    }
+  }
+
+  async #finish(ends: readonly End[]): Promise<Ended> {
+    const { spool, now, log, backoff } = this.#parts;
+    const { sender, arrived } = this.outgoing.envelope;
+    let pending = ends.filter((e) => e.kind === "pending");
+    const failed = ends.filter((e) => e.kind === "failed");
+    const tries = this.#history.tries + 1;
+    const due = pending.length === 0 ? now() : nextTry(arrived, tries, now(), backoff(sender));
+    if (due === "expired") {
+      log("qmgr").info(lines.expired(this.id, sender));
+      failed.push(...pending.map(({ delivery, text }) => ({ delivery, kind: "failed" as const, outcome: bounced("5.4.7", `delivery time expired: ${text}`), sender: delivery.sender ?? sender })));
+      pending = [];
+    }
+    for (const from of new Set(failed.map((f) => f.sender))) {
+      const mine = failed.filter((f) => f.sender === from);
+      // The bounce is durable before its recipients count as done.
+      await this.#parts.bounce(this.outgoing, from, mine);
+      this.#unrecorded.push(...mine.map((f) => f.delivery.key));
+    }
+    if (ends.some((e) => e.kind === "untried")) {
+      await this.#record();
+      return "stopped";
+    }
+    if (pending.length === 0 || due === "expired") {
+      await spool.remove(this.#queue, this.id);
+      log("qmgr").info(lines.removed(this.id));
+      return "removed";
+    }
+    await this.#record({ tries, pending: pending.map((p) => ({ to: p.delivery.address, text: p.text })) });
+    spool.move(this.#queue, "deferred", this.id, due);
+    this.#queue = "deferred";
+    return "deferred";
+  }
+}
+
+async function* once(body: Buffer): AsyncGenerator<Buffer> {
+  yield body;
+}

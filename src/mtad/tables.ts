@@ -1,0 +1,40 @@
+/** The tables routing looks things up in, from settings. */
+import { networkInterfaces } from "node:os";
+import type { Settings } from "../config/table.ts";
+import type { MailUser } from "../daemon/protocol.ts";
+import { Router, type LookUps } from "../route/router.ts";
+import { addressKeys, TextMapFile } from "../table/map.ts";
+import { AliasFiles, readInclude } from "../table/aliases.ts";
+import { userNamed } from "../table/users.ts";
+
+export const ownAddresses = (): string[] => [...new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((a) => a.address.replace(/%.*$/, "").toLowerCase())))];
+
+export function routerOf(settings: Settings): Router {
+  return new Router({ ...settings, ownAddresses: ownAddresses() }, lookUps(settings));
+}
+
+export function lookUps(settings: Settings): LookUps {
+  const aliases = new AliasFiles(settings.alias_maps);
+  const transports = settings.default_transport_map === "" ? undefined : new TextMapFile(settings.default_transport_map);
+  return {
+    alias: (name) => aliases.lookup(name),
+    include: readInclude,
+    user: (name) => userNamed(settings, name),
+    privileged: () => userNamed(settings, settings.default_privs) ?? virtualPrivileges(settings),
+    transport(address) {
+      const map = transports?.get();
+      if (map === undefined || map.size === 0) return undefined;
+      for (const key of addressKeys(address)) {
+        const value = map.get(key);
+        if (value !== undefined) return value;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** With virtual users everything runs as one uid: default_privs is that uid, and needs no line in users_file. */
+function virtualPrivileges(settings: Settings): MailUser | undefined {
+  if (settings.user_database !== "file") return undefined;
+  return { name: settings.default_privs, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, home: "/", mail: "", shell: "/bin/sh", agent: "virtual" };
+}
