@@ -1,0 +1,182 @@
+/**
+ * The octets of one session: reading with back-pressure, and writing coalesced into pieces of about 64 KiB. Memory is bounded: reading
+ * stops while a command runs, and `settle` waits for a client that is slow to take what it asked for.
+ */
+import type { Socket } from "node:net";
+
+/** Size of the buffer that small writes gather in. */
+const pieceSize = 65_536;
+/** Octets from which a buffer is handed to the socket as it is. */
+const largeSize = 16_384;
+
+export type Woken = "data" | "end" | "nudge" | "timeout" | "stop";
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #stopping: AbortSignal;
+  #piece: Buffer = Buffer.allocUnsafe(pieceSize);
+  #filled = 0;
+  #received: Buffer[] = [];
+  #ended = false;
+  #gone = false;
+  #nudged = false;
+  #wake: (() => void) | undefined;
+  octetsIn = 0;
+  octetsOut = 0;
+
+  constructor(socket: Socket, stopping: AbortSignal) {
+    this.#socket = socket;
+    this.#stopping = stopping;
+    socket.on("data", (chunk: Buffer) => {
+      socket.pause();
+      this.octetsIn += chunk.length;
+      this.#received.push(chunk);
+      this.#wake?.();
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#wake?.();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#gone = true;
+      this.#ended = true;
+      this.#wake?.();
+    });
+    stopping.addEventListener("abort", this.#onStop);
+  }
+
+  readonly #onStop = (): void => this.#wake?.();
+
+  /** The client can not be written to any more. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Octets that have come; empty when there are none. Returns at once. */
+  received(): Buffer {
+    const chunks = this.#received;
+    this.#received = [];
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  }
+
+  /** Ends a `wait` under way or the next one. */
+  nudge(): void {
+    this.#nudged = true;
+    this.#wake?.();
+  }
+
+  /** Sends what is gathered and waits until there is something to do, at most `ms`. Data are then in `received`. */
+  async wait(ms: number): Promise<Woken> {
+    await this.settle(ms);
+    const until = Date.now() + ms;
+    this.#socket.resume();
+    for (;;) {
+      if (this.#received.length > 0) return "data";
+      if (this.#ended) return "end";
+      if (this.#stopping.aborted) return "stop";
+      if (this.#nudged) {
+        this.#nudged = false;
+        return "nudge";
+      }
+      const left = until - Date.now();
+      if (left <= 0) return "timeout";
+      await this.#sleep(left);
+    }
+  }
+
+  /** Forgets nudges so far. */
+  calm(): void {
+    this.#nudged = false;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }).then(() => {
+      this.#wake = undefined;
+    });
+  }
+
+  /** Octets, one per character. */
+  write(text: string): void {
+    if (text.length > pieceSize - this.#filled) {
+      if (text.length > pieceSize) return this.octets(Buffer.from(text, "latin1"));
+      this.#send();
+    }
+    this.#filled += this.#piece.write(text, this.#filled, "latin1");
+  }
+
+  /** The buffer must not change afterwards. */
+  octets(octets: Buffer): void {
+    if (octets.length < largeSize) {
+      if (octets.length > pieceSize - this.#filled) this.#send();
+      this.#filled += octets.copy(this.#piece, this.#filled);
+      return;
+    }
+    this.#send();
+    this.octetsOut += octets.length;
+    if (!this.#gone) this.#socket.write(octets);
+  }
+
+  #send(): void {
+    if (this.#filled === 0) return;
+    const piece = this.#piece.subarray(0, this.#filled);
+    this.octetsOut += piece.length;
+    // What was handed over may be read until it is written, so a part that was not used is all that can be used again.
+    const rest = this.#piece.subarray(this.#filled);
+    this.#piece = rest.length >= largeSize ? rest : Buffer.allocUnsafe(pieceSize);
+    this.#filled = 0;
+    if (!this.#gone) this.#socket.write(piece);
+  }
+
+  /** True when the client lags behind: call `settle` before writing more. */
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Sends what is gathered; waits while the client lags behind. One that takes nothing for `ms` is cut off. Never rejects. */
+  async settle(ms: number): Promise<void> {
+    this.#send();
+    while (!this.#gone && this.#socket.writableNeedDrain) {
+      const before = this.#socket.writableLength;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          this.#socket.off("drain", done).off("close", done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        this.#socket.on("drain", done).on("close", done);
+      });
+      if (this.#socket.writableNeedDrain && this.#socket.writableLength >= before) this.cut();
+    }
+  }
+
+  /** Ends the connection after what was written. */
+  async close(): Promise<void> {
+    this.#send();
+    this.#stopping.removeEventListener("abort", this.#onStop);
+    if (this.#gone) return;
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(() => this.cut(), 5000);
+      this.#socket.on("close", () => {
+        clearTimeout(limit);
+        resolve();
+      });
+      this.#socket.end();
+      this.#socket.resume();
+    });
+  }
+
+  /** Ends the connection now. */
+  cut(): void {
+    this.#gone = true;
+    this.#ended = true;
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,68 @@
+/** Opening and closing a mailbox: RFC 3501 §6.3.1, §6.3.2, §6.4.1, §6.4.2; RFC 3691. */
+import { no, ok } from "../../imap/respond.ts";
+import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
+import { removeDeleted } from "./expunge.ts";
+import { flagsOf, recentCount } from "./sync.ts";
+import { hear, newView } from "./view.ts";
+import type { Reply } from "../../imap/respond.ts";
+
+export const select: Handler<"SELECT"> = (session, command) => open(session, command);
+export const examine: Handler<"EXAMINE"> = (session, command) => open(session, command);
+
+async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">): Promise<Reply> {
+  const { out, store } = session;
+  // RFC 3501 §6.3.1: the old mailbox is closed even when the new one can not be opened.
+  if (leave(session)) out.write("* OK [CLOSED] Previous mailbox closed.\r\n");
+  const mailbox = await store.open(command.mailbox);
+  try {
+    await mailbox.refresh();
+    const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
+    const recent = await mailbox.claimRecent(readOnly);
+    // From here to `watch` nothing may wait: a change between the two would be lost.
+    const view = newView(mailbox, readOnly);
+    for (const uid of recent) view.recent.add(uid);
+    const unwatch = mailbox.watch((changes) => {
+      hear(view, changes);
+      out.nudge();
+    });
+    session.state = { name: "selected", view, unwatch };
+    const firstUnseen = view.messages.findIndex((m) => !m.flags.has("\\Seen"));
+    out.write(
+      `${flagsOf(mailbox, readOnly)}* ${view.messages.length} EXISTS\r\n* ${recentCount(view)} RECENT\r\n` +
+        (firstUnseen < 0 ? "" : `* OK [UNSEEN ${firstUnseen + 1}] First unseen.\r\n`) +
+        `* OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid\r\n* OK [UIDNEXT ${mailbox.uidNext}] Predicted next UID\r\n`,
+    );
+    return readOnly ? ok(`${command.name === "EXAMINE" ? "Examine" : "Select"} completed.`, "READ-ONLY") : ok("Select completed.", "READ-WRITE");
+  } catch (fault) {
+    if (session.state.name !== "selected") store.release(mailbox);
+    throw fault;
+  }
+}
+
+/** Gives the selected mailbox back, telling nothing. False when there was none. */
+export function leave(session: Session): boolean {
+  if (session.state.name !== "selected") return false;
+  session.state.unwatch();
+  session.store.release(session.state.view.mailbox);
+  session.state = { name: "authenticated" };
+  return true;
+}
+
+/** RFC 3501 §6.4.1 */
+export const check: SelectedHandler<"CHECK"> = async (_, { mailbox }) => {
+  await mailbox.refresh();
+  return ok("Check completed.");
+};
+
+/** RFC 3501 §6.4.2: removes what is \Deleted and says nothing of it. */
+export const close: SelectedHandler<"CLOSE"> = async (session, view) => {
+  try {
+    if (!view.readOnly) await removeDeleted(session, view, undefined);
+  } finally {
+    leave(session);
+  }
+  return ok("Close completed.");
+};
+
+/** RFC 3691 §2 */
+export const unselect: SelectedHandler<"UNSELECT"> = (session) => (leave(session) ? ok("Unselect completed.") : no("No mailbox selected."));

@@ -1,0 +1,166 @@
+/** An IMAP session behind login: commands in, responses out, until the client or the agent ends it. RFC 3501 §3. */
+import type { ServeSession } from "../context.ts";
+import type { Settings } from "../../config/table.ts";
+import { describeFault, logger, printable } from "../../daemon/log.ts";
+import { capabilities } from "../../imap/capability.ts";
+import { parseCommand, UnknownCommand, type Command, type TaggedCommand } from "../../imap/command.ts";
+import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.ts";
+import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
+import { StoreFault, type MailStore } from "../../store/mailbox.ts";
+import { SyntaxFault } from "../../syntax/fault.ts";
+import { mayTellExpunge, run } from "./commands.ts";
+import { Connection } from "./connection.ts";
+import { needsLog, storeReply } from "./faults.ts";
+import { idle } from "./idle.ts";
+import { MessageCache } from "./message-cache.ts";
+import { leave } from "./select.ts";
+import type { Counts, Session } from "./session.ts";
+import { tellNews } from "./sync.ts";
+
+/** Literals outside APPEND: names, search strings. */
+const smallLiteral = 65_536;
+/** Commands in a row that can not be understood before the client is sent away. */
+const badLimit = 20;
+/** Octets kept per user of what was learned from messages. */
+const cacheOctets = 32 << 20;
+
+const caches = new WeakMap<MailStore, MessageCache>();
+
+function cacheOf(store: MailStore): MessageCache {
+  let cache = caches.get(store);
+  if (cache === undefined) caches.set(store, (cache = new MessageCache(cacheOctets)));
+  return cache;
+}
+
+/** Limits of a logged-in client: a message in APPEND, little elsewhere. */
+const limitsOf = (settings: Settings): FramerLimits => ({
+  line: settings.imap_max_line_length,
+  literals: 1000,
+  literal: (text) => (/^[^ ]+ APPEND /i.test(text.toString("latin1", 0, 300)) ? settings.message_size_limit : smallLiteral),
+  skip: Math.max(2 * settings.message_size_limit, 1 << 26),
+});
+
+export const serveImap: ServeSession = async (socket, user, hello, context) => {
+  const log = logger(`imap(${printable(user.name)})<${process.pid}><${printable(hello.session)}>`);
+  const out = new Connection(socket, context.stopping);
+  let why = "Internal error occurred. Refer to server log for more information.";
+  const counts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, headerOctets: 0, bodies: 0, bodyOctets: 0 };
+  let session: Session | undefined;
+  try {
+    const store = await context.storeOf(user);
+    session = { settings: context.settings, store, out, cache: cacheOf(store), log, counts, state: { name: "authenticated" } };
+    out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
+    why = await converse(session);
+  } catch (fault) {
+    if (fault instanceof StoreFault) {
+      why = describeFault(fault);
+      out.write(condition(hello.tag ?? "*", storeReply(fault)));
+    } else log.error(describeFault(fault, true));
+    out.write("* BYE Internal error occurred.\r\n");
+  } finally {
+    if (session !== undefined) leave(session);
+    await out.close();
+    log.info(`Disconnected: ${why} in=${out.octetsIn} out=${out.octetsOut} ${countsLine(counts)}`);
+  }
+};
+
+const countsLine = (c: Counts): string =>
+  `deleted=${c.deleted} expunged=${c.expunged} trashed=${c.trashed} hdr_count=${c.headers} hdr_bytes=${c.headerOctets} body_count=${c.bodies} body_bytes=${c.bodyOctets}`;
+
+/** @returns why it ended, for the log */
+async function converse(session: Session): Promise<string> {
+  const { out, settings } = session;
+  const framer = new Framer(limitsOf(settings));
+  let misunderstood = 0;
+  let quietUntil = Date.now() + settings.imap_idle_timeout;
+  for (;;) {
+    const frame = framer.next();
+    if (frame === undefined) {
+      switch (await out.wait(Math.max(1, quietUntil - Date.now()))) {
+        case "data":
+          framer.push(out.received());
+          quietUntil = Date.now() + settings.imap_idle_timeout;
+          break;
+        case "end":
+          return "Connection closed";
+        case "stop":
+          out.write("* BYE Server shutting down.\r\n");
+          return "Server shutting down.";
+        case "timeout":
+          out.write("* BYE Disconnected for inactivity.\r\n");
+          return "Inactivity";
+        case "nudge":
+          // News wait for the next command: told here they would only cost a client its sleep.
+          break;
+      }
+      continue;
+    }
+    const understood = await answer(session, framer, frame);
+    quietUntil = Date.now() + settings.imap_idle_timeout;
+    if (session.state.name === "logout") return "Logged out";
+    if (out.gone) return "Connection closed";
+    if (understood === "end") return "Connection closed";
+    misunderstood = understood === "bad" ? misunderstood + 1 : 0;
+    if (misunderstood >= badLimit) {
+      out.write("* BYE Too many invalid IMAP commands.\r\n");
+      return "Too many invalid commands";
+    }
+  }
+}
+
+async function answer(session: Session, framer: Framer, frame: Frame): Promise<"fine" | "bad" | "end"> {
+  const { out } = session;
+  switch (frame.kind) {
+    case "continue":
+      out.write("+ OK\r\n");
+      return "fine";
+    case "lost":
+      out.write("* BYE [TOOBIG] Literal too large.\r\n");
+      return "end";
+    case "refused":
+      out.write(condition(frame.tag ?? "*", frame.why === "line" ? bad("Too long command line.") : bad("Literal too large.", "TOOBIG")));
+      return "bad";
+    case "command": {
+      if (frame.text.length === 0) return "fine";
+      const tagged = parse(frame);
+      if ("status" in tagged) {
+        out.write(condition(tagOf(frame.text) ?? "*", tagged));
+        return "bad";
+      }
+      return perform(session, framer, tagged);
+    }
+  }
+}
+
+function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Reply {
+  try {
+    return parseCommand(frame);
+  } catch (fault) {
+    if (fault instanceof UnknownCommand) return bad("Unknown command.");
+    if (fault instanceof SyntaxFault) return bad(`Error in IMAP command: ${fault.message}.`);
+    throw fault;
+  }
+}
+
+async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<"fine" | "bad" | "end"> {
+  const reply = await outcome(session, framer, command);
+  if (reply === undefined) return "end";
+  if (session.state.name === "selected") {
+    await tellNews(session, session.state.view, mayTellExpunge(command), "uid" in command && command.uid);
+  }
+  session.out.write(condition(tag, reply));
+  return reply.status === "BAD" ? "bad" : "fine";
+}
+
+async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | undefined> {
+  try {
+    return command.name === "IDLE" ? await idle(session, framer) : await run(session, command);
+  } catch (fault) {
+    if (fault instanceof StoreFault) {
+      if (needsLog(fault)) session.log.error(`${command.name}: ${describeFault(fault)}`);
+      return storeReply(fault);
+    }
+    session.log.error(`${command.name}: ${describeFault(fault, true)}`);
+    return no("Internal error occurred. Refer to server log for more information.", "SERVERBUG");
+  }
+}

@@ -1,0 +1,45 @@
+/** What the handlers of one session share. */
+import type { Settings } from "../../config/table.ts";
+import type { Logger } from "../../daemon/log.ts";
+import type { Command, CommandName } from "../../imap/command.ts";
+import type { Reply } from "../../imap/respond.ts";
+import type { MailStore } from "../../store/mailbox.ts";
+import type { Connection } from "./connection.ts";
+import type { MessageCache } from "./message-cache.ts";
+import type { View } from "./view.ts";
+
+/** RFC 3501 §3, behind login. */
+export type State = { readonly name: "authenticated" } | { readonly name: "selected"; readonly view: View; readonly unwatch: () => void } | { readonly name: "logout" };
+
+/** For the line logged at the end, as Dovecot counts. */
+export interface Counts {
+  deleted: number;
+  expunged: number;
+  trashed: number;
+  headers: number;
+  headerOctets: number;
+  bodies: number;
+  bodyOctets: number;
+}
+
+export interface Session {
+  readonly settings: Settings;
+  readonly store: MailStore;
+  readonly out: Connection;
+  readonly cache: MessageCache;
+  readonly log: Logger;
+  readonly counts: Counts;
+  state: State;
+}
+
+/** The command with this name, with its arguments. */
+export type CommandOf<N extends CommandName> = Command & { readonly name: N };
+
+/** Untagged responses go to `session.out`; what is returned is tagged. Throws StoreFault, SyntaxFault. */
+export type Handler<N extends CommandName> = (session: Session, command: CommandOf<N>) => Promise<Reply> | Reply;
+
+/** As Handler, for commands of the selected state. */
+export type SelectedHandler<N extends CommandName> = (session: Session, view: View, command: CommandOf<N>) => Promise<Reply> | Reply;
+
+/** Lets other sessions of this agent have their turn. */
+export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

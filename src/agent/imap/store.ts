@@ -1,0 +1,44 @@
+/** STORE and UID STORE. RFC 3501 §6.4.6. */
+import { bad, no, ok } from "../../imap/respond.ts";
+import type { Flags } from "../../store/mailbox.ts";
+import { breathe, type SelectedHandler } from "./session.ts";
+import { changedFlags, flagsResponse, tellKeywords } from "./sync.ts";
+import { equal, hear, indices, runsOf, uidsIn } from "./view.ts";
+
+/** Messages told of before others get their turn. */
+const turn = 2000;
+
+export const store: SelectedHandler<"STORE"> = async (session, view, command) => {
+  if (view.readOnly) return no("Mailbox is read-only.", "READ-ONLY");
+  const { set, uid, how, silent } = command;
+  const runs = runsOf(view, set, uid);
+  if (runs === undefined) return bad("Invalid messageset.");
+  const uids = uidsIn(view, runs);
+  if (uids.length === 0) return ok("Store completed.");
+  const change: Flags = new Set(command.flags);
+  if (how !== "remove" && change.has("\\Deleted")) session.counts.deleted += uids.length;
+  const known = new Map([...view.told]);
+  hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how, flags: change }) });
+  tellKeywords(session.out, view);
+  let n = 0;
+  for (const i of indices(runs)) {
+    const message = view.messages[i];
+    if (message === undefined || view.expunged.has(message.uid)) continue;
+    if (!silent) {
+      view.told.delete(message.uid);
+      session.out.write(flagsResponse(view, i, uid));
+    } else {
+      // The client works out the new flags by itself; only where it would be wrong is it told (RFC 3501 §6.4.6 note).
+      const before = known.get(message.uid) ?? view.told.get(message.uid);
+      if (before !== undefined && equal(spelled(changedFlags(before, how, change)), spelled(message.flags))) view.told.delete(message.uid);
+    }
+    if (++n % turn === 0) {
+      if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
+      await breathe();
+    }
+  }
+  return ok("Store completed.");
+};
+
+/** Keywords have no case. */
+const spelled = (flags: Flags): Flags => new Set([...flags].map((f) => f.toLowerCase()));

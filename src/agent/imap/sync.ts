@@ -1,0 +1,94 @@
+/** Telling the client what changed in its mailbox. RFC 3501 §5.2, §7.3, §7.4.1. */
+import { describeFault } from "../../daemon/log.ts";
+import { flagList } from "../../imap/respond.ts";
+import { systemFlags, StoreFault, type Flags, type Mailbox, type Message, type Uid } from "../../store/mailbox.ts";
+import type { Connection } from "./connection.ts";
+import type { Session } from "./session.ts";
+import { dropExpunged, indexOf, type View } from "./view.ts";
+
+/** FETCH response with FLAGS, and UID where the command was a UID command (RFC 3501 §6.4.8). */
+export function flagsResponse(view: View, index: number, withUid: boolean): string {
+  const message = view.messages[index];
+  if (message === undefined) return "";
+  const flags = flagsOfMessage(view, message);
+  return withUid ? `* ${index + 1} FETCH (UID ${message.uid} FLAGS ${flags})\r\n` : `* ${index + 1} FETCH (FLAGS ${flags})\r\n`;
+}
+
+/** FLAGS of one message, with the session's \\Recent. */
+export const flagsOfMessage = (view: View, message: Message): string => flagList(message.flags, view.recent.has(message.uid));
+
+/** FLAGS and PERMANENTFLAGS. RFC 3501 §7.2.6, §7.1 */
+export function flagsOf(mailbox: Mailbox, readOnly: boolean): string {
+  const all = flagList([...systemFlags, ...mailbox.keywords]);
+  const permanent = readOnly ? "()" : flagList([...systemFlags, ...mailbox.keywords, ...(mailbox.canCreateKeywords ? ["\\*"] : [])]);
+  return `* FLAGS ${all}\r\n* OK [PERMANENTFLAGS ${permanent}] ${readOnly ? "Read-only mailbox." : "Flags permitted."}\r\n`;
+}
+
+/** FLAGS again when there are keywords the client has not heard of: it must know them before a FETCH names them. */
+export function tellKeywords(out: Connection, view: View): void {
+  if (view.keywordsTold === view.mailbox.keywords.length) return;
+  view.keywordsTold = view.mailbox.keywords.length;
+  out.write(flagsOf(view.mailbox, view.readOnly));
+}
+
+/**
+ * Tells everything heard since the last time; expunged messages only when `mayExpunge` (the column in commands.ts).
+ *
+ * @param withUid  name UIDs in FETCH responses
+ */
+export async function tellNews(session: Session, view: View, mayExpunge: boolean, withUid = false): Promise<void> {
+  const { out } = session;
+  tellKeywords(out, view);
+  if (mayExpunge) {
+    let text = "";
+    for (const n of dropExpunged(view)) text += `* ${n} EXPUNGE\r\n`;
+    if (text !== "") out.write(text);
+  }
+  if (view.told.size > 0) {
+    const changed: readonly Uid[] = [...view.told.keys()].sort((a, b) => a - b);
+    view.told.clear();
+    for (const uid of changed) {
+      const i = indexOf(view.messages, uid);
+      if (i >= 0) out.write(flagsResponse(view, i, withUid));
+      if (out.congested) await out.settle(session.settings.imap_idle_timeout);
+    }
+  }
+  if (view.arrived.length > 0) await tellArrived(session, view);
+}
+
+async function tellArrived(session: Session, view: View): Promise<void> {
+  // Claimed before they are announced, so that FETCH FLAGS right behind EXISTS has its \Recent.
+  const before = recentCount(view);
+  try {
+    for (const uid of await view.mailbox.claimRecent(view.readOnly)) view.recent.add(uid);
+  } catch (fault) {
+    // New mail is told of even where it can not be moved to cur/ (a full disk, a mailbox that is going away).
+    if (!(fault instanceof StoreFault)) throw fault;
+    session.log.warning(`\\Recent not claimed: ${describeFault(fault)}`);
+  }
+  view.messages = view.messages.concat(view.arrived);
+  view.arrived = [];
+  session.out.write(`* ${view.messages.length} EXISTS\r\n`);
+  const now = recentCount(view);
+  if (now !== before) session.out.write(`* ${now} RECENT\r\n`);
+}
+
+/** Messages the client knows of that are \Recent in this session. */
+export function recentCount(view: View): number {
+  const last = view.messages.at(-1)?.uid ?? 0;
+  let count = 0;
+  for (const uid of view.recent) if (uid <= last) count++;
+  return count;
+}
+
+/** What flags a message has after a change. */
+export function changedFlags(flags: Flags, how: "add" | "remove" | "replace", change: Flags): Flags {
+  switch (how) {
+    case "replace":
+      return change;
+    case "add":
+      return new Set([...flags, ...change]);
+    case "remove":
+      return new Set([...flags].filter((f) => !change.has(f)));
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * A selected mailbox as one session sees it: which messages the client has been told of, in what order, and what it has not been
+ * told yet. Sequence numbers exist only here (RFC 3501 §2.3.1.2). Plain data and functions over it; nothing here writes or waits.
+ */
+import type { SequenceSet, SeqNumber } from "../../imap/sequence-set.ts";
+import type { Changes, Flags, Mailbox, Message, Uid } from "../../store/mailbox.ts";
+
+export interface View {
+  readonly mailbox: Mailbox;
+  /** Opened with EXAMINE, or the mailbox can not be changed. */
+  readonly readOnly: boolean;
+  /** What the client counts: message n is messages[n-1]. Ascends by UID. Flags are the newest known. */
+  messages: Message[];
+  readonly recent: Set<Uid>;
+  /** Not told yet: behind `messages`, ascending. */
+  arrived: Message[];
+  /** Not told yet; members of `messages` or of `arrived`. */
+  readonly expunged: Set<Uid>;
+  /** Messages whose flags changed since the client was told, with the flags it knows. */
+  readonly told: Map<Uid, Flags>;
+  /** How many keywords the client has heard of in FLAGS. */
+  keywordsTold: number;
+}
+
+export const newView = (mailbox: Mailbox, readOnly: boolean): View => ({
+  mailbox,
+  readOnly,
+  messages: [...mailbox.messages],
+  recent: new Set(),
+  arrived: [],
+  expunged: new Set(),
+  told: new Map(),
+  keywordsTold: mailbox.keywords.length,
+});
+
+/** Index of the first message whose UID is `uid` or more. */
+export function lowerBound(messages: readonly Message[], uid: number): number {
+  let low = 0;
+  let high = messages.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((messages[middle]?.uid ?? Infinity) < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Index of the message with this UID, or -1. */
+export function indexOf(messages: readonly Message[], uid: Uid): number {
+  const i = lowerBound(messages, uid);
+  return messages[i]?.uid === uid ? i : -1;
+}
+
+/** Takes in what the store says has changed. The same news may come twice. */
+export function hear(view: View, changes: Changes): void {
+  for (const message of changes.arrived) {
+    const last = view.arrived.at(-1) ?? view.messages.at(-1);
+    if (last === undefined || message.uid > last.uid) view.arrived.push(message);
+  }
+  for (const message of changes.flagged) {
+    const i = indexOf(view.messages, message.uid);
+    const old = view.messages[i];
+    if (old !== undefined) {
+      if (old !== message && !equal(old.flags, message.flags)) {
+        if (!view.told.has(message.uid)) view.told.set(message.uid, old.flags);
+        if (equal(view.told.get(message.uid) ?? old.flags, message.flags)) view.told.delete(message.uid);
+      }
+      view.messages[i] = message;
+      continue;
+    }
+    const j = indexOf(view.arrived, message.uid);
+    if (j >= 0) view.arrived[j] = message;
+  }
+  for (const uid of changes.expunged) {
+    if (indexOf(view.messages, uid) >= 0 || indexOf(view.arrived, uid) >= 0) view.expunged.add(uid);
+  }
+}
+
+export const hasNews = (view: View): boolean => view.arrived.length > 0 || view.expunged.size > 0 || view.told.size > 0;
+
+/** Whether two sets of flags are the same; keywords have no case, but a store spells each one way. */
+export function equal(a: Flags, b: Flags): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const f of a) if (!b.has(f)) return false;
+  return true;
+}
+
+/**
+ * Takes the expunged messages out.
+ *
+ * @returns their sequence numbers, highest first, so that each is right when the ones before it are gone (RFC 3501 §7.4.1)
+ */
+export function dropExpunged(view: View): number[] {
+  const numbers: number[] = [];
+  if (view.expunged.size === 0) return numbers;
+  const kept: Message[] = [];
+  view.messages.forEach((message, i) => {
+    if (view.expunged.has(message.uid)) numbers.push(i + 1);
+    else kept.push(message);
+  });
+  view.messages = kept;
+  view.arrived = view.arrived.filter((m) => !view.expunged.has(m.uid));
+  for (const uid of view.expunged) {
+    view.told.delete(uid);
+    view.recent.delete(uid);
+  }
+  view.expunged.clear();
+  return numbers.reverse();
+}
+
+/** Part of a view: indices from `from` up to, not including, `to`. */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The messages a set of sequence numbers or UIDs names, as runs in ascending order without overlap. UIDs that are not there are passed
+ * over (RFC 3501 §6.4.8).
+ *
+ * @returns undefined when a sequence number is higher than there are messages (RFC 3501 §9 seq-number)
+ */
+export function runsOf(view: View, set: SequenceSet, uid: boolean): readonly Run[] | undefined {
+  const { messages } = view;
+  const last = uid ? (messages.at(-1)?.uid ?? 0) : messages.length;
+  const value = (n: SeqNumber): number => (n === "*" ? last : n);
+  const runs: Run[] = [];
+  for (const range of set) {
+    const low = Math.min(value(range.from), value(range.to));
+    const high = Math.max(value(range.from), value(range.to));
+    // "*" of an empty mailbox names nothing.
+    if (!uid && high > messages.length) return undefined;
+    const run = uid ? { from: lowerBound(messages, low), to: lowerBound(messages, high + 1) } : { from: Math.max(low - 1, 0), to: high };
+    if (run.from < run.to) runs.push(run);
+  }
+  if (runs.length < 2) return runs;
+  runs.sort((a, b) => a.from - b.from);
+  const merged: { from: number; to: number }[] = [];
+  for (const run of runs) {
+    const before = merged.at(-1);
+    if (before !== undefined && run.from <= before.to) before.to = Math.max(before.to, run.to);
+    else merged.push({ ...run });
+  }
+  return merged;
+}
+
+/** The indices in runs, one by one. */
+export function* indices(runs: readonly Run[]): Generator<number> {
+  for (const { from, to } of runs) for (let i = from; i < to; i++) yield i;
+}
+
+/** UIDs in runs that the store still has, ascending. */
+export function uidsIn(view: View, runs: readonly Run[]): Uid[] {
+  const uids: Uid[] = [];
+  for (const i of indices(runs)) {
+    const message = view.messages[i];
+    if (message !== undefined && !view.expunged.has(message.uid)) uids.push(message.uid);
+  }
+  return uids;
+}

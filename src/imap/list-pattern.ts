@@ -1,0 +1,32 @@
+/**
+ * Whether a folder name fits a pattern of LIST or LSUB: "*" is any text, "%" any text without the separator (RFC 3501 §6.3.8). The first
+ * level has no case where it is INBOX. Time is at most the product of the lengths.
+ */
+export function matchesPattern(pattern: string, name: string, separator = "/"): boolean {
+  const inboxLength = /^INBOX(?=\/|$)/.test(name) ? 5 : 0;
+  /** reached[i]: the pattern so far fits the first i characters of the name. */
+  let reached = new Uint8Array(name.length + 1);
+  reached[0] = 1;
+  for (const p of pattern) {
+    const next = new Uint8Array(name.length + 1);
+    if (p === "*" || p === "%") {
+      for (let i = 0; i <= name.length; i++) {
+        if (reached[i] === 1 || (i > 0 && next[i - 1] === 1 && (p === "*" || name[i - 1] !== separator))) next[i] = 1;
+      }
+    } else {
+      const folded = p.toUpperCase();
+      for (let i = 0; i + p.length <= name.length; i++) {
+        if (reached[i] === 1 && (name.startsWith(p, i) || (i < inboxLength && name[i] === folded))) next[i + p.length] = 1;
+      }
+    }
+    reached = next;
+  }
+  return reached[name.length] === 1;
+}
+
+/** The names above a name: "a/b/c" has "a" and "a/b". */
+export function parents(name: string, separator = "/"): string[] {
+  const found: string[] = [];
+  for (let at = name.indexOf(separator); at > 0; at = name.indexOf(separator, at + 1)) found.push(name.slice(0, at));
+  return found;
+}

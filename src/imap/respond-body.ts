@@ -1,0 +1,48 @@
+import { envelope } from "../message/envelope.ts";
+import type { Param } from "../message/content.ts";
+import type { Part } from "../message/mime.ts";
+import { printEnvelope } from "./respond-envelope.ts";
+import { nstring, string } from "./respond.ts";
+
+/**
+ * body = "(" (body-type-1part / body-type-mpart) ")"
+ *
+ * RFC 3501 §7.4.2, §9. Nesting is bounded by the scanner's limits.
+ *
+ * @param extensible  BODYSTRUCTURE: with extension data; without it is BODY
+ */
+export function printBody(part: Part, extensible: boolean): string {
+  return part.type.toLowerCase() === "multipart" ? multipart(part, extensible) : onePart(part, extensible);
+}
+
+/** What stands for the part that a multipart must have and has not. */
+const emptyText = (extensible: boolean): string => `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0${extensible ? " NIL NIL NIL NIL" : ""})`;
+
+/** body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart] */
+function multipart(part: Part, extensible: boolean): string {
+  const inside = part.parts.length === 0 ? emptyText(extensible) : part.parts.map((p) => printBody(p, extensible)).join("");
+  const ext = extensible ? ` ${params(part.params)} ${extension(part)}` : "";
+  return `(${inside} ${string(part.subtype.toLowerCase())}${ext})`;
+}
+
+/** body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part] */
+function onePart(part: Part, extensible: boolean): string {
+  const type = part.type.toLowerCase();
+  const octets = part.bodyEnd - part.bodyStart;
+  let out = `(${string(type)} ${string(part.subtype.toLowerCase())} ${params(part.params)} ${nstring(part.id)} ${nstring(part.description)} ${string((part.encoding ?? "7bit").toLowerCase())} ${octets}`;
+  if (type === "text") out += ` ${part.lines}`;
+  else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${printBody(part.message, extensible)} ${part.lines}`;
+  if (extensible) out += ` ${nstring(part.md5)} ${extension(part)}`;
+  return `${out})`;
+}
+
+/** [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc]]], all three. */
+function extension(part: Part): string {
+  const d = part.disposition;
+  const dsp = d === undefined ? "NIL" : `(${string(d.type.toLowerCase())} ${params(d.params)})`;
+  const lang = part.language.length === 0 ? "NIL" : `(${part.language.map((l) => string(l)).join(" ")})`;
+  return `${dsp} ${lang} ${nstring(part.location)}`;
+}
+
+/** body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */
+const params = (list: readonly Param[]): string => (list.length === 0 ? "NIL" : `(${list.map((p) => `${string(p.name.toLowerCase())} ${string(p.value)}`).join(" ")})`);

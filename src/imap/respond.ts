@@ -1,0 +1,72 @@
+/**
+ * Response text, RFC 3501 §7 and §9. Everything is octets in a string, one character per octet: write it with "latin1".
+ * Pure.
+ */
+import { formatInternalDate } from "../message/date.ts";
+import { encodeMutf7 } from "../syntax/mutf7.ts";
+import { atomChar } from "./octets.ts";
+import type { StatusItem } from "./command.ts";
+
+/** Longer strings go as literals; RFC 2683 §3.2.1.5 has clients that can not take long lines. */
+const longestQuoted = 1000;
+
+/** string = quoted / literal. NUL, which neither can hold (RFC 3501 §4.3), becomes 0x80. */
+export function string(text: string): string {
+  if (text.length <= longestQuoted && /^[\x20-\x7e\t]*$/.test(text)) {
+    return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, "\\$&")}"` : `"${text}"`;
+  }
+  return `{${text.length}}\r\n${text.replaceAll("\0", "\x80")}`;
+}
+
+/** nstring = string / nil */
+export const nstring = (text: string | undefined): string => (text === undefined ? "NIL" : string(text));
+
+/** mailbox, in modified UTF-7: an atom where it can be, else quoted. */
+export function mailboxName(name: string): string {
+  const encoded = encodeMutf7(name);
+  if (encoded === "" || /^nil$/i.test(encoded)) return `"${encoded}"`;
+  for (let i = 0; i < encoded.length; i++) if (atomChar[encoded.charCodeAt(i)] !== 1) return string(encoded);
+  return encoded;
+}
+
+/** "(" [flag *(SP flag)] ")" */
+export function flagList(flags: Iterable<string>, recent = false): string {
+  let out = "";
+  for (const f of flags) out += out === "" ? f : ` ${f}`;
+  if (recent) out += out === "" ? "\\Recent" : " \\Recent";
+  return `(${out})`;
+}
+
+/** `name` LIST or LSUB; attributes with their backslash. RFC 3501 §7.2.2 */
+export const listResponse = (kind: "LIST" | "LSUB", attributes: readonly string[], separator: string, name: string): string =>
+  `* ${kind} (${attributes.join(" ")}) "${separator}" ${mailboxName(name)}\r\n`;
+
+/** RFC 3501 §7.2.4 */
+export const statusResponse = (name: string, items: readonly (readonly [StatusItem, number])[]): string =>
+  `* STATUS ${mailboxName(name)} (${items.map(([item, n]) => `${item} ${n}`).join(" ")})\r\n`;
+
+/** RFC 3501 §7.2.5 */
+export const searchResponse = (numbers: readonly number[]): string => (numbers.length === 0 ? "* SEARCH\r\n" : `* SEARCH ${numbers.join(" ")}\r\n`);
+
+/** INTERNALDATE's value. */
+export const internalDate = (time: number, offset: number): string => `"${formatInternalDate(time, offset)}"`;
+
+/** id_response. RFC 2971 §3.2 */
+export const idResponse = (fields: Readonly<Record<string, string>>): string =>
+  `* ID (${Object.entries(fields)
+    .map(([k, v]) => `${string(k)} ${string(v)}`)
+    .join(" ")})\r\n`;
+
+/** The end of a command. RFC 3501 §7.1. `code` is without brackets. */
+export interface Reply {
+  readonly status: "OK" | "NO" | "BAD";
+  readonly code?: string;
+  readonly text: string;
+}
+
+export const ok = (text: string, code?: string): Reply => (code === undefined ? { status: "OK", text } : { status: "OK", code, text });
+export const no = (text: string, code?: string): Reply => (code === undefined ? { status: "NO", text } : { status: "NO", code, text });
+export const bad = (text: string, code?: string): Reply => (code === undefined ? { status: "BAD", text } : { status: "BAD", code, text });
+
+/** resp-cond-state with a tag, or "*" for none. The text may not hold line ends or 8-bit octets; those become "?". */
+export const condition = (tag: string, reply: Reply): string => `${tag} ${reply.status} ${reply.code === undefined ? "" : `[${reply.code}] `}${reply.text.replaceAll(/[^\x20-\x7e]/g, "?")}\r\n`;
