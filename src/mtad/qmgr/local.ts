@@ -44,12 +44,13 @@ export function localTransport(agents: Pick<Agents, "deliver">, wait: (ms: numbe
         continue;
       }
       if (left.length === 0) break;
-      if (pause === undefined || !(await wait(pause))) {
+      if (pause === undefined) {
         for (const d of left) results.set(d, { outcome: deferred("4.3.0", why(answer)), relay, connecting: 0 });
         break;
       }
+      if (!(await wait(pause))) break;
     }
-    return { results: group.deliveries.map((d) => results.get(d) ?? { outcome: deferred("4.3.0", "no reply"), relay, connecting: 0 }), unreachable: false };
+    return { results: group.deliveries.map((d) => results.get(d)), unreachable: false };
   };
 }
 

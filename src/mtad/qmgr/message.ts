@@ -14,7 +14,7 @@ import type { Destinations } from "./destinations.ts";
 import { groupsOf, type Group } from "./groups.ts";
 import { forwardLoop } from "./insert.ts";
 import * as lines from "./log-lines.ts";
-import type { Deliver, OutgoingMessage, Result } from "./transport.ts";
+import type { Deliver, Delivered, OutgoingMessage, Result } from "./transport.ts";
 
 /** A delivery that failed for good, for the bounce. */
 export interface Failure {
@@ -105,14 +105,19 @@ export class ActiveMessage {
     return this.#finish(all);
   }
 
-  async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<{ results: readonly Result[]; unreachable: boolean }> {
+  async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<Delivered> {
     const started = this.#parts.now();
     const ident = group.kind === "local" ? "local" : group.deliveries[0]?.hop.protocol === "lmtp" ? "lmtp" : "smtp";
     const delivered = await (group.kind === "local" ? this.#parts.deliverLocal : this.#parts.deliverRemote)(group, this.outgoing);
     try {
       const ends: End[] = [];
       for (const [i, delivery] of group.deliveries.entries()) {
-        const { result, forwarded } = await this.#forward(group, delivery, delivered.results[i] ?? { outcome: deferred("4.3.0", "no result"), relay: "none", connecting: 0 });
+        const reported = delivered.results[i];
+        if (reported === undefined) {
+          ends.push({ delivery, kind: "untried" });
+          continue;
+        }
+        const { result, forwarded } = await this.#forward(group, delivery, reported);
         ends.push(this.#note(delivery, group.sender, result, started, this.#parts.now(), ident, forwarded));
       }
       resolve(ends);

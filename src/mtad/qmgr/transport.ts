@@ -20,8 +20,8 @@ export interface Result {
 }
 
 export interface Delivered {
-  /** One for each delivery of the group, same order. */
-  readonly results: readonly Result[];
+  /** One for each delivery of the group, same order; undefined where the program had to stop before there was one. */
+  readonly results: readonly (Result | undefined)[];
   /** True when the destination as a whole could not be reached: others need not try for a while. */
   readonly unreachable: boolean;
 }
