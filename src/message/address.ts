@@ -95,7 +95,7 @@ function phrase(s: Text): Phrase {
       dot = true;
     } else word = atomText(s);
     if (word === "" && c !== '"') return { words, local, comment };
-    local += word;
+    local += local === "" || dot || local.endsWith(".") ? word : ` ${word}`;
     const last = words.length - 1;
     if (glue && last >= 0) words[last] += word;
     else words.push(word);
@@ -136,7 +136,9 @@ function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox
     return { kind: "mailbox", name, route: undefined, local: first.local, domain: text };
   }
   if (stops.includes(s.peek()) || s.atEnd) {
-    if (first.words.length > 0) return { kind: "mailbox", name: first.comment, route: undefined, local: first.words.join(" "), domain: "" };
+    // One word is a local user; several are a name whose address is missing.
+    if (first.words.length === 1) return { kind: "mailbox", name: first.comment, route: undefined, local: first.local, domain: "" };
+    if (named !== undefined) return { kind: "mailbox", name: named, route: undefined, local: "", domain: "" };
   }
   // No address at all: kept as a name that goes nowhere rather than dropped.
   toStop(s, stops);

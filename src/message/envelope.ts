@@ -48,7 +48,8 @@ export function envelope(header: Header): Envelope {
   const from = addresses("from");
   return {
     date: text("date"),
-    subject: text("subject"),
+    // Folding with tabs, or folding twice, shows as one space, as Dovecot 2.3 has it.
+    subject: text("subject")?.replaceAll(/[ \t\r\n]+/g, " "),
     from,
     sender: addresses("sender") ?? from,
     replyTo: addresses("reply-to") ?? from,

@@ -110,12 +110,16 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
     }
   };
 
-  /** Closes open parts down to `depth` of them; their bodies end at `at`. */
+  /**
+   * Closes open parts down to `depth` of them; their bodies end at `at`. Where the empty line of the innermost is missing, its header has taken
+   * the line end before the delimiter, and they all end behind that.
+   */
   const closeTo = (depth: number, at: number): void => {
+    const bodyEnd = Math.max(at, open.at(-1)?.part.bodyStart ?? at);
     while (open.length > depth) {
       const part = open.pop()?.part;
       if (part === undefined) break;
-      part.bodyEnd = Math.max(at, part.bodyStart);
+      part.bodyEnd = bodyEnd;
       part.lines += linesTo(part.bodyEnd);
     }
   };
@@ -169,6 +173,18 @@ const isMessage = (part: Building): boolean => part.type.toLowerCase() === "mess
 const plainText: ContentType = { type: "text", subtype: "plain", params: [{ name: "charset", value: "us-ascii" }] };
 const nestedMessage: ContentType = { type: "message", subtype: "rfc822", params: [] };
 
+/**
+ * What a Content-Type field says. A multipart that names no boundary can not be divided: like other faulty types it is shown as plain
+ * text (RFC 2045 §5.2), so that a reader sees it. text/* has a charset, US-ASCII when it does not say (RFC 2046 §4.1.2).
+ */
+function typeOf(field: string | undefined, digest: boolean): ContentType {
+  const type = (field === undefined ? undefined : contentType(field)) ?? (digest ? nestedMessage : plainText);
+  const major = type.type.toLowerCase();
+  if (major === "multipart" && (param(type.params, "boundary") ?? "") === "") return plainText;
+  if (major !== "text" || param(type.params, "charset") !== undefined || param(type.params, "charset*") !== undefined) return type;
+  return { ...type, params: [...type.params, ...plainText.params] };
+}
+
 /** A part from its header. The first field of each name counts. RFC 2045 §5.2: without Content-Type it is text/plain; in a digest a message (RFC 2046 §5.1.5). */
 function describe(header: Header, digest: boolean): Building {
   const values = new Map<string, string>();
@@ -182,7 +198,7 @@ function describe(header: Header, digest: boolean): Building {
     const value = values.get(name);
     return value === undefined ? undefined : parse(value);
   };
-  const type = parsed("content-type", contentType) ?? (digest ? nestedMessage : plainText);
+  const type = typeOf(values.get("content-type"), digest);
   return {
     type: type.type,
     subtype: type.subtype,
