@@ -19,6 +19,16 @@ export interface Handoff {
  */
 export type AgentState = "starting" | "running" | "retiring" | "ended";
 
+interface Closable {
+  close(): void;
+}
+
+/** What is under a socket. Closing it twice does nothing. */
+function handleOf(socket: Socket): Closable | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  return typeof handle === "object" && handle !== null && "close" in handle && typeof handle.close === "function" ? (handle as Closable) : undefined;
+}
+
 export class AgentProcess {
   readonly key: string;
   /** Who it was started for, for the log. */
@@ -35,10 +45,17 @@ export class AgentProcess {
   idle: NodeJS.Timeout | undefined;
   /** Whose orders it was given: the only users it may ask privileged things for. */
   readonly users = new Map<string, MailUser>();
+  /** Of the last socket sent. Node closes it when it has arrived; when it never does, nobody would. */
+  #onItsWay: Closable | undefined;
+  readonly #outbox: Handoff[] = [];
   #sent = 0;
   #taken = 0;
 
-  constructor(child: ChildProcess, user: MailUser, startedAt: number) {
+  readonly #leaves: (socket: Socket) => void;
+
+  /** @param leaves  hears of each socket that is on its way now */
+  constructor(child: ChildProcess, user: MailUser, startedAt: number, leaves: (socket: Socket) => void) {
+    this.#leaves = leaves;
     this.key = user.agent;
     this.name = user.agent === "virtual" ? "virtual users" : user.name;
     this.child = child;
@@ -46,11 +63,12 @@ export class AgentProcess {
     this.startedAt = startedAt;
   }
 
-  /** Takes what a load note says. */
+  /** Takes what a load note says, and goes on with what was held back. */
   load(note: Extract<AgentNote, { readonly kind: "load" }>): void {
     this.sessions = note.sessions;
     this.deliveries = note.deliveries;
     this.#taken = note.taken;
+    this.#pump();
   }
 
   /** True when it has nothing to do and nothing is on its way to it. */
@@ -58,22 +76,44 @@ export class AgentProcess {
     return this.settled && this.sessions === 0 && this.deliveries === 0;
   }
 
-  /** True when it has taken every order it was sent. */
+  /** True when it has taken every order it was given. */
   get settled(): boolean {
-    return this.#sent === this.#taken;
+    return this.#sent === this.#taken && this.#outbox.length === 0;
   }
 
-  /** Gives it a socket. A peer that left meanwhile is dropped. */
-  hand({ user, order, socket }: Handoff): void {
-    if (socket.destroyed) return;
+  /** Gives it a socket. */
+  hand(handoff: Handoff): void {
     clearTimeout(this.idle);
-    this.users.set(user.name, user);
-    this.#sent++;
-    release(socket);
-    this.child.send(order, socket, {}, (fault) => {
-      // The channel broke before the socket went over: it is still here.
-      if (fault !== null) refuse(socket, "temporary", "the agent went away");
-    });
+    this.users.set(handoff.user.name, handoff.user);
+    this.#outbox.push(handoff);
+    this.#pump();
+  }
+
+  /** The process is gone: closes what was on its way to it, and returns what was never sent. */
+  end(): Handoff[] {
+    if (this.#sent !== this.#taken) this.#onItsWay?.close();
+    return [...this.queue.splice(0), ...this.#outbox.splice(0)];
+  }
+
+  /**
+   * One socket at a time: Node itself sends the next only when the last has arrived, and what waits inside of it when the process
+   * dies would stay open for ever.
+   */
+  #pump(): void {
+    while (this.#sent === this.#taken && this.child.connected) {
+      const handoff = this.#outbox.shift();
+      if (handoff === undefined) return;
+      const { order, socket } = handoff;
+      if (socket.destroyed) continue;
+      this.#sent++;
+      this.#leaves(socket);
+      release(socket);
+      this.#onItsWay = handleOf(socket);
+      this.child.send(order, socket, {}, (fault) => {
+        // The channel broke before the socket went over: it is still here.
+        if (fault !== null) refuse(socket, "temporary", "the agent went away");
+      });
+    }
   }
 
   tell(order: AgentOrder): void {

@@ -78,9 +78,9 @@ export class Agents {
   #place(handoff: Handoff): boolean {
     const { socket, user } = handoff;
     const agent = this.#agents.get(user.agent);
-    if (agent?.state === "running") this.#give(agent, handoff);
-    else if (agent === undefined && this.#backoff.waiting(user.agent)) refuse(socket, "temporary", "the agent does not start");
+    if (agent === undefined && this.#backoff.waiting(user.agent)) refuse(socket, "temporary", "the agent does not start");
     else if (!this.#bounded(handoff)) refuse(socket, "temporary", "too many requests wait for agents");
+    else if (agent?.state === "running") this.#give(agent, handoff);
     else if (agent !== undefined) agent.queue.push(handoff);
     else if (this.#agents.size < this.#context.settings().agent_limit) this.#start(handoff);
     else return false;
@@ -103,7 +103,6 @@ export class Agents {
   }
 
   #give(agent: AgentProcess, handoff: Handoff): void {
-    this.#unbound(handoff.socket);
     agent.lastUse = performance.now();
     agent.hand(handoff);
   }
@@ -119,7 +118,7 @@ export class Agents {
       this.#backoff.died(user.agent);
       return refuse(first.socket, "temporary", "the agent does not start");
     }
-    const agent = new AgentProcess(child, user, performance.now());
+    const agent = new AgentProcess(child, user, performance.now(), (socket) => this.#unbound(socket));
     agent.queue.push(first);
     this.#agents.set(agent.key, agent);
     const slow = setTimeout(() => {
@@ -217,6 +216,7 @@ export class Agents {
     agent.state = "ended";
     this.#agents.delete(agent.key);
     this.#context.ended(agent.pid);
+    const unsent = agent.end();
     const lived = performance.now() - agent.startedAt;
     if (well || lived >= wellAfter) this.#backoff.lived(agent.key);
     if (!well) {
@@ -224,11 +224,11 @@ export class Agents {
       this.#context.log.error(`agent of ${agent.name} (pid ${agent.pid}) ${how}${wait === 0 ? "" : `; not started again for ${wait / 1000} s`}`);
     } else this.#context.log.debug(`agent of ${agent.name} (pid ${agent.pid}) retired`);
     if (this.#stopping !== undefined) {
-      for (const handoff of agent.queue) refuse(handoff.socket, "temporary", "shutting down");
+      for (const handoff of unsent) refuse(handoff.socket, "temporary", "shutting down");
       if (this.#agents.size === 0) this.#stopping();
       return;
     }
-    this.#waiting.push(...agent.queue.splice(0));
+    this.#waiting.push(...unsent);
     this.#admit();
   }
 
