@@ -31,12 +31,12 @@ interface Program {
   readonly listeners: readonly Inherited[];
   child: ChildProcess | undefined;
   ready: boolean;
-  startedAt: number;
-  /** ms to wait before the next start after an early death. */
+  /** It served once: an end before it is ready again is no reason to stop everything. */
+  served: boolean;
+  /** ms to wait before the next start when it ends before it is ready. */
   backoff: number;
 }
 
-const shortLife = 1000;
 const leastBackoff = 100;
 const mostBackoff = 5000;
 /** Programs that use another stop before it. */
@@ -65,7 +65,7 @@ export class Supervisor {
         throw new CommandFault(`${name}: can not listen: ${describeFault(fault)}`, exCantCreate);
       }
     }
-    this.#programs = programs.map((name) => ({ name, listeners: bound.get(name) ?? [], child: undefined, ready: false, startedAt: 0, backoff: leastBackoff }));
+    this.#programs = programs.map((name) => ({ name, listeners: bound.get(name) ?? [], child: undefined, ready: false, served: false, backoff: leastBackoff }));
   }
 
   /** Starts everything; resolves when every program serves, or when it had to stop. */
@@ -147,9 +147,10 @@ export class Supervisor {
     });
     p.child = child;
     p.ready = false;
-    p.startedAt = Date.now();
     child.on("message", () => {
       p.ready = true;
+      p.served = true;
+      p.backoff = leastBackoff;
       if (this.#programs.every((each) => each.ready)) this.#allReady?.();
     });
     child.on("error", (fault) => log.error(`${p.name}: can not be started: ${describeFault(fault)}`));
@@ -159,15 +160,14 @@ export class Supervisor {
   #exited(p: Program, code: number | null, signal: NodeJS.Signals | null): void {
     p.child = undefined;
     if (this.#stopping) return;
-    const early = Date.now() - p.startedAt < shortLife;
-    if (!p.ready && code !== null && code !== 0) {
+    if (!p.served && code !== null && code !== 0) {
       this.#exit = code === exConfig ? exConfig : code;
       log.error(`${p.name} could not start (exit ${code}); stopping`);
       void this.stop();
       return;
     }
-    const wait = early ? p.backoff : 0;
-    p.backoff = early ? Math.min(p.backoff * 2, mostBackoff) : leastBackoff;
+    const wait = p.ready ? 0 : p.backoff;
+    if (!p.ready) p.backoff = Math.min(p.backoff * 2, mostBackoff);
     log.warning(`${p.name} ended (${signal ?? `exit ${code}`}); starting it again${wait === 0 ? "" : ` in ${wait} ms`}`);
     setTimeout(() => this.#spawn(p), wait);
   }
