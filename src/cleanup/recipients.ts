@@ -17,9 +17,10 @@ export function headerRecipients(message: Buffer, origin: string): Extracted {
   const header = parseHeader(message);
   const names = resent.some((name) => fieldsNamed(header, name).length > 0) ? resent : original;
   const found = new Set<string>();
-  for (const name of names) {
-    for (const field of fieldsNamed(header, name)) {
-      for (const { local, domain } of mailboxes(parseAddresses(fieldValue(header, field).toString("latin1")))) {
+  for (const fieldName of names) {
+    for (const field of fieldsNamed(header, fieldName)) {
+      for (const { name, local, domain } of mailboxes(parseAddresses(fieldValue(header, field).toString("latin1")))) {
+        if (local === "") return { bad: name ?? "<>" };
         const address = complete({ local, domain }, origin);
         if (parseAddress(address) === undefined) return { bad: address };
         found.add(address);

@@ -153,7 +153,7 @@ export class Client {
       const m = /^(?:\d{3}-[^\n]*\r\n)*\d{3} [^\n]*\r\n/.exec(this.#text);
       if (m !== null) {
         this.#text = this.#text.slice(m[0].length);
-        return m[0].replaceAll("\r\n", "\n").trimEnd();
+        return m[0].replaceAll("\r\n", "\n").slice(0, -1);
       }
       if (this.#ended) return "";
       await new Promise<void>((resolve) => (this.#wake = resolve));
