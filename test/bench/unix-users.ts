@@ -1,4 +1,4 @@
-/** Real Unix users for the length of a run. Root only; their names begin with "phbench". */
+/** Real Unix users for the length of a run. Root only; their names are a prefix and a number. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { entries, run } from "./place.ts";
@@ -10,11 +10,9 @@ export interface UnixUser extends MailUser {
   readonly home: string;
 }
 
-const prefix = "phbench";
-
 /** Users of an earlier run that was killed are removed first. */
-export function addUsers(count: number, homes: string): UnixUser[] {
-  removeUsers();
+export function addUsers(count: number, homes: string, prefix = "phbench"): UnixUser[] {
+  removeUsers(prefix);
   mkdirSync(homes, { recursive: true, mode: 0o755 });
   const names = Array.from({ length: count }, (_, i) => `${prefix}${String(i + 1).padStart(2, "0")}`);
   // newusers(8) takes a password in clear and hashes it as this host does.
@@ -31,7 +29,7 @@ export function addUsers(count: number, homes: string): UnixUser[] {
   });
 }
 
-export function removeUsers(): void {
+export function removeUsers(prefix = "phbench"): void {
   const names = readFileSync("/etc/passwd", "utf8").split("\n").map((l) => l.split(":")[0] ?? "").filter((n) => new RegExp(`^${prefix}\\d+$`).test(n));
   for (const name of names) spawnSync("userdel", [name], { stdio: "ignore" });
   // procmail makes /var/mail/USER; one left behind with an old uid would cost the next run 16 s for each user.
