@@ -10,27 +10,37 @@ export interface TlsContext {
   close(): Promise<void>;
 }
 
+/** ms */
+const quietTime = 1000;
+
 /** Throws Error naming the file when the first reading fails. */
 export async function tlsContext(settings: Settings, log: Logger): Promise<TlsContext> {
   if (!settings.ssl) return { current: undefined, close: () => Promise.resolve() };
   let current = read(settings);
   const { watch } = await import("chokidar");
-  // A renewal writes several files; the pair is read when they have been quiet for a moment.
-  const watcher = watch([settings.ssl_cert, settings.ssl_key], { ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: 500, pollInterval: 100 } });
+  const watcher = watch([settings.ssl_cert, settings.ssl_key], { ignoreInitial: true });
+  // A renewal writes several files, each in several steps; the pair is read when they have been quiet for a moment.
+  let quiet: NodeJS.Timeout | undefined;
   watcher.on("all", () => {
-    try {
-      current = read(settings);
-      log.info(`certificate ${settings.ssl_cert} read again`);
-    } catch (fault) {
-      log.error(`certificate kept as it was: ${describeFault(fault)}`);
-    }
+    clearTimeout(quiet);
+    quiet = setTimeout(() => {
+      try {
+        current = read(settings);
+        log.info(`certificate ${settings.ssl_cert} read again`);
+      } catch (fault) {
+        log.error(`certificate kept as it was: ${describeFault(fault)}`);
+      }
+    }, quietTime);
   });
   watcher.on("error", (fault) => log.warning(`certificate is not watched: ${describeFault(fault)}`));
   return {
     get current() {
       return current;
     },
-    close: () => watcher.close(),
+    close: () => {
+      clearTimeout(quiet);
+      return watcher.close();
+    },
   };
 }
 
