@@ -10,6 +10,7 @@ import { describeFault, flushLog, logger, openLog } from "../daemon/log.ts";
 import type { AgentNote, AgentOrder, HandoffReply, MailUser } from "../daemon/protocol.ts";
 import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
+import { dropCapabilities } from "../sys/capabilities.ts";
 import { userNamed } from "../table/users.ts";
 import type { AgentContext } from "./context.ts";
 import { Load } from "./load.ts";
@@ -40,6 +41,8 @@ let running: { readonly context: AgentContext; readonly stores: Stores } | undef
 function start(settings: Settings): void {
   openLog(settings);
   process.umask(settings.mail_umask);
+  // Root's own mail: her uid stays, but none of the powers that exec(2) gave to it.
+  if (process.getuid?.() === 0 && settings.user_database === "system") dropCapabilities();
   const stores = new Stores(settings, privileged);
   const context: AgentContext = {
     settings,
