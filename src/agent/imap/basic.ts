@@ -2,6 +2,7 @@
 import { printable } from "../../daemon/log.ts";
 import { capabilities } from "../../imap/capability.ts";
 import { idResponse, ok } from "../../imap/respond.ts";
+import { leave } from "./select.ts";
 import type { Handler } from "./session.ts";
 
 /** RFC 3501 §6.1.1 */
@@ -19,7 +20,7 @@ export const noop: Handler<"NOOP"> = async ({ state }) => {
 /** RFC 3501 §6.1.3 */
 export const logout: Handler<"LOGOUT"> = (session) => {
   session.out.write("* BYE Logging out\r\n");
-  if (session.state.name === "selected") session.state.unwatch();
+  leave(session);
   session.state = { name: "logout" };
   return ok("Logout completed.");
 };

@@ -8,9 +8,9 @@ import { hasNews } from "./view.ts";
 /**
  * Tells news as they come until the client says DONE.
  *
- * @returns undefined when there is nobody to answer any more
+ * @returns "end" when the client is gone, "stop" when the agent must go
  */
-export async function idle(session: Session, framer: Framer): Promise<Reply | undefined> {
+export async function idle(session: Session, framer: Framer): Promise<Reply | "end" | "stop"> {
   const { out, state, settings } = session;
   const view = state.name === "selected" ? state.view : undefined;
   out.write("+ idling\r\n");
@@ -26,7 +26,8 @@ export async function idle(session: Session, framer: Framer): Promise<Reply | un
       if (frame.kind !== "command") return bad("Expected DONE.");
       return /^DONE$/i.test(frame.text.toString("latin1")) ? ok("Idle completed.") : bad("Expected DONE.");
     }
-    switch (await out.wait(Math.max(1, lastSaid + settings.imap_idle_notify_interval - Date.now()))) {
+    const woken = await out.wait(Math.max(1, lastSaid + settings.imap_idle_notify_interval - Date.now()));
+    switch (woken) {
       case "data":
         framer.push(out.received());
         break;
@@ -39,7 +40,7 @@ export async function idle(session: Session, framer: Framer): Promise<Reply | un
         break;
       case "end":
       case "stop":
-        return undefined;
+        return woken;
     }
   }
 }

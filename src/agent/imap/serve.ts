@@ -84,8 +84,7 @@ async function converse(session: Session): Promise<string> {
         case "end":
           return "Connection closed";
         case "stop":
-          out.write("* BYE Server shutting down.\r\n");
-          return "Server shutting down.";
+          return shutDown(out);
         case "timeout":
           out.write("* BYE Disconnected for inactivity.\r\n");
           return "Inactivity";
@@ -100,6 +99,7 @@ async function converse(session: Session): Promise<string> {
     if (session.state.name === "logout") return "Logged out";
     if (out.gone) return "Connection closed";
     if (understood === "end") return "Connection closed";
+    if (understood === "stop") return shutDown(out);
     misunderstood = understood === "bad" ? misunderstood + 1 : 0;
     if (misunderstood >= badLimit) {
       out.write("* BYE Too many invalid IMAP commands.\r\n");
@@ -108,7 +108,12 @@ async function converse(session: Session): Promise<string> {
   }
 }
 
-async function answer(session: Session, framer: Framer, frame: Frame): Promise<"fine" | "bad" | "end"> {
+function shutDown(out: Connection): string {
+  out.write("* BYE Server shutting down.\r\n");
+  return "Server shutting down.";
+}
+
+async function answer(session: Session, framer: Framer, frame: Frame): Promise<"fine" | "bad" | "end" | "stop"> {
   const { out } = session;
   switch (frame.kind) {
     case "continue":
@@ -142,9 +147,9 @@ function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Repl
   }
 }
 
-async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<"fine" | "bad" | "end"> {
+async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<"fine" | "bad" | "end" | "stop"> {
   const reply = await outcome(session, framer, command);
-  if (reply === undefined) return "end";
+  if (reply === "end" || reply === "stop") return reply;
   if (session.state.name === "selected") {
     await tellNews(session, session.state.view, mayTellExpunge(command), "uid" in command && command.uid);
   }
@@ -152,7 +157,7 @@ async function perform(session: Session, framer: Framer, { tag, command }: Tagge
   return reply.status === "BAD" ? "bad" : "fine";
 }
 
-async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | undefined> {
+async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | "end" | "stop"> {
   try {
     return command.name === "IDLE" ? await idle(session, framer) : await run(session, command);
   } catch (fault) {
