@@ -23,6 +23,11 @@ const afterDot = 3; // the dot that begins a line, held back
 const afterDotCr = 4; // and a CR behind it
 type State = typeof lineStart | typeof text | typeof afterCr | typeof afterDot | typeof afterDotCr;
 
+function positionOf(chunk: Buffer, octet: number, from: number): number {
+  const at = chunk.indexOf(octet, from);
+  return at < 0 ? chunk.length : at;
+}
+
 const spaceOctet = Buffer.from(" ");
 
 export class DataReader {
@@ -51,7 +56,6 @@ export class DataReader {
       if (this.#bare === "reject") this.#bareFault("bare CR");
       else {
         this.#state = text;
-        this.size++;
         return this.push(Buffer.concat([spaceOctet, chunk]));
       }
     }
@@ -60,13 +64,23 @@ export class DataReader {
     let lines = 0;
     const end = chunk.length;
     let i = 0;
+    /** Where the next LF and CR are; `end` when there is none. Found with indexOf, as most octets are neither. */
+    let nextLf = -1;
+    let nextCr = -1;
     while (i < end) {
-      const octet = chunk[i++] as number;
-      if (octet !== cr && octet !== lf) {
-        if (state === text) {
-          chunk[out++] = octet;
+      if (state === text) {
+        if (nextLf < i) nextLf = positionOf(chunk, lf, i);
+        if (nextCr < i) nextCr = positionOf(chunk, cr, i);
+        const stop = nextLf < nextCr ? nextLf : nextCr;
+        if (stop > i) {
+          if (out !== i) chunk.copyWithin(out, i, stop);
+          out += stop - i;
+          i = stop;
           continue;
         }
+      }
+      const octet = chunk[i++] as number;
+      if (octet !== cr && octet !== lf) {
         if (state === lineStart && octet === dot) {
           state = afterDot;
           continue;

@@ -1,6 +1,6 @@
 /** One message from the wire to the queue: trace field, header rules, size, and the reply that its end deserves. */
 import { HeaderPass } from "../../cleanup/header-pass.ts";
-import { missingFields } from "../../cleanup/missing.ts";
+import { messageId, missingFields } from "../../cleanup/missing.ts";
 import { receivedField } from "../../cleanup/received.ts";
 import { describeFault, printable } from "../../daemon/log.ts";
 import { localOffset } from "../../message/date.ts";
@@ -13,6 +13,8 @@ export class Incoming {
   readonly #session: Session;
   readonly #writer: QueueWriter;
   readonly #header: HeaderPass;
+  /** The Message-ID it was given here. */
+  #madeId = "";
   /** Why nothing more is written; the client hears at the end of the text. */
   #refused: Reply | undefined;
 
@@ -26,7 +28,12 @@ export class Incoming {
     const completes = traits.kind === "submission" || (traits.kind === "smtp" && client.onThisHost);
     this.#session = session;
     this.#writer = writer;
-    this.#header = new HeaderPass((present) => (completes ? missingFields(present, { queueId: writer.queueId, myhostname, arrived, offset, sender, fullName: undefined }) : ""));
+    const origin = { queueId: writer.queueId, myhostname, arrived, offset, sender, fullName: undefined };
+    this.#header = new HeaderPass((present) => {
+      if (!completes) return "";
+      if (!present.messageId) this.#madeId = messageId(origin);
+      return missingFields(present, origin);
+    });
     traits.log.info(`${writer.queueId}: client=${client.label}${user === undefined ? "" : `, sasl_method=${user.mechanism}, sasl_username=${printable(user.name)}`}`);
     const from = { kind: "client", helo: session.hello?.name ?? "", name: client.name, address: client.address, protocol: session.protocol, recipients } as const;
     void writer.write(Buffer.from(receivedField({ myhostname, queueId: writer.queueId, arrived, offset, from }), "latin1"));
@@ -51,7 +58,7 @@ export class Incoming {
     if (this.#refused === undefined) void this.#pass(this.#header.end());
     if (this.#refused !== undefined) return this.#refuse(this.#refused);
     const { traits } = this.#session;
-    traits.cleanupLog.info(`${this.queueId}: message-id=${printable(this.#header.messageId)}`);
+    traits.cleanupLog.info(`${this.queueId}: message-id=${printable(this.#madeId || this.#header.messageId)}`);
     try {
       await this.#writer.commit();
     } catch (failed) {

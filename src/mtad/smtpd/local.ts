@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { HeaderPass } from "../../cleanup/header-pass.ts";
-import { missingFields } from "../../cleanup/missing.ts";
+import { messageId, missingFields } from "../../cleanup/missing.ts";
 import { receivedField } from "../../cleanup/received.ts";
 import { headerRecipients } from "../../cleanup/recipients.ts";
 import type { Settings } from "../../config/table.ts";
@@ -184,7 +184,12 @@ export async function submit(request: SubmitRequest, octets: Buffer, uid: number
   const { queueId } = writer;
   pickupLog.info(`${queueId}: uid=${uid} from=<${printable(asked)}>`);
   const fullName = request.fullName ?? user?.gecos.split(",", 1)[0]?.replaceAll("&", capital(login));
-  const header = new HeaderPass((present) => missingFields(present, { queueId, myhostname, arrived, offset, sender, fullName }));
+  const origin = { queueId, myhostname, arrived, offset, sender, fullName };
+  let madeId = "";
+  const header = new HeaderPass((present) => {
+    if (!present.messageId) madeId = messageId(origin);
+    return missingFields(present, origin);
+  });
   try {
     let wait: Promise<void> | undefined = writer.write(Buffer.from(receivedField({ myhostname, queueId, arrived, offset, from: { kind: "local", uid } }), "latin1"));
     for (const chunk of [...header.push(body), ...header.end()]) {
@@ -196,7 +201,7 @@ export async function submit(request: SubmitRequest, octets: Buffer, uid: number
       await writer.abort();
       return refuse(exUnavailable, "too many hops");
     }
-    cleanupLog.info(`${queueId}: message-id=${printable(header.messageId)}`);
+    cleanupLog.info(`${queueId}: message-id=${printable(madeId || header.messageId)}`);
     await writer.commit();
     return { id, ok: true, queueId };
   } catch (fault) {
