@@ -74,6 +74,8 @@ interface Phrase {
   readonly words: string[];
   /** As an addr-spec would have it: local-part text without CFWS around dots; what `words` holds is for display. */
   readonly local: string;
+  /** Two words stand side by side: no local part. */
+  readonly apart: boolean;
   readonly comment: string | undefined;
 }
 
@@ -81,6 +83,7 @@ interface Phrase {
 function phrase(s: Text): Phrase {
   const words: string[] = [];
   let local = "";
+  let apart = false;
   let comment = s.comments();
   /** A dot glues to what stands before it without white space: "J. Doe", "john.doe". */
   let glue = false;
@@ -94,8 +97,10 @@ function phrase(s: Text): Phrase {
       word = ".";
       dot = true;
     } else word = atomText(s);
-    if (word === "" && c !== '"') return { words, local, comment };
-    local += local === "" || dot || local.endsWith(".") ? word : ` ${word}`;
+    if (word === "" && c !== '"') return { words, local, apart, comment };
+    const joined = words.length === 0 || dot || local.endsWith(".");
+    apart ||= !joined;
+    local += joined ? word : ` ${word}`;
     const last = words.length - 1;
     if (glue && last >= 0) words[last] += word;
     else words.push(word);
@@ -120,29 +125,36 @@ function atomText(s: Text): string {
  * mailbox = name-addr / addr-spec, of which the first phrase is read already. `stops` end it.
  */
 function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox {
-  const named = first.words.length > 0 ? first.words.join(" ") : undefined;
+  const phraseText = first.words.join(" ");
+  const named = phraseText === "" ? undefined : phraseText;
   if (s.take("<")) {
     const inner = angle(s);
     const comment = s.comments();
     toStop(s, stops);
     return { kind: "mailbox", name: named ?? comment, ...inner };
   }
-  if (s.peek() === "@" && first.words.length > 0) {
-    s.skip();
+  if (!first.apart && s.take("@")) {
     const { text, comment } = domain(s);
     // A comment behind the address names its owner in mail older than RFC 822's display names.
     const name = comment ?? first.comment;
     toStop(s, stops);
     return { kind: "mailbox", name, route: undefined, local: first.local, domain: text };
   }
-  if (stops.includes(s.peek()) || s.atEnd) {
+  if (s.atEnd || stops.includes(s.peek())) {
     // One word is a local user; several are a name whose address is missing.
-    if (first.words.length === 1) return { kind: "mailbox", name: first.comment, route: undefined, local: first.local, domain: "" };
+    if (first.words.length > 0 && !first.apart) return { kind: "mailbox", name: first.comment, route: undefined, local: first.local, domain: "" };
     if (named !== undefined) return { kind: "mailbox", name: named, route: undefined, local: "", domain: "" };
   }
+  // Rubbish before the "<", as in "[list] <a@b>": taken for a name.
+  toStop(s, `${stops}<`);
+  const rubbish = s.text.slice(before, s.position).trim();
+  if (s.take("<")) {
+    const inner = angle(s);
+    toStop(s, stops);
+    return { kind: "mailbox", name: rubbish, ...inner };
+  }
   // No address at all: kept as a name that goes nowhere rather than dropped.
-  toStop(s, stops);
-  return { kind: "mailbox", name: s.text.slice(before, s.position).trim(), route: undefined, local: "", domain: "" };
+  return { kind: "mailbox", name: rubbish, route: undefined, local: "", domain: "" };
 }
 
 /** angle-addr behind its "<", with obs-route; takes the ">" if it is there. */
@@ -160,7 +172,12 @@ function angle(s: Text): { route: string | undefined; local: string; domain: str
   const local = phrase(s).local;
   let text = "";
   if (s.take("@")) text = domain(s).text;
-  if (s.peek() !== ">" && s.peek() !== "") s.until(">,");
+  if (s.peek() !== ">" && s.peek() !== "") {
+    // Something behind the address: better none than a wrong one, for mail may be sent to it.
+    s.until(">,");
+    s.take(">");
+    return { route: undefined, local: "", domain: "" };
+  }
   s.take(">");
   return { route, local, domain: text };
 }
@@ -208,7 +225,7 @@ export function addrSpec(m: Pick<Mailbox, "local" | "domain">): string {
   return m.domain === "" ? local : `${local}@${m.domain}`;
 }
 
-const phraseText = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u;
+const plainPhrase = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u;
 
 /** One address as header text; a route is left out (RFC 5322 §4.4: must not be made). */
 export function formatAddress(a: Address): string {
@@ -216,4 +233,4 @@ export function formatAddress(a: Address): string {
   return a.name === undefined ? addrSpec(a) : `${phraseOf(a.name)} <${addrSpec(a)}>`;
 }
 
-const phraseOf = (name: string): string => (phraseText.test(name) ? name : quoted(name));
+const phraseOf = (name: string): string => (plainPhrase.test(name) ? name : quoted(name));

@@ -119,13 +119,11 @@ function joinContinuations(found: readonly Param[]): readonly Param[] {
 
 function joined(name: string, segments: { n: number; extended: boolean; value: string }[]): Param[] {
   segments.sort((a, b) => a.n - b.n);
-  // Numbers must run from 0 without a gap; what is behind a gap is not ours to guess.
-  const run: typeof segments = [];
-  for (const s of segments) if (s.n === run.length) run.push(s);
-  if (run.length === 0) return segments.map((s) => ({ name: `${name}*${s.n}${s.extended ? "*" : ""}`, value: s.value }));
-  if (!run.some((s) => s.extended)) return [{ name, value: run.map((s) => s.value).join("") }];
-  const value = run.map((s) => (s.extended ? s.value : percent(s.value))).join("");
-  return [{ name: `${name}*`, value: run[0]?.extended === true ? value : `''${value}` }];
+  // Numbers must run from 0 without a gap, each once; otherwise they stay as they were.
+  if (!segments.every((s, i) => s.n === i)) return segments.map((s) => ({ name: `${name}*${s.n}${s.extended ? "*" : ""}`, value: s.value }));
+  if (!segments.some((s) => s.extended)) return [{ name, value: segments.map((s) => s.value).join("") }];
+  const value = segments.map((s) => (s.extended ? s.value : percent(s.value))).join("");
+  return [{ name: `${name}*`, value: segments[0]?.extended === true ? value : `''${value}` }];
 }
 
 const percent = (value: string): string =>

@@ -3,7 +3,7 @@
  * them with "latin1".
  */
 import { parseAddresses, type Address } from "./address.ts";
-import { fieldValue, firstField, fieldsNamed, type Header } from "./header.ts";
+import { fieldsNamed, octetText, type Header } from "./header.ts";
 
 /**
  * address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"; undefined is NIL. A host that is undefined marks the
@@ -37,12 +37,13 @@ export const envelopeFields = ["date", "subject", "from", "sender", "reply-to", 
 /** Never throws. */
 export function envelope(header: Header): Envelope {
   const text = (name: string): string | undefined => {
-    const f = firstField(header, name);
-    return f === undefined ? undefined : fieldValue(header, f).toString("latin1");
+    // Of several the last counts, as in Dovecot 2.3.
+    const f = fieldsNamed(header, name).at(-1);
+    return f === undefined ? undefined : octetText(header, f);
   };
   const addresses = (name: string): EnvelopeAddress[] | undefined => {
     // Several To: fields are one list to the reader of the message.
-    const all = fieldsNamed(header, name).flatMap((f) => parseAddresses(fieldValue(header, f).toString("latin1")));
+    const all = fieldsNamed(header, name).flatMap((f) => parseAddresses(octetText(header, f)));
     return all.length === 0 ? undefined : all.flatMap(flat);
   };
   const from = addresses("from");

@@ -115,8 +115,14 @@ export function fieldValue(header: Header, f: Field): Buffer {
 
 const isBlank = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09 || octet === cr || octet === lf;
 
+/**
+ * `fieldValue` as a string, one character per octet, for grammars and IMAP; write it with "latin1". A NUL, which no IMAP string can
+ * hold (RFC 3501 §4.3), becomes the UTF-8 of U+FFFD.
+ */
+export const octetText = (header: Header, f: Field): string => fieldValue(header, f).toString("latin1").replaceAll("\0", "\xef\xbf\xbd");
+
 /** Value of the first field of this name, unfolded, one character per octet; undefined when there is none. */
 export function valueOf(header: Header, name: string): string | undefined {
   const f = firstField(header, name);
-  return f === undefined ? undefined : fieldValue(header, f).toString("latin1");
+  return f === undefined ? undefined : octetText(header, f);
 }

@@ -6,7 +6,7 @@
  * begin with a boundary, and of several that fit the longest counts, at equal length the innermost.
  */
 import { contentDisposition, contentEncoding, contentLanguage, contentType, param, type ContentType, type Disposition, type Param } from "./content.ts";
-import { fieldValue, parseHeader, type Header } from "./header.ts";
+import { octetText, parseHeader, type Header } from "./header.ts";
 
 /** One body part, or the message itself. All offsets count from the start of the buffer that was scanned. */
 export interface Part {
@@ -138,7 +138,7 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
     const lineEnd = octets.indexOf(lf, behind);
     at = lineEnd < 0 || lineEnd >= end ? end : lineEnd + 1;
     if (octets[behind] === dash && octets[behind + 1] === dash && behind + 2 <= end) multipart.boundary = undefined;
-    else if (made < limits.parts) {
+    else if (made < limits.parts && lineEnd >= 0 && lineEnd < end) {
       const child = begin(at, multipart.digest);
       multipart.part.parts.push(child.part);
       at = child.next;
@@ -191,7 +191,7 @@ function describe(header: Header, digest: boolean): Building {
   for (const f of header.fields) {
     if (f.name.length < 10 || f.name.length > 25 || !/^content-/i.test(f.name)) continue;
     const name = f.name.toLowerCase();
-    if (!values.has(name)) values.set(name, fieldValue(header, f).toString("latin1"));
+    if (!values.has(name)) values.set(name, octetText(header, f));
   }
   const text = (name: string): string | undefined => values.get(name);
   const parsed = <T>(name: string, parse: (value: string) => T | undefined): T | undefined => {
