@@ -17,9 +17,9 @@ export function lookUps(settings: Settings): LookUps {
   const aliases = new AliasFiles(settings.alias_maps);
   const transports = settings.default_transport_map === "" ? undefined : new TextMapFile(settings.default_transport_map);
   return {
-    alias: (name) => aliases.lookup(name),
+    alias: oncePerTurn((name) => aliases.lookup(name)),
     include: readInclude,
-    user: (name) => userNamed(settings, name),
+    user: oncePerTurn((name) => userNamed(settings, name)),
     privileged: () => userNamed(settings, settings.default_privs) ?? virtualPrivileges(settings),
     transport(address) {
       const map = transports?.get();
@@ -37,4 +37,20 @@ export function lookUps(settings: Settings): LookUps {
 function virtualPrivileges(settings: Settings): MailUser | undefined {
   if (settings.user_database !== "file") return undefined;
   return { name: settings.default_privs, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, home: "/", mail: "", shell: "/bin/sh", agent: "virtual" };
+}
+
+/**
+ * Remembers answers until the event loop goes round: under load one turn routes many messages, and each look-up
+ * costs a stat(2) to see whether the file changed. What throws is not remembered.
+ */
+function oncePerTurn<T>(look: (name: string) => T): (name: string) => T {
+  const seen = new Map<string, T>();
+  return (name) => {
+    const known = seen.get(name);
+    if (known !== undefined || seen.has(name)) return known as T;
+    const answer = look(name);
+    if (seen.size === 0) setImmediate(() => seen.clear());
+    seen.set(name, answer);
+    return answer;
+  };
 }

@@ -13,12 +13,15 @@ export type Group =
 /** postconf(5) default_destination_recipient_limit. */
 export const recipientLimit = 50;
 
+/** Who hears of a delivery's failure: the owner of a list instead of the sender, but nobody instead of nobody (RFC 5321 §6.1). */
+export const senderOf = (delivery: Delivery, sender: string): string => (sender === "" ? "" : (delivery.sender ?? sender));
+
 /** @param sender  the message's own envelope sender */
 export function groupsOf(deliveries: readonly (LocalDelivery | RemoteDelivery)[], sender: string): Group[] {
   const open = new Map<string, { group: Group; deliveries: Delivery[] }>();
   const groups: Group[] = [];
   for (const d of deliveries) {
-    const from = d.sender ?? sender;
+    const from = senderOf(d, sender);
     const destination = d.kind === "local" ? `local:${d.user.agent}` : d.destination;
     const key = `${destination} ${from}`;
     const last = open.get(key);

@@ -11,7 +11,7 @@ import type { QueueFile } from "../../spool/read.ts";
 import type { QueueName, Spool } from "../../spool/spool.ts";
 import { nextTry, type Backoff } from "./backoff.ts";
 import type { Destinations } from "./destinations.ts";
-import { groupsOf, type Group } from "./groups.ts";
+import { groupsOf, senderOf, type Group } from "./groups.ts";
 import { forwardLoop } from "./insert.ts";
 import * as lines from "./log-lines.ts";
 import type { Deliver, Delivered, OutgoingMessage, Result } from "./transport.ts";
@@ -86,7 +86,7 @@ export class ActiveMessage {
     }
     const plan = this.#parts.plan(envelope.recipients).filter((d) => !this.#history.done.has(d.key));
     const ends: Promise<readonly End[]>[] = [];
-    for (const d of plan) if (d.kind === "final") ends.push(Promise.resolve([this.#note(d, envelope.sender, { outcome: d.outcome, relay: d.key.startsWith("!") ? "local" : "none", connecting: 0 }, this.#entered, this.#entered, "local")]));
+    for (const d of plan) if (d.kind === "final") ends.push(Promise.resolve([this.#note(d, senderOf(d, envelope.sender), { outcome: d.outcome, relay: d.key.startsWith("!") ? "local" : "none", connecting: 0 }, this.#entered, this.#entered, "local")]));
     for (const group of groupsOf(plan.filter((d) => d.kind !== "final"), envelope.sender)) {
       ends.push(new Promise((resolve, reject) => destinations.submit(group.destination, {
         run: () => this.#deliver(group, resolve, reject),
@@ -183,7 +183,7 @@ export class ActiveMessage {
     const due = pending.length === 0 ? now() : nextTry(arrived, tries, now(), backoff(sender));
     if (due === "expired") {
       log("qmgr").info(lines.expired(this.id, sender));
-      failed.push(...pending.map(({ delivery, text }) => ({ delivery, kind: "failed" as const, outcome: bounced("5.4.7", `delivery time expired: ${text}`), sender: delivery.sender ?? sender })));
+      failed.push(...pending.map(({ delivery, text }) => ({ delivery, kind: "failed" as const, outcome: bounced("5.4.7", `delivery time expired: ${text}`), sender: senderOf(delivery, sender) })));
       pending = [];
     }
     for (const from of new Set(failed.map((f) => f.sender))) {

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { AliasFiles, aliasPath, aliasTargets, includeTargets, readAliases, type Aliases } from "../../../src/table/aliases.ts";
+
+function read(text: string): { aliases: Aliases; faults: string[] } {
+  const faults: string[] = [];
+  const aliases = readAliases("/etc/aliases", text.split("\n"), (line, why) => faults.push(`${line}: ${why}`));
+  return { aliases, faults };
+}
+
+const targets = (text: string): unknown => aliasTargets(text, assert.fail);
+const address = (a: string): unknown => ({ kind: "address", address: a });
+
+test("entries: case, comments, continuation lines, quoted names", () => {
+  const { aliases, faults } = read('# c\nPostmaster: root\nlist: a,\n  b,\n# between\n\tc@d.e\n"odd: name": root\n\nx : y\r\n');
+  assert.deepEqual(faults, []);
+  assert.deepEqual([...aliases.keys()], ["postmaster", "list", "odd: name", "x"]);
+  assert.deepEqual(aliases.get("list")?.targets, [address("a"), address("b"), address("c@d.e")]);
+  assert.equal(aliases.get("list")?.line, 3);
+});
+
+test("values of every kind", () => {
+  assert.deepEqual(targets("alice, bob@example.org"), [address("alice"), address("bob@example.org")]);
+  assert.deepEqual(targets('"|/bin/cat, and more", |/bin/true'), [{ kind: "command", command: "/bin/cat, and more" }, { kind: "command", command: "/bin/true" }]);
+  assert.deepEqual(targets(String.raw`"|echo \"a\" b"`), [{ kind: "command", command: 'echo "a" b' }]);
+  assert.deepEqual(targets('/var/mail/archive, "/dev/null"'), [{ kind: "file", path: "/var/mail/archive" }, { kind: "file", path: "/dev/null" }]);
+  assert.deepEqual(targets(":include:/etc/list, :INCLUDE: /etc/other"), [{ kind: "include", path: "/etc/list" }, { kind: "include", path: "/etc/other" }]);
+  assert.deepEqual(targets(String.raw`\alice`), [{ kind: "direct", user: "alice" }]);
+  assert.deepEqual(targets('"Bob, the man" <bob@x.y>, alice (the (other) one), <carol@x.y>'), [address("bob@x.y"), address("alice"), address("carol@x.y")]);
+  assert.deepEqual(targets('"a b"@x.y'), [address('"a b"@x.y')]);
+  assert.deepEqual(targets(", a,, b ,"), [address("a"), address("b")]);
+});
+
+test("what can not be read is told with its line and left out", () => {
+  const { aliases, faults } = read("good: a\nno colon here\nempty:\n: x\nbad: a b\ngood: b\nalso: |\ninc: :include:relative\nat@name: x\n");
+  assert.deepEqual([...aliases.keys()], ["good"]);
+  assert.deepEqual(aliases.get("good")?.targets, [address("a")]);
+  assert.deepEqual(faults.map((f) => f.split(":")[0]), ["2", "3", "4", "5", "5", "6", "7", "7", "8", "8", "9"]);
+  assert.match(faults.join("\n"), /is there already \(line 1\)/);
+});
+
+test(":include: files hold one or more values a line", () => {
+  const faults: number[] = [];
+  assert.deepEqual(includeTargets("# list\na\n b, c\n\nd e\n", (line) => faults.push(line)), [address("a"), address("b"), address("c")]);
+  assert.deepEqual(faults, [5]);
+});
+
+test("files are read again when they change; a missing one is empty; the first one counts", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "posthorn-aliases-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const [a, b] = [join(directory, "a"), join(directory, "b")];
+  const files = new AliasFiles([`hash:${a}`, b]);
+  assert.equal(files.lookup("x"), undefined);
+  writeFileSync(b, "x: second\ny: only\n");
+  assert.deepEqual(files.lookup("X")?.targets, [address("second")]);
+  writeFileSync(a, "x: first\n");
+  assert.deepEqual(files.lookup("x")?.targets, [address("first")]);
+  assert.deepEqual(files.lookup("y")?.targets, [address("only")]);
+  assert.equal(aliasPath("texthash:/etc/aliases"), "/etc/aliases");
+});
