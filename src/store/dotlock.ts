@@ -1,0 +1,161 @@
+/**
+ * Dotlocks: the file `X.lock` says that X is being changed. procmail, mutt, Dovecot, Postfix and dotlockfile(1) know
+ * them. proper-lockfile does the waiting and keeps a long-held lock's mtime fresh; by its `fs` option the lock
+ * is a *file* made by link(2) (atomic on NFS too), where the package by itself makes a directory that no other
+ * program would ever break.
+ *
+ * The file holds "pid:host", as Dovecot's. A lock of this host whose process is gone is broken at once, any other when
+ * its mtime is older than `stale`. Breaking renames the lock away first and looks at what it got: had another
+ * program broken it and taken it meanwhile, the lock is put back.
+ */
+import { closeSync, linkSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
+import { hostname } from "node:os";
+import lockfile from "proper-lockfile";
+import { createOnly, writeFully } from "./durable.ts";
+import { errno } from "./faults.ts";
+import { StoreFault } from "./mailbox.ts";
+
+export interface Patience {
+  /** Tries before giving up, 1 or more. */
+  readonly attempts: number;
+  /** ms between two tries. */
+  readonly delay: number;
+  /** ms; an older lock of an unknown holder is broken. At least 2 s. */
+  readonly stale: number;
+}
+
+export interface Dotlock {
+  /** True when the lock file vanished or was taken over while held: what it protects must not be written any more. */
+  readonly lost: boolean;
+  /** Never throws: a lock that is gone already is gone. */
+  release(): Promise<void>;
+}
+
+type Done = (error: unknown, result?: unknown) => void;
+
+const host = hostname();
+let serial = 0;
+/** Inode of the foreign lock last looked at, by path: only that one may be broken. */
+const seen = new Map<string, number>();
+const held = new Set<string>();
+
+const nextTo = (path: string): string => `${path}.${host}.${process.pid}.${serial++}`;
+
+function make(path: string): void {
+  const own = nextTo(path);
+  const fd = openSync(own, createOnly, 0o644);
+  try {
+    writeFully(fd, Buffer.from(`${process.pid}:${host}`));
+  } finally {
+    closeSync(fd);
+    try {
+      linkSync(own, path);
+      held.add(path);
+    } finally {
+      unlinkSync(own);
+    }
+  }
+}
+
+/** True when the lock names a process of this host that does not exist any more. */
+function isOrphan(path: string): boolean {
+  try {
+    const [pid, where] = readFileSync(path, "latin1").split(":", 2);
+    if (where?.trim() !== host || !/^[1-9]\d{0,9}$/.test(pid ?? "")) return false;
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return errno(error) === "ESRCH";
+  }
+}
+
+function look(path: string): Pick<Stats, "mtime"> {
+  const stats = lstatSync(path);
+  if (held.has(path)) return stats;
+  seen.set(path, stats.ino);
+  return isOrphan(path) ? { mtime: new Date(0) } : stats;
+}
+
+function remove(path: string): void {
+  if (held.delete(path)) {
+    unlinkSync(path);
+    return;
+  }
+  const inode = seen.get(path);
+  seen.delete(path);
+  const away = nextTo(path);
+  renameSync(path, away);
+  try {
+    if (lstatSync(away).ino !== inode) linkSync(away, path);
+  } finally {
+    unlinkSync(away);
+  }
+}
+
+const now =
+  <A extends unknown[]>(work: (...args: A) => unknown) =>
+  (...args: [...A, Done]): void => {
+    const done = args.at(-1) as Done;
+    let result: unknown;
+    try {
+      result = work(...(args.slice(0, -1) as unknown as A));
+    } catch (error) {
+      done(error);
+      return;
+    }
+    done(null, result);
+  };
+
+/** What proper-lockfile calls of `fs`. */
+const lockFiles = {
+  mkdir: now(make),
+  rmdir: now(remove),
+  stat: now(look),
+  utimes: now(utimesSync),
+  realpath: now((path: string) => path),
+  rmdirSync: remove,
+};
+
+/** Takes `path` (the lock file itself). Throws StoreFault "in-use" when it stays taken, or the system error. */
+export async function dotlock(path: string, patience: Patience): Promise<Dotlock> {
+  for (let attempt = 1; ; attempt++) {
+    const lock = await tryDotlock(path, patience.stale);
+    if (lock !== undefined) return lock;
+    if (attempt >= patience.attempts) throw new StoreFault("in-use", "mailbox is locked by another program", new Error(`${path} is held`));
+    await new Promise((resolve) => setTimeout(resolve, patience.delay));
+  }
+}
+
+/** One try; undefined when another holds it. */
+export async function tryDotlock(path: string, stale: number): Promise<Dotlock | undefined> {
+  const state = { lost: false };
+  let release: () => Promise<void>;
+  try {
+    release = await lockfile.lock(path, {
+      fs: lockFiles,
+      lockfilePath: path,
+      realpath: false,
+      retries: 0,
+      stale,
+      onCompromised: () => {
+        state.lost = true;
+        held.delete(path);
+      },
+    });
+  } catch (error) {
+    if (errno(error) === "ELOCKED" || errno(error) === "EEXIST") return undefined;
+    throw error;
+  }
+  return {
+    get lost() {
+      return state.lost;
+    },
+    async release() {
+      try {
+        if (!state.lost) await release();
+      } catch {
+        held.delete(path);
+      }
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** From what the kernel said to what a store says: the only place where errno becomes a StoreFault. */
+import { StoreFault, type StoreFaultKind } from "./mailbox.ts";
+
+const kinds: Readonly<Record<string, StoreFaultKind>> = {
+  ENOSPC: "no-space",
+  EDQUOT: "no-space",
+  EACCES: "permission",
+  EPERM: "permission",
+  EROFS: "permission",
+  ELOOP: "permission",
+  ENOENT: "nonexistent",
+  ENOTDIR: "nonexistent",
+  EEXIST: "exists",
+  ENOTEMPTY: "exists",
+  ENAMETOOLONG: "bad-name",
+  EILSEQ: "bad-name",
+  EFBIG: "too-large",
+  EMLINK: "limit",
+  EMFILE: "limit",
+  ENFILE: "limit",
+  ELOCKED: "in-use",
+  ETXTBSY: "in-use",
+};
+
+const texts: Readonly<Record<StoreFaultKind, string>> = {
+  nonexistent: "no such mailbox",
+  exists: "mailbox exists",
+  "bad-name": "not a possible mailbox name",
+  "not-selectable": "mailbox holds no messages",
+  "in-use": "mailbox is locked by another program",
+  "no-space": "no space left for mail",
+  permission: "permission denied",
+  "too-large": "too large",
+  limit: "limit reached",
+  corrupt: "mailbox is damaged",
+  io: "mailbox can not be read or written",
+};
+
+/** The `code` of a system error, "" for anything else. */
+export function errno(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** A StoreFault as it is; anything else by its errno, with the error as cause. Never throws. */
+export function storeFault(error: unknown): StoreFault {
+  if (error instanceof StoreFault) return error;
+  const kind = kinds[errno(error)] ?? "io";
+  return new StoreFault(kind, texts[kind], error);
+}
+
+/** Runs `work`; what it throws leaves as a StoreFault. */
+export async function faulting<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeFault(error);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Putting a message into a Maildir folder, without reading the folder.
+ *
+ * | step | on disk | killed here |
+ * |---|---|---|
+ * | open O_EXCL, write | part of a file in tmp/ | nobody looks; swept after 36 h |
+ * | fsync of the file | whole file in tmp/ | the same; the sender tries again |
+ * | rename to new/ or cur/ | visible, whole | delivered; perhaps twice, if the sender did not hear of it |
+ * | fsync of that directory | durable | delivered |
+ *
+ * The rename makes the message visible, never half-written, since its octets were fsynced before. The *commit point* is the
+ * fsync of the directory: only then has the name survived a power cut (ext4 and xfs write renames at the next journal commit),
+ * and only then does `publish` resolve. Concurrent deliveries share directory fsyncs (durable.ts).
+ */
+import { closeSync, futimesSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { crlfSize, toLf } from "../../message/line-ends.ts";
+import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
+import { errno } from "../faults.ts";
+import type { NewMessage } from "../mailbox.ts";
+import { fileName, uniqueName } from "./filename.ts";
+
+const host = hostname();
+
+/** Maildir: "files in tmp/ not touched for 36 hours" are leftovers. */
+const leftover = 36 * 3_600_000;
+
+/** A whole, fsynced file in tmp/ that is not a message yet. */
+export interface Prepared {
+  readonly base: string;
+  readonly temporary: string;
+}
+
+export const newBase = (size: number, virtualSize: number): string => uniqueName(performance.timeOrigin + performance.now(), process.pid, host, size, virtualSize);
+
+/** Writes and fsyncs; leaves nothing behind when it throws. */
+export async function prepare(folder: string, message: NewMessage): Promise<Prepared> {
+  const octets = toLf(message.octets);
+  const base = newBase(octets.length, crlfSize(octets));
+  const temporary = `${folder}/tmp/${base}`;
+  const fd = openSync(temporary, createOnly, 0o600);
+  try {
+    writeFully(fd, octets);
+    if (message.internalDate !== undefined) futimesSync(fd, message.internalDate / 1000, message.internalDate / 1000);
+    await syncFile(fd);
+  } catch (error) {
+    forget(temporary);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return { base, temporary };
+}
+
+export function forget(path: string | Buffer): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errno(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Where a new message with these flag letters lies: without flags it is new mail. */
+export function placeFor(base: string, letters: string): { readonly directory: "cur" | "new"; readonly file: string } {
+  return letters === "" ? { directory: "new", file: base } : { directory: "cur", file: fileName(base, letters) };
+}
+
+/** Makes a prepared file a message. Not durable yet. */
+export function show(folder: string, prepared: Prepared, letters: string): { readonly directory: "cur" | "new"; readonly file: string } {
+  const place = placeFor(prepared.base, letters);
+  renameSync(prepared.temporary, `${folder}/${place.directory}/${place.file}`);
+  return place;
+}
+
+/** Delivers one message: visible and durable when it resolves, not there when it rejects. */
+export async function deliver(folder: string, message: NewMessage, letters: string): Promise<void> {
+  const prepared = await prepare(folder, message);
+  let directory: string;
+  try {
+    directory = `${folder}/${show(folder, prepared, letters).directory}`;
+  } catch (error) {
+    forget(prepared.temporary);
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+/** Removes what dead deliveries left in tmp/. */
+export function sweep(folder: string, now: number): void {
+  for (const file of readdirSync(`${folder}/tmp`, "buffer")) {
+    const path = Buffer.concat([Buffer.from(`${folder}/tmp/`), file]);
+    try {
+      const stats = statSync(path);
+      if (stats.isFile() && Math.max(stats.mtimeMs, stats.ctimeMs, stats.atimeMs) < now - leftover) unlinkSync(path);
+    } catch (error) {
+      if (errno(error) !== "ENOENT") throw error;
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * `dovecot-keywords`: which keyword a letter a-z in a file name stands for. Lines "0 $Forwarded" (0 is "a"). Shared with other
+ * programs: it is looked at before use, and changed under `dovecot-keywords.lock` by writing a new file and
+ * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
+ */
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
+import { dotlock } from "../dotlock.ts";
+import { createOnly, syncFileNow, writeFully } from "../durable.ts";
+import { errno } from "../faults.ts";
+import { systemFlag } from "../flags.ts";
+import { StoreFault, type Flags } from "../mailbox.ts";
+
+export const keywordLimit = 26;
+
+const systemLetters: Readonly<Record<string, string>> = { "\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T" };
+const flagOfLetter: ReadonlyMap<string, string> = new Map(Object.entries(systemLetters).map(([flag, letter]) => [letter, flag]));
+
+const patience = { attempts: 200, delay: 50, stale: 60_000 };
+
+/** Pure: the text of the file as names by number. Lines that fit no letter are passed over. */
+export function parseKeywords(text: string): (string | undefined)[] {
+  const names: (string | undefined)[] = [];
+  for (const line of text.split("\n")) {
+    const m = /^(\d{1,2}) (\S.*)$/.exec(line);
+    if (m !== null && Number(m[1]) < keywordLimit) names[Number(m[1])] = m[2];
+  }
+  return names;
+}
+
+export class KeywordFile {
+  readonly #place: { readonly path: string };
+  /** Grows with every change of what letters mean. */
+  version = 0;
+  #identity = "";
+  #names: (string | undefined)[] = [];
+  #byLower = new Map<string, string>();
+  #flags = new Map<string, Flags>();
+
+  constructor(place: { readonly path: string }) {
+    this.#place = place;
+  }
+
+  get #path(): string {
+    return `${this.#place.path}/dovecot-keywords`;
+  }
+
+  get names(): readonly string[] {
+    return this.#names.filter((name) => name !== undefined);
+  }
+
+  get full(): boolean {
+    return this.names.length >= keywordLimit;
+  }
+
+  /** Reads the file when it changed. */
+  look(): void {
+    let stats: BigIntStats | undefined;
+    try {
+      stats = statSync(this.#path, { bigint: true });
+    } catch (error) {
+      if (errno(error) !== "ENOENT") throw error;
+    }
+    const identity = stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    if (identity === this.#identity) return;
+    this.#take(stats === undefined ? [] : parseKeywords(readFileSync(this.#path, "utf8")));
+    this.#identity = identity;
+  }
+
+  #take(names: (string | undefined)[]): void {
+    this.version++;
+    this.#names = names;
+    this.#byLower = new Map();
+    this.#flags = new Map();
+    names.forEach((name, i) => {
+      if (name !== undefined && !this.#byLower.has(name.toLowerCase())) this.#byLower.set(name.toLowerCase(), String.fromCharCode(97 + i));
+    });
+  }
+
+  /** The flags that letters stand for. One set per combination. Letters without a meaning are passed over. */
+  flagsOf(letters: string): Flags {
+    let flags = this.#flags.get(letters);
+    if (flags === undefined) {
+      const set = new Set<string>();
+      for (const letter of letters) {
+        const flag = flagOfLetter.get(letter) ?? this.#names[letter.charCodeAt(0) - 97];
+        if (flag !== undefined) set.add(flag);
+      }
+      flags = set;
+      this.#flags.set(letters, flags);
+    }
+    return flags;
+  }
+
+  /** True for a letter that stands for a flag here; the others belong to other programs and are left alone. */
+  means(letter: string): boolean {
+    return flagOfLetter.has(letter) || this.#names[letter.charCodeAt(0) - 97] !== undefined;
+  }
+
+  /**
+   * Letters of flags; \Recent and unknown backslash names have none.
+   *
+   * @param make new keywords get letters: "all" throws StoreFault "limit" when they run out, "some" leaves the rest out, "none" makes none
+   */
+  async lettersOf(flags: Flags, make: "all" | "some" | "none"): Promise<Set<string>> {
+    if (make !== "none") await this.#make([...flags].filter((flag) => !flag.startsWith("\\") && !this.#byLower.has(flag.toLowerCase())), make);
+    const letters = new Set<string>();
+    for (const flag of flags) {
+      const letter = systemLetters[systemFlag(flag) ?? ""] ?? this.#byLower.get(flag.toLowerCase());
+      if (letter !== undefined) letters.add(letter);
+    }
+    return letters;
+  }
+
+  async #make(wanted: readonly string[], make: "all" | "some"): Promise<void> {
+    if (wanted.length === 0) return;
+    const lock = await dotlock(`${this.#path}.lock`, patience);
+    try {
+      this.look();
+      const names = [...this.#names];
+      let added = false;
+      for (const keyword of wanted) {
+        if (keyword === "" || /[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
+        if (names.some((name) => name?.toLowerCase() === keyword.toLowerCase())) continue;
+        const free = Array.from({ length: keywordLimit }, (_, i) => i).find((i) => names[i] === undefined);
+        if (free === undefined) {
+          if (make === "some") continue;
+          throw new StoreFault("limit", `a mailbox can hold ${keywordLimit} keywords`);
+        }
+        names[free] = keyword;
+        added = true;
+      }
+      if (added) this.#write(names);
+    } finally {
+      await lock.release();
+    }
+    this.look();
+  }
+
+  #write(names: readonly (string | undefined)[]): void {
+    const temporary = `${this.#path}.tmp`;
+    rmSync(temporary, { force: true });
+    const fd = openSync(temporary, createOnly, 0o600);
+    try {
+      writeFully(fd, Buffer.from(Array.from(names, (name, i) => (name === undefined ? "" : `${i} ${name}\n`)).join("")));
+      syncFileNow(fd);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, this.#path);
+  }
+}

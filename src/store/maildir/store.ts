@@ -1,0 +1,196 @@
+/** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
+import { renameSync } from "node:fs";
+import { syncDirectory } from "../durable.ts";
+import { faulting } from "../faults.ts";
+import { canonicalName, folderList, specialUses } from "../folder-names.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
+import { OpenMailboxes } from "../open-mailboxes.ts";
+import { Serial } from "../serial.ts";
+import { statusOf } from "../status.ts";
+import { Subscriptions } from "../subscriptions.ts";
+import { nextUidValidity } from "../uid-validity.ts";
+import { deliver } from "./deliver.ts";
+import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeFolder } from "./folders.ts";
+import { MaildirMailbox } from "./mailbox.ts";
+
+/** Folders kept in memory although no session has them open: STATUS after STATUS need not read them again. */
+const kept = 16;
+
+export class MaildirStore implements MailStore {
+  readonly separator = "/";
+  readonly #root: string;
+  readonly #special: ReadonlyMap<string, string | undefined>;
+  readonly #open = new OpenMailboxes<MaildirMailbox>(kept);
+  readonly #subscriptions: Subscriptions;
+  readonly #serial = new Serial();
+  #autoCreated = false;
+
+  /** @param autoCreate `mailbox_auto_create` */
+  constructor(root: string, autoCreate: readonly string[]) {
+    this.#root = root;
+    this.#special = specialUses(autoCreate);
+    this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".");
+  }
+
+  /** Makes INBOX when it is not there. */
+  start(): Promise<void> {
+    return faulting(async () => {
+      if (!isFolder(this.#root, this.#root)) makeFolder(this.#root, this.#root);
+    });
+  }
+
+  folders(): Promise<readonly Folder[]> {
+    return faulting(async () => {
+      if (!this.#autoCreated) for (const name of this.#special.keys()) if (!isFolder(this.#root, folderPath(this.#root, name))) await this.#make(name);
+      this.#autoCreated = true;
+      const found = [{ name: "INBOX", path: this.#root }, ...listFolders(this.#root)];
+      return folderList(
+        found.map(({ name, path }) => ({ name, selectable: true, inferiors: true, marked: hasNew(path) })),
+        this.#special,
+      );
+    });
+  }
+
+  async #make(name: string): Promise<void> {
+    makeFolder(this.#root, folderPath(this.#root, name));
+    await syncDirectory(this.#root);
+  }
+
+  create(name: string): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      const path = folderPath(this.#root, own);
+      if (isFolder(this.#root, path)) throw new StoreFault("exists", "mailbox exists");
+      await this.#make(own);
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#serial.run(() =>
+      faulting(async () => {
+        const own = canonicalName(name);
+        if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
+        this.#require(own);
+        removeFolder(this.#root, folderPath(this.#root, own));
+        this.#open.drop(own);
+        await syncDirectory(this.#root);
+      }),
+    );
+  }
+
+  /** Path of a folder that is there. Throws StoreFault "nonexistent", or "not-selectable" for a name that only has children. */
+  #require(own: string): string {
+    const path = folderPath(this.#root, own);
+    if (isFolder(this.#root, path)) return path;
+    if (this.#children(own).length > 0) throw new StoreFault("not-selectable", "mailbox holds no messages, only other mailboxes");
+    throw new StoreFault("nonexistent", "no such mailbox");
+  }
+
+  #children(own: string): string[] {
+    return listFolders(this.#root).flatMap(({ name }) => (name.startsWith(`${own}/`) ? name : []));
+  }
+
+  /**
+   * Folders move one by one, children first: killed in between, some have the old name and some the new, and the same command
+   * again moves the rest. INBOX stays; its messages move.
+   */
+  rename(from: string, to: string): Promise<void> {
+    return this.#serial.run(() =>
+      faulting(async () => {
+        const own = canonicalName(from);
+        const target = canonicalName(to);
+        const path = folderPath(this.#root, target);
+        if (isFolder(this.#root, path) || this.#children(target).length > 0) throw new StoreFault("exists", "mailbox exists");
+        if (own === "INBOX") return await this.#moveInbox(target);
+        if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
+        const moving = this.#children(own);
+        if (isFolder(this.#root, folderPath(this.#root, own))) moving.push(own);
+        if (moving.length === 0) throw new StoreFault("nonexistent", "no such mailbox");
+        const moves = moving.map((name) => ({ name, next: target + name.slice(own.length) }));
+        // All names are looked at before the first one changes.
+        for (const { next } of moves) folderPath(this.#root, next);
+        for (const { name, next } of moves) await this.#move(name, next);
+        await syncDirectory(this.#root);
+      }),
+    );
+  }
+
+  async #move(name: string, next: string): Promise<void> {
+    const path = folderPath(this.#root, next);
+    const mailbox = await this.#open.peek(name);
+    renameSync(folderPath(this.#root, name), path);
+    mailbox?.relocated(path, next);
+    this.#open.renamed(name, next);
+  }
+
+  async #moveInbox(target: string): Promise<void> {
+    await this.#make(target);
+    const inbox = await this.#take("INBOX");
+    const other = await this.#take(target);
+    try {
+      await inbox.moveAll(other);
+    } finally {
+      this.release(inbox);
+      this.release(other);
+    }
+  }
+
+  subscriptions(): Promise<readonly string[]> {
+    return faulting(async () => this.#subscriptions.read());
+  }
+
+  subscribe(name: string, on: boolean): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      if (on) folderPath(this.#root, own);
+      await this.#subscriptions.set(own, on);
+    });
+  }
+
+  status(name: string): Promise<FolderStatus> {
+    return statusOf(this, name);
+  }
+
+  open(name: string): Promise<Mailbox> {
+    return this.#take(canonicalName(name));
+  }
+
+  #take(own: string): Promise<MaildirMailbox> {
+    return faulting(() =>
+      this.#open.take(own, async () => {
+        if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
+        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, () => nextUidValidity(this.#root, Date.now()));
+        await mailbox.open(Date.now());
+        return mailbox;
+      }),
+    );
+  }
+
+  release(mailbox: Mailbox): void {
+    this.#open.release(mailbox.name);
+  }
+
+  deliver(name: string, message: NewMessage, create: boolean): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      const path = folderPath(this.#root, own);
+      if (!isFolder(this.#root, path)) {
+        if (!create && !this.#special.has(own)) this.#require(own);
+        await this.#make(own);
+      }
+      if (message.flags.size > 0) {
+        // Flags are letters in the name, and keywords need the folder's table.
+        const mailbox = await this.#take(own);
+        await mailbox.append([message]).finally(() => this.release(mailbox));
+        return;
+      }
+      await deliver(path, message, "");
+      (await this.#open.peek(own))?.poke();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#open.closeAll();
+  }
+}
+

@@ -1,0 +1,68 @@
+/** The mailboxes of one user that are open: one object per folder, counted; some are kept for a while when nobody uses them. */
+export class OpenMailboxes<M extends { close(): void }> {
+  readonly #open = new Map<string, { readonly mailbox: Promise<M>; users: number }>();
+  readonly #keep: number;
+
+  /** @param keep how many unused mailboxes stay, the latest released */
+  constructor(keep: number) {
+    this.#keep = keep;
+  }
+
+  /** Joins or makes; pair with `release`. */
+  async take(name: string, make: () => Promise<M>): Promise<M> {
+    let entry = this.#open.get(name);
+    if (entry === undefined) {
+      entry = { mailbox: make(), users: 0 };
+      this.#open.set(name, entry);
+    }
+    entry.users++;
+    try {
+      return await entry.mailbox;
+    } catch (error) {
+      if (this.#open.get(name) === entry) this.#open.delete(name);
+      throw error;
+    }
+  }
+
+  /** The open mailbox, if there is one; not counted. */
+  async peek(name: string): Promise<M | undefined> {
+    return await this.#open.get(name)?.mailbox.catch(() => undefined);
+  }
+
+  release(name: string): void {
+    const entry = this.#open.get(name);
+    if (entry === undefined || entry.users === 0) return;
+    entry.users--;
+    if (entry.users > 0) return;
+    // Last released goes last; the first unused one is the oldest.
+    this.#open.delete(name);
+    this.#open.set(name, entry);
+    const unused = [...this.#open].filter(([, { users }]) => users === 0);
+    for (const [old] of unused.slice(0, Math.max(0, unused.length - this.#keep))) this.drop(old);
+  }
+
+  names(): string[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Forgets the mailbox of this name, whoever uses it. */
+  drop(name: string): void {
+    const entry = this.#open.get(name);
+    this.#open.delete(name);
+    entry?.mailbox.then(
+      (mailbox) => mailbox.close(),
+      () => undefined,
+    );
+  }
+
+  renamed(from: string, to: string): void {
+    const entry = this.#open.get(from);
+    if (entry === undefined) return;
+    this.#open.delete(from);
+    this.#open.set(to, entry);
+  }
+
+  closeAll(): void {
+    for (const name of this.names()) this.drop(name);
+  }
+}

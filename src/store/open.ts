@@ -1,0 +1,45 @@
+/** From a user to the user's mail: `mail_location` decides the kind of store. */
+import type { Settings } from "../config/table.ts";
+import type { MailUser } from "../daemon/protocol.ts";
+import { StoreFault, type MailStore } from "./mailbox.ts";
+import { MaildirStore } from "./maildir/store.ts";
+import type { InboxLocker } from "./privileged.ts";
+
+export type MailLocation =
+  | { readonly kind: "maildir"; readonly root: string }
+  /** `inbox` is a file that may lie anywhere; all other folders are files below `root`. */
+  | { readonly kind: "mbox"; readonly root: string; readonly inbox: string };
+
+/**
+ * "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob" (INBOX=... left out: `inbox` in the root).
+ * Paths are absolute by now. Throws StoreFault "bad-name" for anything else.
+ */
+export function parseMailLocation(mail: string): MailLocation {
+  const [kind, root, ...options] = mail.split(":");
+  const folder = root?.replace(/\/+$/, "") ?? "";
+  if (!folder.startsWith("/")) throw new StoreFault("bad-name", "mail location is not understood", new Error(`mail_location "${mail}"`));
+  if (kind === "maildir" && options.length === 0) return { kind, root: folder };
+  if (kind === "mbox") {
+    const inbox = options.find((option) => option.startsWith("INBOX="))?.slice("INBOX=".length) ?? `${folder}/inbox`;
+    if (options.length <= 1 && inbox.startsWith("/")) return { kind, root: folder, inbox };
+  }
+  throw new StoreFault("bad-name", "mail location is not understood", new Error(`mail_location "${mail}"`));
+}
+
+/**
+ * The user's store; INBOX is made when it is not there. Runs with the user's rights.
+ *
+ * @param locker makes the dotlock of an mbox INBOX whose directory this process can not write; undefined: it is made here
+ */
+export async function openStore(user: MailUser, settings: Settings, locker?: InboxLocker): Promise<MailStore> {
+  const location = parseMailLocation(user.mail);
+  switch (location.kind) {
+    case "maildir": {
+      const store = new MaildirStore(location.root, settings.mailbox_auto_create);
+      await store.start();
+      return store;
+    }
+    case "mbox":
+      throw new StoreFault("io", `mbox is not served yet ${String(locker)}`);
+  }
+}

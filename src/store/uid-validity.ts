@@ -1,0 +1,59 @@
+/**
+ * UIDVALIDITY values that one user's store never gives twice, so that a folder deleted and made again is not taken for
+ * the old one (RFC 3501 §2.3.1.1). Dovecot's files in the root of the store: `dovecot-uidvalidity` holds the last value
+ * as 8 hex digits; the empty file `dovecot-uidvalidity.XXXXXXXX` is its lock and its safe copy: who links the next name
+ * has that value.
+ */
+import { closeSync, linkSync, openSync, readFileSync, readdirSync, unlinkSync, writeFileSync, constants } from "node:fs";
+import { createOnly } from "./durable.ts";
+import { errno } from "./faults.ts";
+
+/** @param now ms since the epoch: the first value ever is the time in seconds */
+export function nextUidValidity(root: string, now: number): number {
+  const path = `${root}/dovecot-uidvalidity`;
+  let value = newest(root, path);
+  for (let tries = 0; tries < 1000; tries++) {
+    const next = value === undefined ? Math.floor(now / 1000) : value + 1;
+    if (claim(path, value, next)) {
+      // The link is the commit point; this file is only where to look first.
+      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+      writeFileSync(fd, hex(next));
+      closeSync(fd);
+      return next;
+    }
+    value = Math.max(next, newest(root, path) ?? 0);
+  }
+  throw new Error(`${path}: no value could be claimed`);
+}
+
+const hex = (value: number): string => value.toString(16).padStart(8, "0");
+
+function newest(root: string, path: string): number | undefined {
+  const names = readdirSync(root).flatMap((name) => /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1] ?? []);
+  try {
+    names.push(readFileSync(path, "latin1").slice(0, 8));
+  } catch (error) {
+    if (errno(error) !== "ENOENT") throw error;
+  }
+  const values = names.filter((text) => /^[0-9a-f]{8}$/.test(text)).map((text) => Number.parseInt(text, 16));
+  return values.length === 0 ? undefined : Math.max(...values);
+}
+
+/** True when `next` is ours alone. */
+function claim(path: string, value: number | undefined, next: number): boolean {
+  const to = `${path}.${hex(next)}`;
+  try {
+    try {
+      if (value === undefined) throw Object.assign(new Error(), { code: "ENOENT" });
+      linkSync(`${path}.${hex(value)}`, to);
+      unlinkSync(`${path}.${hex(value)}`);
+    } catch (error) {
+      if (errno(error) !== "ENOENT") throw error;
+      closeSync(openSync(to, createOnly, 0o444));
+    }
+    return true;
+  } catch (error) {
+    if (errno(error) === "EEXIST") return false;
+    throw error;
+  }
+}

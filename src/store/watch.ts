@@ -1,0 +1,73 @@
+/**
+ * Tells when files may have changed: inotify through fs.watch on directories or single files (one watch each; a watch on
+ * every message would cost thousands). Where inotify is silent (network file systems, watch limit reached) a slow
+ * timer asks too. Events only say "look": what changed is the mailbox's to find out.
+ */
+import { watch, type FSWatcher } from "node:fs";
+
+/** Events within this time are one, ms. */
+const gather = 20;
+/** ms between looks that no event asked for. */
+const pollWatched = 30_000;
+const pollBlind = 2_000;
+
+export interface Watching {
+  /** Look as soon as the last look is done. */
+  soon(): void;
+  stop(): void;
+}
+
+/**
+ * @param concerns  which entries of a directory matter; undefined (no name told) always does
+ * @param look      called soon after something happened; the next call comes only after its promise settled
+ */
+export function watchPaths(paths: readonly string[], concerns: (entry: string) => boolean, look: () => Promise<void>): Watching {
+  let stopped = false;
+  let running = false;
+  let again = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const run = async (): Promise<void> => {
+    running = true;
+    again = false;
+    const began = performance.now();
+    await look().catch(() => undefined);
+    running = false;
+    // A folder that is slow to read and changes without pause must not eat the processor.
+    if (again) schedule(Math.max(gather, 4 * (performance.now() - began)));
+  };
+  const schedule = (delay: number): void => {
+    if (stopped) return;
+    if (running) again = true;
+    else
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void run();
+      }, delay);
+  };
+
+  const watchers: FSWatcher[] = [];
+  let blind = false;
+  for (const path of paths) {
+    try {
+      const watcher = watch(path, { persistent: false }, (_, entry) => {
+        if (entry === null || concerns(entry)) schedule(gather);
+      });
+      watcher.on("error", () => watcher.close());
+      watchers.push(watcher);
+    } catch {
+      blind = true;
+    }
+  }
+  const poll = setInterval(() => schedule(0), blind ? pollBlind : pollWatched).unref();
+
+  return {
+    soon: () => schedule(0),
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      clearInterval(poll);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
