@@ -22,6 +22,8 @@ export type Command =
   | { readonly verb: "DATA" | "RSET" | "NOOP" | "QUIT" | "HELP" | "STARTTLS" }
   | { readonly verb: "VRFY"; readonly recipient: Mailbox }
   | { readonly verb: "AUTH"; readonly mechanism: string; readonly initial: string | undefined }
+  /** A word of HTTP: a web browser was made to talk to us (RFC 9110 has these three with a body or a tunnel). */
+  | { readonly verb: "FOREIGN" }
   /** `refusal` answers it; `verb` is upper case, "UNKNOWN" when there is no such command. */
   | { readonly verb: "BAD"; readonly of: string; readonly refusal: Refusal };
 
@@ -78,6 +80,9 @@ const parsers: ReadonlyMap<string, (s: Scanner, verb: string) => Command> = new 
   ["STARTTLS", alone("STARTTLS")],
   ["VRFY", vrfy],
   ["AUTH", auth],
+  ["CONNECT", () => ({ verb: "FOREIGN" })],
+  ["GET", () => ({ verb: "FOREIGN" })],
+  ["POST", () => ({ verb: "FOREIGN" })],
 ]);
 
 /** "HELO" SP Domain; "EHLO" SP ( Domain / address-literal ): RFC 5321 §4.1.1.1. Any one word is taken, as many clients do not know their name. */

@@ -94,8 +94,18 @@ export class Connection extends SMTPConnection {
     else if (this.#mode.name === "commands" || this.#mode.name === "auth") this.#goodbye("4.3.2", "Service shutting down");
   }
 
-  /** Works through what lies in the input, as far as it goes without waiting. */
-  work(input: Input): void {
+  /** Works through what lies in the input, as far as it goes without waiting. Never throws: one session's bug must not end the others. */
+  work(input: Input, first: () => void = () => {}): void {
+    try {
+      first();
+      this.#work(input);
+    } catch (fault) {
+      this.#session.traits.log.error(`session with ${this.#session.client.label}: ${describeFault(fault, true)}`);
+      this.#goodbye("4.3.0", "Error: internal error");
+    }
+  }
+
+  #work(input: Input): void {
     for (;;) {
       if (input.isClosed || this.#mode.name === "busy") return;
       const step = this.#mode.name === "data" ? this.#readData(input, this.#mode) : this.#readLine(input, this.#mode.name);
@@ -144,11 +154,12 @@ export class Connection extends SMTPConnection {
   #await(step: Step | Promise<Step>, input: Input): Step | "wait" {
     if (!(step instanceof Promise)) return step;
     this.#mode = busy;
-    void step.then((done) => {
-      this.#mode = commands;
-      this.#take(done, input);
-      this.work(input);
-    });
+    void step.then((done) =>
+      this.work(input, () => {
+        this.#mode = commands;
+        this.#take(done, input);
+      }),
+    );
     return "wait";
   }
 
@@ -184,8 +195,8 @@ export class Connection extends SMTPConnection {
     const wait = mode.message.write(octets);
     if (rest !== undefined) {
       if (rest.length > 0) input.lines.push(rest);
-      this.#mode = { name: "busy", message: undefined };
-      void mode.message.finish(mode.reader.fault).then((reply) => this.#dataDone(reply, mode.replies, input));
+      this.#mode = busy;
+      void mode.message.finish(mode.reader.fault).then((reply) => this.work(input, () => this.#dataDone(reply, mode.replies, input)));
       return "wait";
     }
     if (wait === undefined) return "more";
@@ -203,7 +214,6 @@ export class Connection extends SMTPConnection {
     // RFC 2033 §4.2: one reply for each RCPT that was accepted, all the same as there is one queue file.
     for (let i = 1; i < replies; i++) this.#say(reply);
     this.#take(this.#session.dataDone(reply), input);
-    this.work(input);
   }
 
   #startTls(): void {

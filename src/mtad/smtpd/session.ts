@@ -201,6 +201,10 @@ export class Session {
         return this.#starttls();
       case "AUTH":
         return this.#auth(command.mechanism, command.initial);
+      case "FOREIGN":
+        // What follows is a stranger's header and body; none of it may be taken for commands.
+        this.traits.log.warning(`non-SMTP command from ${this.client.label}`);
+        return { reply: ok("2.7.0", "Error: I can break rules, too. Goodbye.", "221"), then: "close" };
       case "BAD":
         return go(refusal(command.refusal));
     }
