@@ -1,0 +1,135 @@
+/** Runs one command with a message on its standard input, as the user this process is. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+export interface CommandRequest {
+  /** Program and arguments; no shell unless they name one. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly input: Buffer | readonly Buffer[];
+  /** ms; 0 is no limit. */
+  readonly timeLimit: number;
+  /** Octets of standard output kept; more are read and thrown away. */
+  readonly outputLimit: number;
+  /** Where standard error goes: into the same output, or apart (bounded to 16 KiB). */
+  readonly errors: "merged" | "apart";
+}
+
+interface Output {
+  readonly output: Buffer;
+  readonly errors: Buffer;
+  /** True when output was thrown away. */
+  readonly excess: boolean;
+  /** True when the command did not take all of its input. */
+  readonly inputLeft: boolean;
+}
+
+export type CommandEnd = Output &
+  (
+    | { readonly kind: "exit"; readonly status: number }
+    | { readonly kind: "signal"; readonly signal: string }
+    | { readonly kind: "timeout" }
+    | { readonly kind: "not-started"; readonly why: string; readonly temporary: boolean }
+  );
+
+const errorLimit = 16 * 1024;
+/** How long output of a command that ended is waited for, when something it left behind holds the pipe open, ms. */
+const drain = 1000;
+
+class Collector {
+  readonly #chunks: Buffer[] = [];
+  readonly #limit: number;
+  #length = 0;
+  excess = false;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  take = (chunk: Buffer): void => {
+    const kept = chunk.subarray(0, this.#limit - this.#length);
+    if (kept.length < chunk.length) this.excess = true;
+    if (kept.length === 0) return;
+    this.#chunks.push(kept);
+    this.#length += kept.length;
+  };
+
+  octets(): Buffer {
+    return Buffer.concat(this.#chunks, this.#length);
+  }
+}
+
+/** It runs in a process group of its own, which is killed whole at the time limit. Never rejects. */
+export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
+  const [program = "", ...args] = request.argv;
+  const out = new Collector(request.outputLimit);
+  const err = request.errors === "merged" ? out : new Collector(errorLimit);
+  let inputLeft = false;
+  const collected = (): Output => ({ output: out.octets(), errors: request.errors === "merged" ? Buffer.alloc(0) : err.octets(), excess: out.excess, inputLeft });
+  const notStarted = (fault: unknown): CommandEnd => {
+    const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
+    return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), ...collected() };
+  };
+  let child;
+  try {
+    child = spawn(program, args, { cwd: request.cwd, env: { ...request.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  } catch (fault) {
+    return notStarted(fault);
+  }
+  child.stdout.on("data", out.take);
+  child.stderr.on("data", err.take);
+  child.stdin.on("error", () => (inputLeft = true));
+  const streamsClosed = once(child, "close").catch(() => {});
+  const ended = new Promise<CommandEnd["kind"] | Error>((resolve) => {
+    child.on("error", resolve);
+    child.on("exit", () => resolve("exit"));
+  });
+  let timer: NodeJS.Timeout | undefined;
+  let timedOut = false;
+  if (request.timeLimit > 0) {
+    timer = setTimeout(() => {
+      timedOut = true;
+      killGroup(child.pid);
+    }, request.timeLimit);
+  }
+  if (child.pid !== undefined) {
+    const chunks: readonly Buffer[] = Buffer.isBuffer(request.input) ? [request.input] : request.input;
+    for (const chunk of chunks) child.stdin.write(chunk);
+    child.stdin.end();
+  }
+  const end = await ended;
+  clearTimeout(timer);
+  if (end instanceof Error && child.pid === undefined) return notStarted(end);
+  // A command may end before its input did; what it did not take is then known only by the stream.
+  if (!child.stdin.writableFinished) inputLeft = true;
+  const patience = setTimeout(() => {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }, drain);
+  child.stdin.destroy();
+  await streamsClosed;
+  clearTimeout(patience);
+  if (timedOut) return { kind: "timeout", ...collected() };
+  if (child.signalCode !== null) return { kind: "signal", signal: child.signalCode, ...collected() };
+  return { kind: "exit", status: child.exitCode ?? 0, ...collected() };
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Gone by itself in this moment.
+  }
+}
+
+/** Words that only a shell knows. */
+const shellWords = new Set([".", ":", "break", "case", "cd", "continue", "eval", "exec", "exit", "export", "for", "if", "read", "readonly", "return", "set", "shift", "test", "times", "trap", "type", "ulimit", "umask", "unset", "until", "wait", "while"]);
+
+/** Argument vector of a command of .forward or aliases: a shell only where the command needs one, as local(8) does. */
+export function commandVector(command: string): readonly string[] {
+  const words = command.trim().split(/[ \t]+/);
+  const plain = /^[-A-Za-z0-9!@%_=+:,./ \t]+$/.test(command) && !(words[0] ?? "").includes("=") && !shellWords.has(words[0] ?? "");
+  return plain ? words : ["/bin/sh", "-c", command];
+}

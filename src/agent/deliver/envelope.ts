@@ -1,0 +1,54 @@
+/** What local delivery writes in front of a message, and reads from it. */
+import { hostname } from "node:os";
+
+export interface LocalEnvelope {
+  /** "" for the null sender. */
+  readonly sender: string;
+  readonly recipient: string;
+  readonly original: string;
+  /** ms since the epoch. */
+  readonly arrived: number;
+}
+
+const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
+
+/** asctime(3) in local time: "Sat Nov 21 05:41:33 2026". */
+export function asctime(ms: number): string {
+  const t = new Date(ms);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = String(t.getDate()).padStart(2, " ");
+  return `${days[t.getDay()] ?? ""} ${months[t.getMonth()] ?? ""} ${day} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())} ${String(t.getFullYear())}`;
+}
+
+/** The line that starts a message in an mbox and for a command, with its LF. Blanks in the sender would break readers. */
+export const fromLine = (sender: string, arrived: number): string => `From ${sender === "" ? "MAILER-DAEMON" : sender.replace(/\s/g, "-")}  ${asctime(arrived)}\n`;
+
+/** Return-Path (RFC 5321 §4.4), X-Original-To where it tells something, Delivered-To; LF line ends. */
+export function deliveryFields(envelope: LocalEnvelope): string {
+  const original = envelope.original !== "" && envelope.original.toLowerCase() !== envelope.recipient.toLowerCase() ? `X-Original-To: ${clean(envelope.original)}\n` : "";
+  return `Return-Path: <${clean(envelope.sender)}>\n${original}Delivered-To: ${clean(envelope.recipient)}\n`;
+}
+
+const clean = (address: string): string => address.replace(/[\r\n\0]/g, "");
+
+/** Octets of the header, without the empty line; the whole message when there is none. */
+export function headerOf(message: Buffer): Buffer {
+  if (message[0] === 10 || (message[0] === 13 && message[1] === 10)) return message.subarray(0, 0);
+  const lf = message.indexOf("\n\n");
+  const crlf = message.indexOf("\r\n\r\n");
+  if (lf < 0 && crlf < 0) return message;
+  if (crlf >= 0 && (lf < 0 || crlf < lf)) return message.subarray(0, crlf + 2);
+  return message.subarray(0, lf + 1);
+}
+
+/** Has this message been delivered to the address before? Then it is in a loop. */
+export function wasDeliveredTo(message: Buffer, recipient: string): boolean {
+  const header = headerOf(message).toString("latin1");
+  const wanted = recipient.toLowerCase();
+  for (const m of header.matchAll(/^delivered-to:[ \t]*([^\r\n]*)/gim)) if ((m[1] ?? "").trim().toLowerCase() === wanted) return true;
+  return false;
+}
+
+/** Domain of an address, or this host's name. */
+export const domainOf = (address: string): string => (address.includes("@") ? address.slice(address.lastIndexOf("@") + 1) : hostname());

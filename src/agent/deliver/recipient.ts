@@ -1,0 +1,207 @@
+/**
+ * One message for one recipient, with the user's rights: `.forward`, then the rc file, then INBOX.
+ *
+ * The commit point is that of the last step, the store's or a command's end; until then nothing is promised. A step that fails for now
+ * makes the whole delivery deferred, so a user with several targets may get some of them twice, but loses none.
+ */
+import type { AgentContext } from "../context.ts";
+import type { DeliverJob, DeliverRecipient, MailUser } from "../../daemon/protocol.ts";
+import { logger } from "../../daemon/log.ts";
+import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
+import { toLf } from "../../message/line-ends.ts";
+import { getpwnam } from "../../sys/passwd.ts";
+import { readInclude, type AliasTarget } from "../../table/aliases.ts";
+import { resolveAuto } from "../../table/mail-location.ts";
+import { runCommand, commandVector } from "./command.ts";
+import { deliveryFields, domainOf, fromLine, wasDeliveredTo } from "./envelope.ts";
+import { deliverMaildir, deliverMbox } from "./folder-file.ts";
+import { readForward } from "./forward.ts";
+import { commandOutcome, faultOutcome } from "./outcomes.ts";
+import { deliverByRules } from "./rules.ts";
+
+const log = logger("local");
+
+/** Output of a command kept for the log and the bounce. */
+const outputLimit = 16 * 1024;
+
+export interface Delivery {
+  readonly job: DeliverJob;
+  readonly recipient: DeliverRecipient;
+  readonly user: MailUser;
+  /** With Return-Path and Delivered-To in front; line ends as they came. */
+  readonly octets: Buffer;
+  readonly context: AgentContext;
+}
+
+export interface Delivered {
+  readonly outcome: Outcome;
+  readonly forwards?: readonly string[];
+}
+
+/** Never rejects. */
+export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job: DeliverJob, message: Buffer, context: AgentContext): Promise<Delivered> {
+  try {
+    if (wasDeliveredTo(message, recipient.recipient)) return { outcome: bounced("5.4.6", `mail forwarding loop for ${recipient.recipient}`) };
+    const fields = deliveryFields({ sender: job.sender, recipient: recipient.recipient, original: recipient.original, arrived: job.arrived });
+    const octets = Buffer.concat([Buffer.from(fields, "latin1"), message]);
+    const delivery: Delivery = { job, recipient, user, octets, context };
+    switch (recipient.to.kind) {
+      case "command":
+        return { outcome: ownsAliasCommands(context) ? await command(delivery, recipient.to.command, "alias") : bounced("5.3.5", "commands of aliases run as default_privs only") };
+      case "file":
+        return { outcome: ownsAliasCommands(context) ? await file(delivery, recipient.to.path) : bounced("5.3.5", "files of aliases are written as default_privs only") };
+      case "user":
+        return await toUser(delivery);
+    }
+  } catch (fault) {
+    log.error(`${job.queueId}: ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`);
+    return { outcome: deferred("4.3.0", "internal error of local delivery") };
+  }
+}
+
+/** Is this process the user whom commands and files of aliases(5) run as? Without system users everything is one user. */
+function ownsAliasCommands(context: AgentContext): boolean {
+  if (context.settings.user_database === "file") return true;
+  return getpwnam(context.settings.default_privs)?.uid === process.getuid?.();
+}
+
+async function toUser(delivery: Delivery): Promise<Delivered> {
+  const { user, recipient, context, job } = delivery;
+  const forward = readForward(context.settings.forward_path, user, recipient.extension, (text) => log.warning(`${job.queueId}: ${text}`));
+  switch (forward.kind) {
+    case "none":
+      return { outcome: await toMailbox(delivery) };
+    case "unreadable":
+      return { outcome: deferred("4.3.0", `cannot read ${forward.path}: ${forward.why}`) };
+    case "targets": {
+      for (const fault of forward.faults) log.warning(`${job.queueId}: ${fault}`);
+      const targets = expandIncludes(forward.targets);
+      if (targets === undefined) return { outcome: deferred("4.3.0", `cannot read a file that ${forward.path} includes`) };
+      // An empty .forward is none; one that holds nothing readable must not lose mail.
+      return targets.length === 0 ? { outcome: await toMailbox(delivery) } : toTargets(delivery, targets);
+    }
+  }
+}
+
+function expandIncludes(targets: readonly AliasTarget[]): AliasTarget[] | undefined {
+  try {
+    // What an :include: file includes in turn is left out, and commands and files in it: they are obeyed in .forward itself only.
+    return targets.flatMap((t) => (t.kind === "include" ? readInclude(t.path).filter((i) => i.kind === "address" || i.kind === "direct") : [t]));
+  } catch {
+    return undefined;
+  }
+}
+
+async function toTargets(delivery: Delivery, targets: readonly AliasTarget[]): Promise<Delivered> {
+  const forwards: string[] = [];
+  const outcomes: Outcome[] = [];
+  let here = false;
+  for (const target of targets) {
+    switch (target.kind) {
+      case "address":
+        if (isSelf(delivery, target.address)) here = true;
+        else forwards.push(target.address);
+        break;
+      case "direct":
+        if (target.user.toLowerCase() === delivery.user.name.toLowerCase()) here = true;
+        else forwards.push(`\\${target.user}`);
+        break;
+      case "command":
+        outcomes.push(await command(delivery, target.command, "forward"));
+        break;
+      case "file":
+        outcomes.push(await file(delivery, target.path));
+        break;
+      case "include":
+        break;
+    }
+  }
+  if (here) outcomes.push(await toMailbox(delivery));
+  const failed = outcomes.find((o) => o.kind === "deferred") ?? outcomes.find((o) => o.kind === "bounced");
+  if (failed !== undefined) return { outcome: failed };
+  if (forwards.length === 0) return { outcome: outcomes.at(-1) ?? sent("delivered to nothing") };
+  const text = `forwarded as ${forwards.join(", ")}`;
+  const done = outcomes[0];
+  return { outcome: sent(done === undefined ? text : `${done.text}; ${text}`), forwards };
+}
+
+/** `.forward` that names the user herself means her mailbox. */
+function isSelf({ user, recipient, context }: Delivery, address: string): boolean {
+  const name = address.toLowerCase();
+  const own = user.name.toLowerCase();
+  if (name === own || name === recipient.recipient.toLowerCase()) return true;
+  const at = name.lastIndexOf("@");
+  return at >= 0 && name.slice(0, at) === own && context.settings.mydestination.some((d) => d.toLowerCase() === name.slice(at + 1));
+}
+
+/** The rc file if there is one, else INBOX. */
+async function toMailbox(delivery: Delivery): Promise<Outcome> {
+  const byRules = await deliverByRules(delivery);
+  return byRules ?? (await toInbox(delivery));
+}
+
+/** Into the user's INBOX through the store, so that sessions hear of it. Never rejects. */
+export async function toInbox({ user, octets, job, context }: Delivery): Promise<Outcome> {
+  const kind = resolveAuto(user, context.settings).mail.startsWith("mbox:") ? "mailbox" : "maildir";
+  try {
+    const store = await context.storeOf(user);
+    await store.deliver("INBOX", { octets, flags: new Set(), internalDate: undefined, sender: job.sender }, true);
+    return sent(`delivered to ${kind}`);
+  } catch (fault) {
+    const outcome = faultOutcome(fault, kind);
+    log.warning(`${job.queueId}: ${user.name}: ${outcome.text}`);
+    return outcome;
+  }
+}
+
+async function command(delivery: Delivery, text: string, from: "alias" | "forward"): Promise<Outcome> {
+  const { context, user, octets, job } = delivery;
+  if (!context.settings.allow_mail_to_commands.includes(from)) return bounced("5.7.0", `mail to commands is not allowed (allow_mail_to_commands)`);
+  const end = await runCommand({
+    argv: commandVector(text),
+    cwd: user.home,
+    env: commandEnvironment(delivery),
+    input: [Buffer.from(fromLine(job.sender, job.arrived), "latin1"), toLf(octets)],
+    timeLimit: context.settings.command_time_limit,
+    outputLimit,
+    errors: "merged",
+  });
+  return commandOutcome(text, end);
+}
+
+/** What local(8) gives a command. */
+export function commandEnvironment({ user, recipient, job }: Delivery): Record<string, string> {
+  const environment: Record<string, string> = {
+    HOME: user.home,
+    USER: user.name,
+    LOGNAME: user.name,
+    SHELL: user.shell === "" ? "/bin/sh" : user.shell,
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    LANG: "C",
+    SENDER: job.sender === "" ? "MAILER-DAEMON" : job.sender,
+    RECIPIENT: recipient.recipient,
+    ORIGINAL_RECIPIENT: recipient.original,
+    LOCAL: recipient.recipient.replace(/@[^@]*$/, ""),
+    DOMAIN: domainOf(recipient.recipient),
+    EXTENSION: recipient.extension,
+  };
+  if (process.env.TZ !== undefined) environment.TZ = process.env.TZ;
+  if (process.env.POSTHORN_CONFIG !== undefined) environment.POSTHORN_CONFIG = process.env.POSTHORN_CONFIG;
+  return environment;
+}
+
+async function file(delivery: Delivery, path: string): Promise<Outcome> {
+  const { octets, job, context } = delivery;
+  if (path === "/dev/null") return sent("delivered to file: /dev/null");
+  const message = { octets: toLf(octets), fromLine: fromLine(job.sender, job.arrived), arrived: job.arrived };
+  try {
+    if (path.endsWith("/")) {
+      await deliverMaildir(path, message);
+      return sent("delivered to maildir");
+    }
+    await deliverMbox(path, message, { settings: context.settings, lock: `${path}.lock`, raw: false });
+    return sent(`delivered to file: ${path}`);
+  } catch (fault) {
+    return faultOutcome(fault, `file ${path}`);
+  }
+}

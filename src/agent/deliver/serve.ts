@@ -1,0 +1,108 @@
+/** The delivery part of an agent: jobs come in on a socket, each recipient's result goes back as soon as it is final. */
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import type { DeliverJob, DeliverRecipient, DeliverReply, MailUser } from "../../daemon/protocol.ts";
+import { logger } from "../../daemon/log.ts";
+import { deferred } from "../../deliver/outcome.ts";
+import { sendFrame, WireFramer } from "../../daemon/wire.ts";
+import type { AgentContext, ServeDelivery } from "../context.ts";
+import { deliverTo } from "./recipient.ts";
+
+const log = logger("local");
+
+/** A message in the queue has fields its client did not send: Received and the like. */
+const slack = 1 << 20;
+/** Octets of messages under way above which no more are read. */
+const busyLimit = 64 << 20;
+
+/**
+ * Many jobs are under way at once and their fsyncs overlap. Reading pauses while messages of more than 64 MiB are in memory.
+ * Ends when the peer closes and all under way is done, or, while the agent is stopping, when all under way is done.
+ */
+export const serveDelivery: ServeDelivery = async (socket, user, context) => {
+  const framer = new WireFramer(context.settings.message_size_limit + slack);
+  const underWay = new Set<Promise<void>>();
+  let busy = 0;
+  const take = (job: DeliverJob, body: Buffer): void => {
+    busy += body.length;
+    if (busy > busyLimit) socket.pause();
+    const work = serveJob(socket, user, job, body, context).finally(() => {
+      underWay.delete(work);
+      busy -= body.length;
+      if (busy <= busyLimit && socket.isPaused() && !context.stopping.aborted) socket.resume();
+    });
+    underWay.add(work);
+  };
+  const closed = once(socket, "close").catch(() => {});
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (chunk: Buffer) => {
+    try {
+      for (const { value, body } of framer.push(chunk)) {
+        const job = deliverJob(value);
+        if (job === undefined) throw new Error("not a delivery job");
+        take(job, body);
+      }
+    } catch (fault) {
+      log.error(`delivery socket: ${fault instanceof Error ? fault.message : String(fault)}`);
+      socket.destroy();
+    }
+  });
+  const ended = new Promise<void>((resolve) => {
+    socket.on("end", resolve);
+    socket.on("close", resolve);
+    const stop = (): void => {
+      socket.pause();
+      resolve();
+    };
+    if (context.stopping.aborted) stop();
+    else context.stopping.addEventListener("abort", stop, { once: true });
+    socket.on("close", () => context.stopping.removeEventListener("abort", stop));
+  });
+  if (!context.stopping.aborted) socket.resume();
+  await ended;
+  while (underWay.size > 0) await Promise.all(underWay);
+  socket.destroySoon();
+  socket.resume();
+  await closed;
+};
+
+/** Never rejects. A user of another agent is deferred: the peer must not decide whose rights are used. */
+async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, body: Buffer, context: AgentContext): Promise<void> {
+  await Promise.all(
+    job.recipients.map(async (recipient, index) => {
+      const owner = recipient.user === user.name ? user : context.userNamed(recipient.user);
+      const { outcome, forwards } =
+        owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`), forwards: undefined } : await deliverTo(owner, recipient, job, body, context);
+      const reply: DeliverReply = { id: job.id, op: "delivered", index, outcome, ...(forwards === undefined ? {} : { forwards }) };
+      if (!socket.destroyed) sendFrame(socket, reply);
+    }),
+  );
+}
+
+/** A DeliverJob from the wire, or undefined. Our own peer writes it, but that may be taken over. */
+function deliverJob(value: unknown): DeliverJob | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const job = value as Partial<Record<keyof DeliverJob, unknown>>;
+  const { id, op, queueId, sender, recipients, arrived, octets } = job;
+  if (op !== "deliver" || typeof id !== "number" || typeof queueId !== "string" || typeof sender !== "string") return undefined;
+  if (typeof arrived !== "number" || typeof octets !== "number" || !Array.isArray(recipients)) return undefined;
+  const checked: DeliverRecipient[] = [];
+  for (const r of recipients as unknown[]) {
+    const recipient = deliverRecipient(r);
+    if (recipient === undefined) return undefined;
+    checked.push(recipient);
+  }
+  return { id, op, queueId, sender, recipients: checked, arrived, octets };
+}
+
+function deliverRecipient(value: unknown): DeliverRecipient | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { user, recipient, original, extension, to } = value as Partial<Record<keyof DeliverRecipient, unknown>>;
+  if (typeof user !== "string" || typeof recipient !== "string" || typeof original !== "string" || typeof extension !== "string") return undefined;
+  if (typeof to !== "object" || to === null || !("kind" in to)) return undefined;
+  const named = { user, recipient, original, extension };
+  if (to.kind === "user") return { ...named, to: { kind: "user" } };
+  if (to.kind === "command" && "command" in to && typeof to.command === "string") return { ...named, to: { kind: "command", command: to.command } };
+  if (to.kind === "file" && "path" in to && typeof to.path === "string") return { ...named, to: { kind: "file", path: to.path } };
+  return undefined;
+}
