@@ -47,7 +47,7 @@ export class Agents {
       connection = fresh;
       this.#connections.set(user.agent, fresh);
     }
-    return connection.deliver(job, message);
+    return connection.deliver(user, job, message);
   }
 
   /** Closes every connection; jobs under way are lost. */
@@ -57,6 +57,8 @@ export class Agents {
 }
 
 interface Waiting {
+  /** In whose name the connection would have been asked for. */
+  readonly user: string;
   readonly replies: (DeliverReply | undefined)[];
   missing: number;
   readonly resolve: (result: AgentResult) => void;
@@ -65,6 +67,7 @@ interface Waiting {
 
 class Connection {
   readonly #options: AgentOptions;
+  readonly #user: string;
   readonly #onClose: () => void;
   readonly #ready: Promise<Socket>;
   readonly #framer = new WireFramer(0);
@@ -80,6 +83,7 @@ class Connection {
 
   constructor(options: AgentOptions, user: MailUser, onClose: () => void) {
     this.#options = options;
+    this.#user = user.name;
     this.#onClose = onClose;
     this.#ready = this.#open(user);
     this.#ready.catch(() => {});
@@ -89,12 +93,12 @@ class Connection {
     return this.#fault !== undefined;
   }
 
-  deliver(job: AgentJob, message: MessageSource): Promise<AgentResult> {
+  deliver(user: MailUser, job: AgentJob, message: MessageSource): Promise<AgentResult> {
     clearTimeout(this.#idle);
     const id = ++this.#lastId;
     return new Promise((resolve) => {
       const limit = setTimeout(() => this.lose("the agent does not answer"), this.#options.jobLimit);
-      this.#jobs.set(id, { replies: job.recipients.map(() => undefined), missing: job.recipients.length, resolve, limit });
+      this.#jobs.set(id, { user: user.name, replies: job.recipients.map(() => undefined), missing: job.recipients.length, resolve, limit });
       if (this.#fault !== undefined) this.#settleAll(this.#fault);
       else this.#send({ ...job, id, op: "deliver", octets: message.octets }, message).catch((fault: unknown) => this.lose(fault instanceof Error ? fault.message : String(fault)));
     });
@@ -201,7 +205,11 @@ class Connection {
   }
 
   #settleAll(fault: NonNullable<AgentResult["fault"]>): void {
-    for (const [id, job] of this.#jobs) this.#settle(id, job, fault);
+    for (const [id, job] of this.#jobs) {
+      // Only the user in whose name the agent was asked for is unknown; the others of that agent have to ask again.
+      const theirs = fault.kind === "nouser" && job.user !== this.#user ? { kind: "temporary" as const, text: fault.text } : fault;
+      this.#settle(id, job, theirs);
+    }
   }
 
   #settle(id: number, job: Waiting, fault: AgentResult["fault"]): void {

@@ -25,6 +25,8 @@ function source(body: Buffer, memory: boolean): MessageSource {
 
 type Behaviour = (job: DeliverJob, body: Buffer, socket: Socket) => void;
 
+const never: Behaviour = () => assert.fail("a job came");
+
 const ok = (job: DeliverJob, index: number): object => ({ id: job.id, op: "delivered", index, outcome: { kind: "sent", status: "2.0.0", text: "delivered" } });
 
 /** mailboxd and agent in one, on a socket of its own. */
@@ -102,10 +104,14 @@ test("an agent that dies leaves its jobs without reply, but not the replies it g
 });
 
 test("no such user, try later, nobody there", async (t) => {
-  const { agents, server } = await peer(t, (name) => ({ ok: false, why: name === "ghost" ? "nouser" : "temporary", text: "no" }), assert.fail);
+  const { agents, server } = await peer(t, (name) => ({ ok: false, why: name === "ghost" ? "nouser" : "temporary", text: "no" }), never);
   const message = source(Buffer.from("x"), true);
   assert.deepEqual((await agents.deliver(user("ghost"), job("ghost"), message)).fault, { kind: "nouser", text: "no" });
   assert.deepEqual((await agents.deliver(user("alice"), job("alice"), message)).fault, { kind: "temporary", text: "no" });
+  // Both wait for one hand-off in the ghost's name: alice is not unknown because the ghost is.
+  const [ghost, alice] = await Promise.all([agents.deliver(user("ghost"), job("ghost"), message), agents.deliver(user("alice"), job("alice"), message)]);
+  assert.equal(ghost.fault?.kind, "nouser");
+  assert.equal(alice.fault?.kind, "temporary");
   server.close();
   assert.equal((await agents.deliver(user("alice"), job("alice"), message)).fault?.kind, "lost");
 });
@@ -129,7 +135,7 @@ test("replies that make no sense end the connection", async (t) => {
 });
 
 test("a queue file that is shorter than it says never becomes a message", async (t) => {
-  const { agents } = await peer(t, () => ({ ok: true }), assert.fail);
+  const { agents } = await peer(t, () => ({ ok: true }), never);
   const short: MessageSource = { ...source(Buffer.from("short"), false), octets: 100 };
   assert.equal((await agents.deliver(user("alice"), job("alice"), short)).fault?.kind, "lost");
 });
