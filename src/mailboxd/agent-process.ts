@@ -1,8 +1,9 @@
 /** One agent as mailboxd sees it: a child process, the orders it was given and what it said of them. */
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { AgentNote, AgentOrder, MailUser } from "../daemon/protocol.ts";
-import { refuse, release } from "./hello.ts";
+import { AgentChannel, channelFd } from "./channel.ts";
+import { release } from "./hello.ts";
 
 /** A socket for a user's agent, until it is handed over or refused. */
 export interface Handoff {
@@ -19,15 +20,8 @@ export interface Handoff {
  */
 export type AgentState = "starting" | "running" | "retiring" | "ended";
 
-interface Closable {
-  close(): void;
-}
-
-/** What is under a socket. Closing it twice does nothing. */
-function handleOf(socket: Socket): Closable | undefined {
-  const handle: unknown = Reflect.get(socket, "_handle");
-  return typeof handle === "object" && handle !== null && "close" in handle && typeof handle.close === "function" ? (handle as Closable) : undefined;
-}
+/** How long the end of a process may take after that of its channel, ms. */
+const closedTime = 1000;
 
 export class AgentProcess {
   readonly key: string;
@@ -45,16 +39,29 @@ export class AgentProcess {
   idle: NodeJS.Timeout | undefined;
   /** Whose orders it was given: the only users it may ask privileged things for. */
   readonly users = new Map<string, MailUser>();
-  /** Of the last socket sent. Node closes it when it has arrived; when it never does, nobody would. */
-  #onItsWay: Closable | undefined;
   readonly #outbox: Handoff[] = [];
   #sent = 0;
   #taken = 0;
 
+  readonly #channel: AgentChannel;
   readonly #leaves: (socket: Socket) => void;
 
-  /** @param leaves  hears of each socket that is on its way now */
-  constructor(child: ChildProcess, user: MailUser, startedAt: number, leaves: (socket: Socket) => void) {
+  /**
+   * @param child   started with its end of the channel at `channelFd`
+   * @param leaves  hears of each socket that is on its way now
+   * @param hear    hears the agent's notes
+   * @param broken  hears when the agent says what it must not
+   */
+  constructor(child: ChildProcess, user: MailUser, startedAt: number, leaves: (socket: Socket) => void, hear: (note: AgentNote) => void, broken: (why: string) => void) {
+    const end = child.stdio[channelFd];
+    if (!(end instanceof Socket)) throw new Error("started without a channel");
+    this.#channel = new AgentChannel(end, hear, broken);
+    // An agent that only closes its channel is of no use any more.
+    end.once("close", () => {
+      setTimeout(() => {
+        if (this.state !== "ended") child.kill("SIGKILL");
+      }, closedTime).unref();
+    });
     this.#leaves = leaves;
     this.key = user.agent;
     this.name = user.agent === "virtual" ? "virtual users" : user.name;
@@ -89,34 +96,26 @@ export class AgentProcess {
     this.#pump();
   }
 
-  /** The process is gone: closes what was on its way to it, and returns what was never sent. */
+  /** The process is gone: returns what was never sent. What was on its way the kernel closes. */
   end(): Handoff[] {
-    if (this.#sent !== this.#taken) this.#onItsWay?.close();
+    this.#channel.close();
     return [...this.queue.splice(0), ...this.#outbox.splice(0)];
   }
 
-  /**
-   * One socket at a time: Node itself sends the next only when the last has arrived, and what waits inside of it when the process
-   * dies would stay open for ever.
-   */
+  /** One socket at a time, so that what an agent that dies has not taken yet can go to the next one. */
   #pump(): void {
-    while (this.#sent === this.#taken && this.child.connected) {
+    while (this.#sent === this.#taken && this.#channel.open) {
       const handoff = this.#outbox.shift();
       if (handoff === undefined) return;
-      const { order, socket } = handoff;
-      if (socket.destroyed) continue;
+      if (handoff.socket.destroyed) continue;
       this.#sent++;
-      this.#leaves(socket);
-      release(socket);
-      this.#onItsWay = handleOf(socket);
-      this.child.send(order, socket, {}, (fault) => {
-        // The channel broke before the socket went over: it is still here.
-        if (fault !== null) refuse(socket, "temporary", "the agent went away");
-      });
+      this.#leaves(handoff.socket);
+      release(handoff.socket);
+      this.#channel.sendSocket(handoff.order, handoff.socket);
     }
   }
 
   tell(order: AgentOrder): void {
-    if (this.child.connected) this.child.send(order, () => {});
+    this.#channel.send(order);
   }
 }

@@ -118,7 +118,20 @@ export class Agents {
       this.#backoff.died(user.agent);
       return refuse(first.socket, "temporary", "the agent does not start");
     }
-    const agent = new AgentProcess(child, user, performance.now(), (socket) => this.#unbound(socket));
+    const agent = new AgentProcess(
+      child,
+      user,
+      performance.now(),
+      (socket) => this.#unbound(socket),
+      (note) => {
+        if (note.kind === "ready") clearTimeout(slow);
+        this.#note(agent, note);
+      },
+      (why) => {
+        log.error(`agent of ${agent.name} (pid ${agent.pid}) is cut off: ${why}`);
+        child.kill("SIGKILL");
+      },
+    );
     agent.queue.push(first);
     this.#agents.set(agent.key, agent);
     const slow = setTimeout(() => {
@@ -137,10 +150,6 @@ export class Agents {
       if (child.pid === undefined) end("can not be started", false);
     });
     child.on("exit", (status, signal) => end(signal === null ? `exited with status ${status}` : `killed by ${signal}`, status === 0));
-    child.on("message", (note: AgentNote) => {
-      if (note.kind === "ready") clearTimeout(slow);
-      this.#note(agent, note);
-    });
     agent.tell({ kind: "settings", settings: this.#context.settings() });
     log.debug(`agent of ${agent.name} started, pid ${agent.pid}`);
   }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
 import { logForChild } from "../daemon/log.ts";
 import type { MailUser } from "../daemon/protocol.ts";
+import { channelEnv } from "./channel.ts";
 
 const setpriv = "/usr/bin/setpriv";
 
@@ -10,13 +11,20 @@ const setpriv = "/usr/bin/setpriv";
 const agentProgram = `${import.meta.dirname}/../agent/main${extname(import.meta.filename)}`;
 
 /**
- * V8 is told that it is in a small process: young objects get 1 MiB semi-spaces (the default grows to 16), and the heap
- * ends where one user's mailboxes could not need more. Message octets are Buffers, outside of it.
+ * The V8 of one user's agent is told that it is in a small process: young objects get 1 MiB semi-spaces (the default grows to 16), and
+ * the heap ends where one user's mailboxes could not need more. Message octets are Buffers, outside of it. The agent of all virtual users
+ * is one big process and keeps V8's own measure.
  */
-const nodeFlags = ["--max-semi-space-size=1", "--max-old-space-size=512"];
+const flagsOf = (user: MailUser): string[] => (user.agent === "virtual" ? [] : ["--max-semi-space-size=1", "--max-old-space-size=512"]);
 
-/** Variables an agent keeps from us: where things are, and the time zone of log lines. */
-const keptVariables = ["POSTHORN_CONFIG", "POSTHORN_FROM_SOURCE", "POSTHORN_NODE", "TZ", "LANG"];
+/**
+ * Threads of the pool, which sleep in fsync(2): a user's agent has few messages under way at once, that of all virtual users as many as
+ * ours would.
+ */
+const threadsOf = (user: MailUser): string => (user.agent === "virtual" ? (process.env.UV_THREADPOOL_SIZE ?? "32") : "8");
+
+/** Variables an agent keeps from us: where the instance is, for commands it runs, and the time zone of log lines. */
+const isKept = (name: string): boolean => name.startsWith("POSTHORN_") || name === "TZ";
 
 /**
  * Starts the agent of a user with no right but hers. Her uid, gid and groups are set by setpriv(1) before our program is read: no line
@@ -25,14 +33,16 @@ const keptVariables = ["POSTHORN_CONFIG", "POSTHORN_FROM_SOURCE", "POSTHORN_NODE
 export function spawnAgent(user: MailUser): ChildProcess {
   const { stderr, env: logEnv } = logForChild();
   const env: NodeJS.ProcessEnv = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => isKept(name))),
+    ...logEnv,
+    ...channelEnv,
     PATH: "/usr/local/bin:/usr/bin:/bin",
+    UV_THREADPOOL_SIZE: threadsOf(user),
     HOME: user.agent === "virtual" ? "/" : user.home,
     ...(user.agent === "virtual" ? {} : { USER: user.name, LOGNAME: user.name, SHELL: user.shell === "" ? "/bin/sh" : user.shell }),
-    ...logEnv,
   };
-  for (const name of keptVariables) if (process.env[name] !== undefined) env[name] = process.env[name];
-  const node = [process.execPath, ...nodeFlags, agentProgram];
+  const node = [process.execPath, ...flagsOf(user), agentProgram];
   const command = user.uid === process.geteuid?.() ? node : [setpriv, `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--inh-caps=-all", "--", ...node];
   const [file = "", ...args] = command;
-  return spawn(file, args, { cwd: "/", env, stdio: ["ignore", stderr, stderr, "ipc"] });
+  return spawn(file, args, { cwd: "/", env, stdio: ["ignore", stderr, stderr, "pipe"] });
 }

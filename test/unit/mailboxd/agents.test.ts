@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -10,6 +10,7 @@ import { after, test, type TestContext } from "node:test";
 import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import { Agents } from "../../../src/mailboxd/agents.ts";
+import { channelEnv } from "../../../src/mailboxd/channel.ts";
 import { readHello } from "../../../src/mailboxd/hello.ts";
 import { settingsWith } from "../users/settings.ts";
 
@@ -40,8 +41,8 @@ class Bench {
       settings: () => settings,
       log: { info: say, warning: say, error: say, debug: say },
       spawn: () => {
-        const env = { ...process.env, ...(this.dies === undefined ? {} : { FIXTURE_DIES: this.dies }) };
-        const child = fork(join(import.meta.dirname, "fixture/agent.ts"), { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+        const env = { ...process.env, ...channelEnv, ...(this.dies === undefined ? {} : { FIXTURE_DIES: this.dies }) };
+        const child = spawn(process.execPath, [join(import.meta.dirname, "fixture/agent.ts")], { env, stdio: ["ignore", "inherit", "inherit", "pipe"] });
         this.pids.push(child.pid ?? -1);
         return child;
       },
@@ -223,6 +224,21 @@ test("privileged requests are for users of that agent only", async (t) => {
   assert.equal(await alice.ask("unlock"), "false");
   assert.equal(await alice.ask("touch"), "EACCES");
   assert.deepEqual(bench.asked, ["lock-inbox alice 0", "unlock-inbox alice 0", "touch-lock-inbox alice 0"]);
+});
+
+test("an agent that says what it must not is cut off, and nothing else happens", async (t) => {
+  const bench = new Bench(t, settings);
+  const bob = await bench.connect({ user: "bob" });
+  await bob.pid();
+  const bad = ["null", `{"cmd":"NODE_HANDLE_NACK"}`, `{"cmd":"NODE_HANDLE","type":"net.Socket"}`, `{"kind":"load","sessions":-1,"deliveries":0,"taken":0}`, `{"kind":"privileged","id":1,"op":"rm","user":"alice"}`, `{"kind":"ready","octets":5}`, "no JSON", `"${"x".repeat(2 << 20)}"`];
+  for (const [i, said] of bad.entries()) {
+    const mallory = await bench.connect({ user: `mallory${i}` });
+    await mallory.pid();
+    assert.equal(await mallory.ask(`say ${said}`), undefined, said.slice(0, 40));
+    await bench.logged(new RegExp(`agent of mallory${i} .* is cut off`));
+    await bench.logged(new RegExp(`agent of mallory${i} .* killed by SIGKILL`));
+  }
+  assert.equal(await bob.ask("x"), `${bench.pids[0]} x`);
 });
 
 test("stop retires all agents, and refuses who comes later", async (t) => {
