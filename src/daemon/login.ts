@@ -208,14 +208,20 @@ export function startTls(socket: Socket, secureContext: SecureContext): Promise<
     const timer = setTimeout(() => fail("TLS handshaking: timed out"), handshakePatience);
     const onError = (fault: Error): void => fail(`TLS handshaking: ${printable(fault.message)}`);
     const onClose = (): void => fail("TLS handshaking: disconnected");
+    // The end of a half-open connection is told only to who reads; nothing may be taken out of the stream here.
+    const onReadable = (): void => {
+      if (tls.readableLength === 0) tls.read();
+    };
     socket.on("error", () => {});
     tls.on("error", onError);
     tls.once("close", onClose);
+    tls.once("end", onClose);
+    tls.on("readable", onReadable);
     // "_tlsError" is how a server-side TLSSocket outside tls.createServer tells of a failed handshake.
     tls.on("_tlsError", onError);
     tls.once("secure", () => {
       clearTimeout(timer);
-      tls.off("error", onError).off("close", onClose).off("_tlsError", onError);
+      tls.off("error", onError).off("close", onClose).off("end", onClose).off("readable", onReadable).off("_tlsError", onError);
       tls.on("_tlsError", () => {});
       resolve({ ok: true, socket: tls });
     });

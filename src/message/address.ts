@@ -84,6 +84,8 @@ function phrase(s: Text): Phrase {
   const words: string[] = [];
   let local = "";
   let apart = false;
+  /** The piece before was a dot. */
+  let dotted = false;
   let comment = s.comments();
   /** A dot glues to what stands before it without white space: "J. Doe", "john.doe". */
   let glue = false;
@@ -98,7 +100,8 @@ function phrase(s: Text): Phrase {
       dot = true;
     } else word = atomText(s);
     if (word === "" && c !== '"') return { words, local, apart, comment };
-    const joined = words.length === 0 || dot || local.endsWith(".");
+    const joined = words.length === 0 || dot || dotted;
+    dotted = dot;
     apart ||= !joined;
     local += joined ? word : ` ${word}`;
     const last = words.length - 1;

@@ -23,6 +23,8 @@ export const servePop3: ServeSession = async (socket, user, hello, context) => {
   const { settings } = context;
   // A connection that breaks is found out by the next read or write.
   socket.on("error", () => {});
+  // Without this the end of the client's side (it sent QUIT and shut down) would end ours in the middle of an answer.
+  socket.allowHalfOpen = true;
   const lock = settings.pop3_lock_session;
   if (lock && locked.has(user.name)) {
     await farewell(socket, err("Mailbox is locked by another POP3 session.", "IN-USE"));
