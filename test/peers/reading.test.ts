@@ -107,12 +107,15 @@ User mbsync
 Pass mbsync-pw
 SSLType None
 AuthMechs LOGIN
+
 IMAPStore far
 Account ph
+
 MaildirStore near
 Path ${d}/mail/
 Inbox ${d}/mail/INBOX
 SubFolders Verbatim
+
 Channel all
 Far :far:
 Near :near:
@@ -160,7 +163,7 @@ for (const [user, protocol, port] of [["fetchpop", "pop3", "pop3"], ["fetchimap"
 test("mutt: over IMAP, and the same Maildir by the file system while the daemons run", { skip: missing("mutt") || missing("script") }, async (t) => {
   const d = scratch(t);
   writeFileSync(join(d, "muttrc"), `
-set imap_user=mutt imap_pass=mutt-pw ssl_starttls=no ssl_force_tls=no
+set folder=${d} spoolfile=${d}/none imap_user=mutt imap_pass=mutt-pw ssl_starttls=no ssl_force_tls=no
 set header_cache="" message_cachedir="" certificate_file=${d}/certs
 set confirmappend=no confirmcreate=no delete=yes move=no quit=yes mbox_type=Maildir copy=no
 set sort=date wait_key=no
