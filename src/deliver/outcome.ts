@@ -19,6 +19,6 @@ export interface RemoteReply {
   readonly code: number | undefined;
 }
 
-export const sent = (text: string, status: `2.${number}.${number}` = "2.0.0"): Outcome => ({ kind: "sent", status, text });
-export const deferred = (status: `4.${number}.${number}`, text: string): Outcome => ({ kind: "deferred", status, text });
-export const bounced = (status: `5.${number}.${number}`, text: string): Outcome => ({ kind: "bounced", status, text });
+export const sent = (text: string, status: `2.${number}.${number}` = "2.0.0"): Extract<Outcome, { kind: "sent" }> => ({ kind: "sent", status, text });
+export const deferred = (status: `4.${number}.${number}`, text: string): Extract<Outcome, { kind: "deferred" }> => ({ kind: "deferred", status, text });
+export const bounced = (status: `5.${number}.${number}`, text: string): Extract<Outcome, { kind: "bounced" }> => ({ kind: "bounced", status, text });

@@ -127,7 +127,6 @@ export class SmtpConnection {
     await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     this.#wakeWriter = undefined;
     clearTimeout(timer);
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- #fail may have run meanwhile
     if (this.#fault !== undefined) throw this.#fault as ConnectionLost;
   }
 

@@ -76,7 +76,7 @@ export async function smtpTransaction(place: ServerPlace, options: SessionOption
       return { outcomes: all(fault.outcome), relay, connecting, failed: fault.stage === "connect" ? "connect" : undefined };
     }
     connection?.destroy();
-    if (fault instanceof ConnectionLost) return { outcomes: all({ kind: "deferred", ...lost(fault), remote: { relay, code: undefined } }), relay, connecting, failed: fault.kind === "tls" ? "tls" : early ? "connect" : undefined };
+    if (fault instanceof ConnectionLost) return { outcomes: all({ kind: "deferred", ...lost(fault), ...(connection === undefined ? {} : { remote: { relay, code: undefined } }) }), relay, connecting, failed: fault.kind === "tls" ? "tls" : early ? "connect" : undefined };
     return { outcomes: all({ kind: "deferred", status: "4.3.0", text: `queue file read error: ${fault instanceof Error ? fault.message : String(fault)}` }), relay, connecting, failed: undefined };
   }
 }

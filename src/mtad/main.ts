@@ -28,6 +28,8 @@ import { ownAddresses, routerOf } from "./tables.ts";
 const messageMemory = 64 << 20;
 /** An agent connection without work is closed after this many ms. */
 const agentIdle = 10_000;
+/** Octets by which trace fields may make a message longer than message_size_limit; agents allow for as much. */
+const addedFields = 1 << 20;
 /** Beyond command_time_limit: locks, disks, a long line of jobs; ms. */
 const agentGrace = 300_000;
 
@@ -50,7 +52,7 @@ await program("mtad", async ({ settings: first, listen }) => {
       log: loggers(),
       plan: (recipients) => router.plan(recipients),
       destinations,
-      deliverLocal: localTransport(agents, (ms) => pause(ms, stopping.signal)),
+      deliverLocal: localTransport(agents, (ms) => pause(ms, stopping.signal), () => settings.message_size_limit + addedFields),
       deliverRemote: remoteTransport(() => remoteOptions(settings, names)),
       forward: (message, delivery, sender, addresses) => insertForward(inserts(), message, delivery, sender, addresses),
       bounce: (message, sender, failures) => queueBounce(inserts(), settings, logger("bounce"), message, sender, failures),

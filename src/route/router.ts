@@ -57,7 +57,7 @@ const deliveryLimit = 50_000;
 /** Aliases of aliases of ... */
 const depthLimit = 100;
 
-type Place = { readonly kind: "local" } | { readonly kind: "remote"; readonly hop: NextHop } | { readonly kind: "error"; readonly outcome: Outcome };
+type Place = { readonly kind: "local" } | { readonly kind: "remote"; readonly hop: NextHop } | { readonly kind: "error"; readonly outcome: Exclude<Outcome, { readonly kind: "sent" }> };
 
 export class Router {
   readonly #rules: RouteRules;
@@ -70,10 +70,12 @@ export class Router {
     this.#local = new Set([...rules.mydestination, ...rules.ownAddresses.map(literal)].map((d) => d.toLowerCase()));
   }
 
-  /** What a RCPT of this address would be. Throws what a table throws. */
-  reception(address: string): Reception {
+  /** What a RCPT of this address would be; an outcome where a transport refuses the address. Throws what a table throws. */
+  reception(address: string): Reception | Exclude<Outcome, { readonly kind: "sent" }> {
     const { local, domain } = splitAddress(address);
-    if (this.#place(address, domain).kind === "local") return this.#knows(local, domain) ? "local" : "unknown-user";
+    const place = this.#place(address, domain);
+    if (place.kind === "error") return place.outcome;
+    if (place.kind === "local") return this.#knows(local, domain) ? "local" : "unknown-user";
     return matchesDomain(domain, this.#rules.relay_domains) ? "relay" : "elsewhere";
   }
 

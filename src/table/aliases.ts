@@ -95,7 +95,6 @@ function address(value: string): AliasTarget | undefined | string {
   const angle = /<([^<>]*)>\s*$/.exec(value);
   const text = (angle?.[1] ?? stripComments(value)).trim();
   if (text === "") return angle === null ? undefined : "an empty address";
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f<>,;]/.test(text.replace(/^"(?:[^"\\]|\\.)*"/, "")) || text.endsWith("@")) return `"${text}" is not an address`;
   return { kind: "address", address: text };
 }

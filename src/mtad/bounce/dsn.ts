@@ -89,7 +89,6 @@ const addressType = (address: string): string => (hasHigh(Buffer.from(address)) 
 const hasHigh = (bytes: Buffer): boolean => bytes.some((c) => c > 127);
 
 /** One line, without controls: the text may come from a stranger's server. */
-// eslint-disable-next-line no-control-regex
 const clean = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ");
 
 function wrap(text: string): string {

@@ -17,11 +17,16 @@ const recipientOf = (d: LocalDelivery): DeliverRecipient => ({
   ...(d.direct ? { direct: true } : {}),
 });
 
-/** @param wait  resolves after so many ms; false when there is no time for that any more */
-export function localTransport(agents: Pick<Agents, "deliver">, wait: (ms: number) => Promise<boolean>): Deliver {
+/**
+ * @param wait     resolves after so many ms; false when there is no time for that any more
+ * @param largest  octets an agent takes; a longer frame would cost it the connection, and the other jobs on it
+ */
+export function localTransport(agents: Pick<Agents, "deliver">, wait: (ms: number) => Promise<boolean>, largest: () => number): Deliver {
   return async (group, message) => {
     const relay = "local";
     if (group.kind !== "local") return { results: [], unreachable: false };
+    const { octets } = message.source;
+    if (octets > largest()) return { results: group.deliveries.map(() => ({ outcome: bounced("5.3.4", `message size ${octets} exceeds size limit ${largest()} of local delivery`), relay, connecting: 0 })), unreachable: false };
     const results = new Map<LocalDelivery, Result>();
     let left: readonly LocalDelivery[] = group.deliveries;
     for (let attempt = 0; left.length > 0; attempt++) {

@@ -98,11 +98,14 @@ export class ActiveMessage {
     await this.#recording;
     const fault = settled.find((s) => s.status === "rejected");
     const all = settled.flatMap((s) => (s.status === "fulfilled" ? s.value : []));
-    if (fault !== undefined) {
+    try {
+      if (fault !== undefined) throw fault.reason;
+      return await this.#finish(all);
+    } catch (reason) {
+      // The message is tried again; who has it already must not get it twice for that.
       await this.#record();
-      throw fault.reason;
+      throw reason;
     }
-    return this.#finish(all);
   }
 
   async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<Delivered> {

@@ -193,12 +193,15 @@ export class QueueManager {
 
   async #look(now: number): Promise<void> {
     let looked = 0;
+    const { minimal, maximal } = this.#parts.backoff("");
+    const longest = Math.max(minimal, maximal);
     for (const id of this.#spool.ids("deferred")) {
       if (this.#stopping) return;
       // A hundred thousand files take a while to look at; the sessions must not wait for that.
       if (++looked % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
       const due = now === Infinity ? 0 : this.#spool.due(id);
-      if (due !== undefined && due <= now) this.#wait("deferred", id);
+      // Later than any wait we make: the clock was set back.
+      if (due !== undefined && (due <= now || due > now + longest)) this.#wait("deferred", id);
     }
     this.#fill();
   }

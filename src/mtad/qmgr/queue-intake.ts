@@ -1,5 +1,6 @@
 /** The intake seam (mtad/intake.ts) over the spool and the queue manager. */
 import { describeFault, logger } from "../../daemon/log.ts";
+import type { Outcome } from "../../deliver/outcome.ts";
 import type { Router } from "../../route/router.ts";
 import type { Spool } from "../../spool/spool.ts";
 import type { Accepted } from "../../spool/write.ts";
@@ -34,7 +35,9 @@ export function queueIntake(parts: IntakeParts): Intake {
 function decide(router: Router, recipient: string, facts: ClientFacts): RcptVerdict {
   const rejected = `<${recipient}>: Recipient address rejected: `;
   try {
-    switch (router.reception(recipient)) {
+    const reception = router.reception(recipient);
+    if (typeof reception === "object") return refusedByTransport(reception, rejected);
+    switch (reception) {
       case "local":
         return { kind: "accept" };
       case "unknown-user":
@@ -48,6 +51,11 @@ function decide(router: Router, recipient: string, facts: ClientFacts): RcptVerd
     logger("smtpd").error(`${recipient}: ${describeFault(fault)}`);
     return { kind: "refuse", code: "451", status: "4.3.0", text: `${rejected}Temporary lookup failure` };
   }
+}
+
+function refusedByTransport(outcome: Exclude<Outcome, { readonly kind: "sent" }>, rejected: string): RcptVerdict {
+  const text = `${rejected}${outcome.text}`;
+  return outcome.kind === "bounced" ? { kind: "refuse", code: "550", status: outcome.status, text } : { kind: "refuse", code: "450", status: outcome.status, text };
 }
 
 function begin(parts: IntakeParts, envelope: Envelope): QueueWriter {

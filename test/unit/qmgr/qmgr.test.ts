@@ -206,6 +206,28 @@ test("a bounce that bounces goes to the postmaster, and if that fails nowhere", 
   assert.deepEqual([site.files("incoming"), site.files("deferred")], [[], []]);
 });
 
+test("a clock that was set back does not hold mail for years", async (t) => {
+  const site = await new Site(t).start();
+  site.fate = () => ({ outcome: deferred("4.2.2", "full") });
+  await site.send("s@far.test", ["alice@example.org"]);
+  await site.settled();
+  site.now -= 1000 * hour;
+  site.fate = () => undefined;
+  await site.restart();
+  await site.settled();
+  assert.deepEqual(site.files("deferred"), []);
+});
+
+test("decisions at RCPT", async (t) => {
+  const site = await new Site(t).start();
+  const facts = { service: "smtp", address: "192.0.2.1", trusted: false, user: undefined, sender: "" } as const;
+  assert.deepEqual(await site.intake.decide("alice@example.org", facts), { kind: "accept" });
+  assert.deepEqual(await site.intake.decide("ghost@example.org", facts), { kind: "refuse", code: "550", status: "5.1.1", text: "<ghost@example.org>: Recipient address rejected: User unknown in local recipient table" });
+  assert.deepEqual(await site.intake.decide("x@far.test", facts), { kind: "refuse", code: "554", status: "5.7.1", text: "<x@far.test>: Relay access denied" });
+  assert.deepEqual(await site.intake.decide("x@far.test", { ...facts, trusted: true }), { kind: "accept" });
+  assert.deepEqual(await site.intake.decide("x@far.test", { ...facts, user: "alice" }), { kind: "accept" });
+});
+
 test("mail that is too old is returned", async (t) => {
   const site = await new Site(t).start();
   site.fate = (a) => (a.startsWith("alice") ? { outcome: deferred("4.2.2", "full") } : undefined);
@@ -334,11 +356,13 @@ test("the local transport tries again while an agent is gone, and stops in order
   const delivery = (name: string) => ({ kind: "local", key: name, address: `${name}@x`, original: `${name}@x`, user: user(name), extension: "", direct: false, to: { kind: "user" } }) as const;
   const group = { kind: "local", destination: "local:virtual", sender: "", deliveries: ["a", "b", "c"].map(delivery) } as const;
   const message = { envelope: { id: "q", arrived: 0, sender: "", recipients: [] }, source: { octets: 0, memory: Buffer.alloc(0), pieces: async function* () {} } };
-  const all = await localTransport(agents, () => Promise.resolve(true))(group, message);
+  const all = await localTransport(agents, () => Promise.resolve(true), () => 100)(group, message);
   assert.deepEqual(asked, [["a", "b", "c"], ["a", "c"], ["c"]]);
   assert.deepEqual(all.results.map((r) => r?.outcome.kind), ["sent", "sent", "sent"]);
-  const lost = await localTransport(agents, () => Promise.resolve(true))(group, message);
+  const lost = await localTransport(agents, () => Promise.resolve(true), () => 100)(group, message);
   assert.deepEqual(lost.results.map((r) => r?.outcome.status), ["4.3.0", "4.3.0", "4.3.0"]);
-  const cut = await localTransport(agents, () => Promise.resolve(false))(group, message);
+  const cut = await localTransport(agents, () => Promise.resolve(false), () => 100)(group, message);
   assert.deepEqual(cut.results, [undefined, undefined, undefined]);
+  const large = await localTransport(agents, () => Promise.resolve(true), () => -1)(group, message);
+  assert.deepEqual(large.results.map((r) => r?.outcome.status), ["5.3.4", "5.3.4", "5.3.4"]);
 });

@@ -80,6 +80,9 @@ test("RCPT", () => {
     "alice@sub.example.org": "elsewhere",
   };
   for (const [address, expected] of Object.entries(table)) assert.equal(r.reception(address), expected, address);
+  const gone = router({ transports: { "gone.test": "error:5.1.6 has moved", "down.test": "retry:4.3.2 later" } });
+  assert.deepEqual(gone.reception("x@gone.test"), { kind: "bounced", status: "5.1.6", text: "has moved" });
+  assert.deepEqual(gone.reception("x@down.test"), { kind: "deferred", status: "4.3.2", text: "later" });
 });
 
 test("users, extensions, aliases of the whole name before aliases of the user", () => {
