@@ -107,13 +107,13 @@ test("the journal has the MTA's and the login lines", { skip }, () => {
 
 test("service stops and starts everything", { skip }, () => {
   machine.run("service", "posthorn", "stop");
-  assert.equal(machine.try("sh", "-c", "pgrep -f /usr/lib/posthorn/dist").stdout, "");
+  assert.equal(machine.try("sh", "-c", "pgrep -f '/usr/lib/posthorn/[d]ist'").stdout, "");
   assert.notEqual(machine.try("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 25), 2)").status, 0);
   machine.run("service", "posthorn", "start");
   send("again");
   assert.equal(readImap("again"), "Subject: again");
   machine.run("systemctl", "stop", "posthorn");
-  assert.equal(machine.try("sh", "-c", "pgrep -f /usr/lib/posthorn/dist").stdout, "");
+  assert.equal(machine.try("sh", "-c", "pgrep -f '/usr/lib/posthorn/[d]ist'").stdout, "");
   machine.run("systemctl", "start", "posthorn");
   send("once more");
   assert.equal(readImap("once more"), "Subject: once more");
