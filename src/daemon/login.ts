@@ -34,7 +34,7 @@ export function originOf(socket: Socket): Origin {
 export type Credentials = Pick<AuthRequest, "mechanism" | "authzid" | "user" | "password">;
 
 /**
- * credentials: wrong name or password (the delay has passed). disabled: this user may not. temporary: authd could not say.
+ * credentials: wrong name or password. disabled: this user may not. temporary: authd could not say.
  * limit: right, but mail_max_userip_connections sessions of this user from this address are there already.
  */
 export type LoginResult =
@@ -92,17 +92,14 @@ export class LoginGate {
   }
 
   /**
-   * Verifies a password. A wrong one is answered after auth_failure_delay. `signal` aborted (the client is gone) ends the wait
-   * early. Never rejects.
+   * Verifies a password. authd answers a wrong one after auth_failure_delay, and the answer is waited for even when the client leaves, so
+   * that the log counts the attempt. With `signal` aborted already (the client is gone) nothing is asked. Never rejects.
    */
   async login(credentials: Credentials, origin: Origin, secured: boolean, signal: AbortSignal): Promise<LoginResult> {
     const { mechanism, authzid, user, password } = credentials;
     const request: Omit<AuthRequest, "id"> = { op: "auth", service: this.#service, mechanism, user, authzid, password, remote: origin.remote, secured };
-    const answer = authReply(await this.#ask(request));
-    if (!answer.ok) {
-      if (answer.why !== "temporary") await delay(this.#settings.auth_failure_delay, signal);
-      return answer;
-    }
+    const answer = signal.aborted ? noAnswer : authReply(await this.#ask(request));
+    if (!answer.ok) return answer;
     const key = `${answer.user} ${origin.remote}`;
     const sessions = this.#sessions.get(key) ?? 0;
     if (sessions >= this.#settings.mail_max_userip_connections) return { ok: false, why: "limit" };
@@ -169,14 +166,18 @@ export class LoginGate {
   }
 }
 
-function authReply(value: unknown): { ok: true; user: string; ticket: string } | { ok: false; why: "credentials" | "disabled" | "temporary" } {
+type Answer = { readonly ok: true; readonly user: string; readonly ticket: string } | { readonly ok: false; readonly why: "credentials" | "disabled" | "temporary" };
+
+const noAnswer: Answer = { ok: false, why: "temporary" };
+
+function authReply(value: unknown): Answer {
   if (typeof value === "object" && value !== null && "ok" in value) {
     if (value.ok === true && "user" in value && "ticket" in value && typeof value.user === "string" && typeof value.ticket === "string") {
       return { ok: true, user: value.user, ticket: value.ticket };
     }
     if (value.ok === false && "why" in value && (value.why === "credentials" || value.why === "disabled")) return { ok: false, why: value.why };
   }
-  return { ok: false, why: "temporary" };
+  return noAnswer;
 }
 
 function handOffReply(value: unknown): { ok: true } | { ok: false; why: "nouser" | "temporary"; text: string } {
@@ -255,17 +256,4 @@ function deadline(ms: number): { readonly passed: Promise<never>; clear(): void 
     timer = setTimeout(() => reject(new PeerGone("no answer in time")), ms);
   });
   return { passed, clear: () => clearTimeout(timer) };
-}
-
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener("abort", finish);
-  });
 }

@@ -22,6 +22,8 @@ export interface Place {
   /** Settles when the connection that came n-th (from 1) has been served. */
   served(n: number): Promise<void>;
   readonly stopping: AbortController;
+  /** Settles when authd was asked about the password "held"; call the result for the answer. */
+  held(): Promise<() => void>;
   /** Requests authd saw. */
   readonly asked: readonly Record<string, unknown>[];
   close(): Promise<void>;
@@ -37,7 +39,7 @@ export function settingsWith(values: Readonly<Record<string, string>>): Settings
 /** Users are alice and bob; the password is the name, "tempfail" has authd out of order. Both read the same mailbox. */
 export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record<string, string>> = {}, secureContext?: SecureContext): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), "pop3-"));
-  const settings = settingsWith({ run_directory: directory, auth_failure_delay: "0", ...values });
+  const settings = settingsWith({ run_directory: directory, ...values });
   const stopping = new AbortController();
   const log: string[] = [];
   const asked: Record<string, unknown>[] = [];
@@ -48,6 +50,10 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
   const served: Promise<void>[] = [];
   const waiting: (() => void)[] = [];
   const store = memoryStore(mailbox);
+  let hold: (answer: () => void) => void = () => {};
+  const holding = new Promise<() => void>((resolve) => {
+    hold = resolve;
+  });
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -63,7 +69,8 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
         const request = value as Record<string, unknown>;
         asked.push(request);
         const { id, user, password } = request;
-        if (password === "tempfail") sendFrame(socket, { id, ok: false, why: "temporary" });
+        if (password === "held") hold(() => sendFrame(socket, { id, ok: false, why: "credentials" }));
+        else if (password === "tempfail") sendFrame(socket, { id, ok: false, why: "temporary" });
         else if (password === user && (user === "alice" || user === "bob")) sendFrame(socket, { id, ok: true, user, ticket: `ticket-${user}` });
         else sendFrame(socket, { id, ok: false, why: "credentials" });
       }
@@ -104,6 +111,7 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
     log,
     asked,
     stopping,
+    held: () => holding,
     async served(n) {
       while (served.length < n) await new Promise<void>((r) => waiting.push(r));
       await served[n - 1];
