@@ -1,5 +1,6 @@
 /** Local delivery through an rc file of 20 recipes: procmail as mailbox_command, ours with the same ~/.procmailrc. */
 import { chownSync, rmSync, writeFileSync } from "node:fs";
+import { entries } from "./place.ts";
 import type { Delivery, MailHost } from "./peer.ts";
 import type { Results } from "./result.ts";
 import { measure, type Case } from "./smtp.ts";
@@ -25,8 +26,11 @@ export async function filterPart(results: Results, pairs: readonly { readonly ho
   try {
     for (let round = 0; round < rounds; round++) {
       for (const { host, delivery } of pairs) {
-        const name = host.name === "Postfix" ? "Postfix + procmail" : host.name;
         const found = await measure(host, delivery, c, `filter${String(round)}`, { folders: true, subjects, prepare: () => bareMaildirs(users) });
+        // One of the four subjects matches nothing.
+        const unsorted = delivery.users.reduce((sum, u) => sum + entries(`${u.maildir}/new`).length, 0);
+        if (unsorted !== c.messages / subjects.length) throw new Error(`${host.name}: ${String(unsorted)} of ${String(c.messages)} messages were left unsorted`);
+        const name = host.name === "Postfix" ? "Postfix + procmail" : host.name;
         results.add("Recipes", "20 sessions, 4 KiB, 20 recipes", "messages/s", "higher", name, found.perSecond);
         results.add("Recipes", "20 sessions, 4 KiB, 20 recipes", "CPU ms/message", "lower", name, found.cpu);
       }

@@ -127,7 +127,7 @@ describe("abuse", () => {
       void (async () => {
         for (const chunk of octets) {
           if (socket.destroyed) return;
-          if (!socket.write(chunk)) await Promise.race([new Promise((go) => socket.once("drain", go)), new Promise((go) => socket.once("close", go))]);
+          if (!socket.write(chunk)) await writable(socket);
         }
         if (options.half ?? false) socket.end();
         wait();
@@ -309,4 +309,18 @@ describe("abuse", () => {
 function dribble(socket: Socket): void {
   const timer = setInterval(() => socket.write("a"), 300);
   socket.on("close", () => clearInterval(timer));
+}
+
+/** Until the socket takes more, or will never. */
+function writable(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      socket.removeListener("drain", go);
+      socket.removeListener("close", go);
+      resolve();
+    };
+    socket.on("drain", go);
+    socket.on("close", go);
+    if (socket.destroyed) go();
+  });
 }

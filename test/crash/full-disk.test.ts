@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { configured, initOurs, queuedOurs, runOurs, virtualMaildir, type Instance } from "../bench/ours.ts";
@@ -150,7 +150,7 @@ describe("full disk", { skip: whyNot() }, () => {
 
   test("less than queue_minfree: 452 to MAIL", async () => {
     await stopDaemon(child, killTree);
-    writeFileSync(instance.config, "queue_minfree = 5M\n", { flag: "a" });
+    writeFileSync(instance.config, readFileSync(instance.config, "utf8").replace(/^queue_minfree = .*$/m, "queue_minfree = 5M"));
     child = await runOurs(instance);
     const client = await SmtpClient.connect(instance.ports.smtp);
     assert.equal((await send(client, "room", "u1", 4 * KiB)).code, 250);
