@@ -10,7 +10,7 @@ import { tlsContext } from "../daemon/tls.ts";
 import { Agents } from "../deliver/agents.ts";
 import { nameService } from "../deliver/dns.ts";
 import type { RemoteOptions } from "../deliver/remote.ts";
-import { Spool } from "../spool/spool.ts";
+import { QueueInUse, Spool } from "../spool/spool.ts";
 import { queueBounce } from "./bounce/bounce.ts";
 import type { QueueControl } from "./intake.ts";
 import { Destinations } from "./qmgr/destinations.ts";
@@ -37,7 +37,7 @@ await program("mtad", async ({ settings: first, listen }) => {
   let settings: Settings = first;
   let router = routerOf(settings);
   const now = Date.now;
-  const spool = Spool.open(settings.queue_directory);
+  const spool = await openQueue(settings.queue_directory);
   if (spool.syncsDirectory) logger("qmgr").warning(`${settings.queue_directory}: a file system of unknown habits; every message costs a second fsync`);
 
   const stopping = new AbortController();
@@ -98,6 +98,22 @@ await program("mtad", async ({ settings: first, listen }) => {
     },
   };
 });
+
+/** A killed mtad keeps the lock until its last fsync(2) has ended, and by then the next one may be started already. */
+const lockPatience = 5000;
+
+/** Throws QueueInUse when another mtad stays. */
+async function openQueue(directory: string): Promise<Spool> {
+  const until = performance.now() + lockPatience;
+  for (;;) {
+    try {
+      return Spool.open(directory);
+    } catch (fault) {
+      if (!(fault instanceof QueueInUse) || performance.now() > until) throw fault;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 /** One logger for each name; they are asked for with every line. */
 function loggers(): (ident: string) => Logger {

@@ -1,5 +1,6 @@
 /** The queue directory: who may be in it, what is found at start, moves between states. INTERNALS.md has the table. */
 import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, renameSync, statSync, statfsSync, utimesSync } from "node:fs";
+import { SystemFault } from "../sys/libc.ts";
 import { tryLock } from "../sys/lock.ts";
 import { readAt, systemCalls, type SystemCalls } from "./calls.ts";
 import { recordLine, type QueueRecord, type StoredEnvelope } from "./format.ts";
@@ -10,8 +11,14 @@ import { SpoolWriter } from "./write.ts";
 export const queueNames = ["incoming", "active", "deferred", "hold", "corrupt"] as const;
 export type QueueName = (typeof queueNames)[number];
 
+const ebusy = 16;
+
 /** Another mtad has this queue. */
-export class QueueInUse extends Error {}
+export class QueueInUse extends SystemFault {
+  constructor(directory: string) {
+    super("lock", ebusy, `${directory}: another mtad has this queue`);
+  }
+}
 
 /** File systems where fsync of a new file makes its directory entry durable: ext2/3/4, XFS, Btrfs, F2FS, ZFS, NFS, overlayfs on those; tmpfs has no durability to lose. */
 const entryWithFile = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x6969, 0x794c7630, 0x01021994]);
@@ -50,7 +57,7 @@ export class Spool {
     const lock = openSync(`${directory}/lock`, constants.O_RDWR | constants.O_CREAT, 0o600);
     if (!tryLock(lock, "write")) {
       closeSync(lock);
-      throw new QueueInUse(`${directory}: another mtad has this queue`);
+      throw new QueueInUse(directory);
     }
     return new Spool(directory, lock, options);
   }
