@@ -115,8 +115,8 @@ test("service stops and starts everything", { skip }, () => {
   machine.run("systemctl", "stop", "posthorn");
   assert.equal(machine.try("sh", "-c", "pgrep -f '/usr/lib/posthorn/[d]ist'").stdout, "");
   machine.run("systemctl", "start", "posthorn");
-  send("once more");
-  assert.equal(readImap("once more"), "Subject: once more");
+  send("once-more");
+  assert.equal(readImap("once-more"), "Subject: once-more");
 });
 
 test("a broken configuration starts no daemon and says why", { skip }, () => {
