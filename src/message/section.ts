@@ -11,22 +11,18 @@ export interface Range {
 
 /**
  * The part that section-part names: [1, 2] is "1.2"; [] is the message. Undefined when there is none.
- * Every message has at least one part: of a message that is no multipart, part 1 is its body.
+ * Every message has at least one part: of a message that is no multipart, part 1 is its body. Any other part that can not be divided
+ * has no parts (Dovecot takes "2.1" for "2" there, but not "2.1.1").
  */
 export function partAt(message: Part, path: readonly number[]): Part | undefined {
   let part = message;
-  /** Whether the next number counts inside `part` as a message; a leaf there has itself as part 1. */
-  let atMessage = true;
-  for (const n of path) {
-    const inner = !atMessage && part.message !== undefined ? part.message : part;
-    const isMessage = atMessage || part.message !== undefined;
-    if (isMultipart(inner)) {
-      const child = inner.parts[n - 1];
-      if (child === undefined) return undefined;
-      part = child;
-    } else if (isMessage && n === 1) part = inner;
-    else return undefined;
-    atMessage = false;
+  for (const [i, n] of path.entries()) {
+    // The first number counts inside the message we have, one behind a message/rfc822 inside its message.
+    const inside = i === 0 ? part : part.message;
+    const around = inside ?? part;
+    const found = isMultipart(around) ? around.parts[n - 1] : n === 1 ? inside : undefined;
+    if (found === undefined) return undefined;
+    part = found;
   }
   return part;
 }
