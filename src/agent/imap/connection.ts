@@ -104,17 +104,15 @@ export class Connection {
 
   /** Octets, one per character. */
   write(text: string): void {
-    if (text.length > pieceSize - this.#filled) {
-      if (text.length > pieceSize) return this.octets(Buffer.from(text, "latin1"));
-      this.#send();
-    }
+    if (text.length >= largeSize) return this.octets(Buffer.from(text, "latin1"));
+    if (text.length > this.#piece.length - this.#filled) this.#send();
     this.#filled += this.#piece.write(text, this.#filled, "latin1");
   }
 
   /** The buffer must not change afterwards. */
   octets(octets: Buffer): void {
     if (octets.length < largeSize) {
-      if (octets.length > pieceSize - this.#filled) this.#send();
+      if (octets.length > this.#piece.length - this.#filled) this.#send();
       this.#filled += octets.copy(this.#piece, this.#filled);
       return;
     }
@@ -127,7 +125,8 @@ export class Connection {
     if (this.#filled === 0) return;
     const piece = this.#piece.subarray(0, this.#filled);
     this.octetsOut += piece.length;
-    // What was handed over may be read until it is written, so a part that was not used is all that can be used again.
+    // What was handed over may be read until it is written, so a part that was not used is all that can be used again;
+    // it always holds one more piece of output below largeSize.
     const rest = this.#piece.subarray(this.#filled);
     this.#piece = rest.length >= largeSize ? rest : Buffer.allocUnsafe(pieceSize);
     this.#filled = 0;
