@@ -33,6 +33,9 @@ const addedFields = 1 << 20;
 /** Beyond command_time_limit: locks, disks, a long line of jobs; ms. */
 const agentGrace = 300_000;
 
+/** A killed mtad keeps the lock until its last fsync(2) has ended, and by then the next one may be started already; ms. */
+const lockPatience = 5000;
+
 await program("mtad", async ({ settings: first, listen }) => {
   let settings: Settings = first;
   let router = routerOf(settings);
@@ -98,9 +101,6 @@ await program("mtad", async ({ settings: first, listen }) => {
     },
   };
 });
-
-/** A killed mtad keeps the lock until its last fsync(2) has ended, and by then the next one may be started already. */
-const lockPatience = 5000;
 
 /** Throws QueueInUse when another mtad stays. */
 async function openQueue(directory: string): Promise<Spool> {
