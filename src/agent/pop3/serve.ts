@@ -32,19 +32,23 @@ export const servePop3: ServeSession = async (socket, user, hello, context) => {
     return;
   }
   if (lock) locked.add(user.name);
+  let held = lock;
+  const unlock = (): void => {
+    if (held) locked.delete(user.name);
+    held = false;
+  };
   try {
     const store = await context.storeOf(user);
     const mailbox = await store.open("INBOX");
     try {
-      await serve(socket, mailbox, log, settings, context.stopping);
+      await serve(socket, mailbox, log, settings, context.stopping, unlock);
     } finally {
       store.release(mailbox);
     }
   } catch (fault) {
     log.error(`Disconnected: ${describeFault(fault, !(fault instanceof StoreFault))}`);
+    unlock();
     await farewell(socket, storeRefusal(fault));
-  } finally {
-    if (lock) locked.delete(user.name);
   }
 };
 
@@ -54,7 +58,8 @@ interface Limits {
   readonly pop3_no_flag_updates: boolean;
 }
 
-async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal): Promise<void> {
+/** `unlock` is called when the maildrop needs no protection any more: before the client can know, for it may come back at once. */
+async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
   const t = transaction(await maildrop(mailbox, settings.pop3_uidl_format, log));
   const reader = new LineReader(socket, new LineFramer(lineLimit));
   const session: Session = { socket, mailbox, t, patience: settings.pop3_idle_timeout, log };
@@ -81,12 +86,14 @@ async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Li
         const update = await removeDeleted(session);
         removed = update.removed;
         if (!settings.pop3_no_flag_updates) await markSeen(session);
+        unlock();
         await send(session, [replyOctets(update.reply)]);
       }
     }
     if (socket.destroyed && why === undefined) why = "Connection closed";
   }
   if (why !== "Logged out" && !settings.pop3_no_flag_updates) await markSeen(session);
+  unlock();
   log.info(`Disconnected: ${why} ${summary(t, removed)}`);
   await finish(socket);
 }

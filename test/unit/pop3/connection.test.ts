@@ -200,6 +200,14 @@ test("a message that arrives during the session is not seen by it (RFC 1939 §4)
   assert.deepEqual(mailbox.messages.map((m) => m.uid), [2]);
 });
 
+test("the maildrop is free when QUIT is answered", async (t) => {
+  const p = await place(t, new MemoryMailbox());
+  for (let i = 0; i < 20; i++) {
+    const client = await loggedIn(t, p);
+    assert.equal(await client.ask("QUIT"), "+OK Logging out.");
+  }
+});
+
 test("mail_max_userip_connections and login_connection_limit", async (t) => {
   const p = await place(t, new MemoryMailbox(), { mail_max_userip_connections: "1", login_connection_limit: "3", pop3_lock_session: "no" });
   const first = await loggedIn(t, p);
