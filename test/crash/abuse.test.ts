@@ -47,7 +47,8 @@ describe("abuse", () => {
   });
 
   after(async () => {
-    await stopDaemon(child, killTree);
+    // Not there when `before` failed.
+    if ((child as typeof child | undefined) !== undefined) await stopDaemon(child, killTree);
     rmSync(base, { recursive: true, force: true });
   });
 

@@ -49,12 +49,12 @@ function fill(directory: string, left = 0): string {
 describe("full disk", { skip: whyNot() }, () => {
   let base: string;
   let instance: Instance;
-  let child: Awaited<ReturnType<typeof runOurs>>;
+  let child: Awaited<ReturnType<typeof runOurs>> | undefined;
   let spool: string;
   let mail: string;
   const box = (): string => virtualMaildir(instance, "u1");
   const mbox = (): string => `${mail}/b1/inbox`;
-  let mounts: string[] = [];
+  const mounts: string[] = [];
 
   before(async () => {
     base = mkdtempSync("/var/tmp/posthorn-full-");
@@ -76,9 +76,8 @@ describe("full disk", { skip: whyNot() }, () => {
   });
 
   after(async () => {
-    await stopDaemon(child, killTree);
+    if (child !== undefined) await stopDaemon(child, killTree);
     for (const directory of mounts) run("umount", [directory]);
-    mounts = [];
     rmSync(base, { recursive: true, force: true });
   });
 
@@ -149,6 +148,7 @@ describe("full disk", { skip: whyNot() }, () => {
   });
 
   test("less than queue_minfree: 452 to MAIL", async () => {
+    assert.ok(child !== undefined);
     await stopDaemon(child, killTree);
     writeFileSync(instance.config, readFileSync(instance.config, "utf8").replace(/^queue_minfree = .*$/m, "queue_minfree = 5M"));
     child = await runOurs(instance);
