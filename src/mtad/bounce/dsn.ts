@@ -57,12 +57,13 @@ export function deliveryStatus(r: Report): Buffer {
 }
 
 function humanPart(r: Report): string {
-  const people = r.recipients.map((p) => `${wrap(`<${clean(p.final)}>${p.original === undefined ? "" : ` (expanded from <${clean(p.original)}>)`}: ${clean(p.outcome.text)}`)}\n`).join("\n");
+  const people = r.recipients.map((p) => `${wrap(`<${clean(p.final)}>${p.original === undefined ? "" : ` (by way of <${clean(p.original)}>)`}: ${clean(p.outcome.text)}`)}\n`).join("\n");
   const opening =
     r.kind === "bounce"
-      ? "I'm sorry to have to inform you that your message could not be delivered\nto one or more recipients. What is left of it is attached below.\n"
-      : `A message from <${clean(r.originalSender)}> could not be delivered, and there is no sender\nwho could be told. What is left of it is attached below.\n`;
-  return `This is the mail system at host ${r.myhostname}.\n\n${opening}\nIf you do not understand the reason given, ask <postmaster> and include this\nreport.\n\n${people}`;
+      ? "Your message did not reach everybody it was for. Each address below is given\nwith the reason."
+      : `A message from <${clean(r.originalSender)}> did not reach the addresses below, and it\nnames no sender who could be told.`;
+  const closing = r.whole ? "A report for programs and your message follow." : "A report for programs and the header of your message follow.";
+  return `Mail server: ${r.myhostname}\n\n${opening}\n\n${people}\n${closing} The people who look\nafter this server read mail for <postmaster>; please enclose this whole report.\n`;
 }
 
 /** RFC 3464 §2.1: fields of the message, then a group for each recipient. */

@@ -41,7 +41,7 @@ test("a bounce has the three parts and fields of RFC 3464", () => {
   assert.equal(more.length, 0);
   for (const field of [/^Auto-Submitted: auto-replied$/m, /^To: sender@far\.test$/m, /^From: MAILER-DAEMON@mail\.example\.org/m, /^Content-Type: multipart\/report; report-type=delivery-status;$/m, /^Date: Sat, 21 Nov 2026 06:00:00 \+0000$/m, /^Message-Id: </m]) assert.match(header, field);
   assert.match(human?.header ?? "", /text\/plain; charset=us-ascii/);
-  assert.match(human?.body ?? "", /<bob@y\.test> \(expanded from <list@example\.org>\):/);
+  assert.match(human?.body ?? "", /<bob@y\.test> \(by way of <list@example\.org>\):/);
   assert.ok((human?.body ?? "").split("\n").every((l) => l.length < 80));
   assert.match(status?.header ?? "", /message\/delivery-status/);
   assert.deepEqual(fieldGroups(status?.body ?? ""), [
