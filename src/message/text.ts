@@ -12,7 +12,15 @@ const decoders = new Map<string, Decoder | undefined>();
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Names that mail has and the Encoding standard has not. */
-const charsetAliases: Readonly<Record<string, string>> = { "cp-850": "cp866", "unicode-1-1-utf-8": "utf-8", utf8mb4: "utf-8", "iso-8859-8-e": "iso-8859-8", cp932: "shift_jis", cp936: "gbk", cp949: "euc-kr", cp950: "big5", gb2312_80: "gbk", "ks_c_5601-1987": "euc-kr", "iso-2022-cn": "gbk" };
+const charsetAliases: Readonly<Record<string, string>> = {
+  "unicode-1-1-utf-8": "utf-8",
+  utf8mb4: "utf-8",
+  "iso-8859-8-e": "iso-8859-8",
+  cp932: "shift_jis",
+  cp936: "gbk",
+  cp949: "euc-kr",
+  cp950: "big5",
+};
 
 function decoderFor(charset: string): Decoder | undefined {
   const name = charset.toLowerCase().trim();
