@@ -24,7 +24,6 @@ export function nameFault(name: string): string | undefined {
   if (name === "") return "a user without a name";
   if (name === "." || name === "..") return `"${name}" can not be a user's name`;
   if (Buffer.byteLength(name) > 255) return "a user's name longer than 255 octets";
-  // eslint-disable-next-line no-control-regex -- these are the characters meant
   if (/[\x00-\x20\x7f/:]/.test(name)) return "a user's name can not hold spaces, control characters, \"/\" or \":\"";
   return undefined;
 }

@@ -45,7 +45,10 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const log = (): string => readFileSync(join(directory, "log"), "utf8");
+/** Resolves when the log holds it: a program writes its log after its answer. The test's own time limit ends the waiting. */
+async function logged(pattern: RegExp): Promise<void> {
+  while (!pattern.test(readFileSync(join(directory, "log"), "utf8"))) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 async function ticketOf(user: string, password: string, service = "imap"): Promise<string> {
   const { value } = await auth.request({ op: "auth", service, mechanism: "PLAIN", user, authzid: "", password, remote: "192.0.2.1", secured: true });
@@ -67,7 +70,7 @@ const session = (ticket: string, more: object = {}): Promise<Awaited<ReturnType<
 
 const expired = { ok: false, why: "temporary", text: "login has expired" };
 
-test("a ticket opens one session of its service", async () => {
+test("a ticket opens one session of its service", { timeout: 20_000 }, async () => {
   const ticket = await ticketOf("alice", "a");
   const { socket, first, lines } = await session(ticket);
   assert.deepEqual(first, { ok: true });
@@ -76,10 +79,10 @@ test("a ticket opens one session of its service", async () => {
   assert.deepEqual((await session(ticket)).first, expired);
   assert.deepEqual((await session("f".repeat(32))).first, expired);
   assert.deepEqual((await session(await ticketOf("alice", "a", "pop3"))).first, expired);
-  assert.match(log(), /mailboxd\[\d+\]: warning: 0123456789abcdef: ticket is for pop3/);
+  await logged(/mailboxd\[\d+\]: warning: 0123456789abcdef: ticket is for pop3/);
 });
 
-test("POP3 sessions and deliveries come to the same agent", async () => {
+test("POP3 sessions and deliveries come to the same agent", { timeout: 20_000 }, async () => {
   const pop = await session(await ticketOf("bob", "b", "pop3"), { service: "pop3" });
   assert.deepEqual(pop.first, { ok: true });
   const deliver = await hello("deliver", { op: "deliver", user: "bob" });
@@ -88,20 +91,20 @@ test("POP3 sessions and deliveries come to the same agent", async () => {
   deliver.socket.destroy();
 });
 
-test("mail for nobody, and for somebody whose place can not be told", async () => {
+test("mail for nobody, and for somebody whose place can not be told", { timeout: 20_000 }, async () => {
   assert.deepEqual((await hello("deliver", { op: "deliver", user: "carol" })).first, { ok: false, why: "nouser", text: "no such user" });
   assert.deepEqual((await hello("deliver", { op: "deliver", user: "../alice" })).first, { ok: false, why: "nouser", text: "no such user" });
   assert.deepEqual((await hello("deliver", { op: "deliver", user: "homeless" })).first, { ok: false, why: "temporary", text: "mailbox is not available" });
-  assert.match(log(), /deliver: homeless: user "homeless" has no home directory/);
+  await logged(/deliver: homeless: user "homeless" has no home directory/);
 });
 
-test("malformed hellos", async () => {
+test("malformed hellos", { timeout: 20_000 }, async () => {
   assert.equal((await hello("deliver", { op: "session", user: "alice" })).first, undefined);
   assert.equal((await hello("session", { op: "deliver", user: "alice" })).first, undefined);
   assert.equal((await session(await ticketOf("alice", "a"), { service: "smtp" })).first, undefined);
 });
 
-test("mail_max_userip_connections counts one user's sessions from one address", async () => {
+test("mail_max_userip_connections counts one user's sessions from one address", { timeout: 20_000 }, async () => {
   const remote = "192.0.2.5";
   const open = [await session(await ticketOf("alice", "a"), { remote }), await session(await ticketOf("alice", "a"), { remote })];
   const third = await session(await ticketOf("alice", "a"), { remote });
@@ -112,7 +115,7 @@ test("mail_max_userip_connections counts one user's sessions from one address", 
   for (const { socket } of [...open, elsewhere, somebody]) socket.destroy();
 });
 
-test("mailboxd can be stopped, or killed, and its agent ends", async () => {
+test("mailboxd can be stopped, or killed, and its agent ends", { timeout: 20_000 }, async () => {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const { socket, first } = await session(await ticketOf("alice", "a"));
     assert.deepEqual(first, { ok: true });
