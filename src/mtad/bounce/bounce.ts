@@ -32,8 +32,8 @@ export async function queueBounce(parts: InsertParts, rules: BounceRules, log: L
   const whole = source.octets <= returnWhole;
   const original = await start(message, whole ? returnWhole : returnHeader);
   const returned = whole ? original : headerOf(original);
-  const from = kind === "bounce" ? "" : doubleBounce;
-  const id = await insert(parts, { sender: from, recipients: [{ address: to }], hops: (envelope.hops ?? 0) + 1 }, (id, now) => [
+  const words = kind === "bounce" ? "sender non-delivery notification" : "postmaster non-delivery notification";
+  const octets = (id: string, now: number): Buffer[] => [
     Buffer.from(received(parts.myhostname, id, now)),
     deliveryStatus({
       queueId: envelope.id,
@@ -42,15 +42,14 @@ export async function queueBounce(parts: InsertParts, rules: BounceRules, log: L
       recipients: failures.map(({ delivery, outcome }) => ({ final: delivery.address, original: delivery.original === delivery.address ? undefined : delivery.original, outcome })),
       to,
       kind,
-      from,
       myhostname: parts.myhostname,
       now,
       id,
       returned,
       whole,
     }),
-  ]);
-  log.info(`${envelope.id}: ${kind === "bounce" ? "sender non-delivery notification" : "postmaster non-delivery notification"}: ${id}`);
+  ];
+  await insert(parts, { sender: kind === "bounce" ? "" : doubleBounce, recipients: [{ address: to }], hops: (envelope.hops ?? 0) + 1 }, octets, (id) => log.info(`${envelope.id}: ${words}: ${id}`));
 }
 
 function isDoubleBounce(sender: string, rules: BounceRules, parts: InsertParts): boolean {

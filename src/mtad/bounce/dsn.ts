@@ -18,7 +18,6 @@ export interface Report {
   /** Who is told: the original sender, or the postmaster. */
   readonly to: string;
   readonly kind: "bounce" | "postmaster";
-  readonly from: string;
   readonly myhostname: string;
   readonly now: number;
   /** Of the report itself, for Message-ID and the boundary. */

@@ -1,5 +1,5 @@
 /** Messages that come from within: copies for the addresses of a .forward, bounces, notices. */
-import { formatDate } from "../../message/date.ts";
+import { formatDate, localOffset } from "../../message/date.ts";
 import type { Outcome } from "../../deliver/outcome.ts";
 import type { Delivery } from "../../route/router.ts";
 import type { StoredEnvelope, StoredRecipient } from "../../spool/format.ts";
@@ -18,8 +18,12 @@ export interface InsertParts {
   readonly accepted: (message: Accepted) => void;
 }
 
-/** Durable when it resolves. Returns the queue id. Throws what the disk says. */
-export async function insert(parts: InsertParts, envelope: Omit<StoredEnvelope, "id" | "arrived">, octets: (id: string, arrived: number) => AsyncIterable<Buffer> | Iterable<Buffer>): Promise<string> {
+/**
+ * Durable when it resolves. Returns the queue id. Throws what the disk says.
+ *
+ * @param announce  is told the id when the message is durable and before anything is logged of it
+ */
+export async function insert(parts: InsertParts, envelope: Omit<StoredEnvelope, "id" | "arrived">, octets: (id: string, arrived: number) => AsyncIterable<Buffer> | Iterable<Buffer>, announce?: (id: string) => void): Promise<string> {
   const id = parts.spool.nextId();
   const arrived = parts.now();
   const writer = parts.spool.begin({ id, arrived, ...envelope });
@@ -29,7 +33,9 @@ export async function insert(parts: InsertParts, envelope: Omit<StoredEnvelope, 
     await writer.abort();
     throw fault;
   }
-  parts.accepted(await writer.commit());
+  const accepted = await writer.commit();
+  announce?.(id);
+  parts.accepted(accepted);
   return id;
 }
 
@@ -44,7 +50,7 @@ export function insertForward(parts: InsertParts, message: OutgoingMessage, deli
 }
 
 /** RFC 5321 §4.4 trace field of a message that did not come by a protocol. */
-export const received = (myhostname: string, id: string, arrived: number): string => `Received: by ${myhostname} (Posthorn)\n\tid ${id}; ${formatDate(arrived)}\n`;
+export const received = (myhostname: string, id: string, arrived: number): string => `Received: by ${myhostname} (Posthorn)\n\tid ${id}; ${formatDate(arrived, localOffset(arrived))}\n`;
 
 function forwardRecipient(text: string, myorigin: string): StoredRecipient {
   const direct = text.startsWith("\\");

@@ -12,7 +12,6 @@ const report: Report = {
   ],
   to: "sender@far.test",
   kind: "bounce",
-  from: "",
   myhostname: "mail.example.org",
   now: Date.UTC(2026, 10, 21, 6, 0, 0),
   id: "4jNEW",
