@@ -8,6 +8,7 @@ import { errno, faulting } from "../../store/faults.ts";
 import { StoreFault } from "../../store/mailbox.ts";
 import { deliver as deliverToMaildir } from "../../store/maildir/deliver.ts";
 import { tryLock } from "../../sys/lock.ts";
+import { inTurn } from "./path-locks.ts";
 
 export interface FolderMessage {
   /** LF line ends, without `From ` line. */
@@ -105,7 +106,7 @@ async function writeTemporary(folder: string, message: FolderMessage): Promise<s
  * the append; on any failure before it the file has its former length again.
  */
 export function deliverMbox(path: string, message: FolderMessage, options: FolderOptions): Promise<void> {
-  return faulting(async () => {
+  return inTurn(path, () => faulting(async () => {
     const patience = { attempts: options.settings.deliver_lock_attempts, delay: options.settings.deliver_lock_delay, stale: options.settings.stale_lock_time };
     const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, patience);
     try {
@@ -113,7 +114,7 @@ export function deliverMbox(path: string, message: FolderMessage, options: Folde
     } finally {
       await lock?.release();
     }
-  });
+  }));
 }
 
 async function dotlockWherePossible(path: string, patience: Parameters<typeof dotlock>[1]): Promise<Dotlock | undefined> {

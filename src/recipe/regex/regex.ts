@@ -29,6 +29,27 @@ export class Regex {
     return this.#dfa.find(area) >= 0;
   }
 
+  /**
+   * Shortest matches from left to right, for scoring: the next search starts behind a match, but on the newline that ended it.
+   * A match which eats nothing new would be found without end: "endless" is then the last value.
+   */
+  *matches(area: Buffer): Generator<"match" | "endless"> {
+    let from = -1;
+    for (;;) {
+      const end = this.#dfa.find(area, from);
+      if (end < 0) return;
+      const newline = end === 0 || end === area.length + 1 || area[end - 1] === 10;
+      const next = newline ? end - 1 : end;
+      if (next <= from) {
+        yield "endless";
+        return;
+      }
+      yield "match";
+      from = next;
+      if (from > area.length) return;
+    }
+  }
+
   /** What stands right of "\/" in the match; undefined when there is none. A view into the area. */
   matched(area: Buffer): Buffer | undefined {
     const place = markedText(this.#program, area);

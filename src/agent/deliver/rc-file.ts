@@ -1,0 +1,65 @@
+/** The user's rc file from disk: parsed once, and again when it changes; not obeyed when others could have written it. */
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
+import type { MailUser } from "../../daemon/protocol.ts";
+import { parseRc } from "../../recipe/parse.ts";
+import type { Rc } from "../../recipe/tree.ts";
+
+export type RcFile =
+  | { readonly kind: "none" }
+  | { readonly kind: "rc"; readonly path: string; readonly rc: Rc }
+  /** Filtering is off; `why` is for the log. */
+  | { readonly kind: "suspicious"; readonly path: string; readonly why: string }
+  /** Can not be read now. */
+  | { readonly kind: "unreadable"; readonly path: string; readonly why: string };
+
+/** Larger files are no rc files. */
+export const rcSizeLimit = 4 << 20;
+
+const parsed = new Map<string, { readonly stamp: string; readonly rc: Rc }>();
+const parsedLimit = 100;
+
+/**
+ * procmail's rules: the file belongs to the user or root and the world can not write it, the group only when it is the
+ * user's own; nor may the world write its directory, unless that is sticky.
+ */
+export function userRc(template: string, user: MailUser): RcFile {
+  if (template === "") return { kind: "none" };
+  const path = template.replace(/^~(?=\/)/, user.home).replace(/%u/g, user.name).replace(/%h/g, user.home);
+  let fd;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (fault) {
+    const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
+    if (code === "ENOENT" || code === "ENOTDIR") return { kind: "none" };
+    if (code === "EACCES" || code === "ELOOP") return { kind: "suspicious", path, why: code };
+    return { kind: "unreadable", path, why: code };
+  }
+  try {
+    const stats = fstatSync(fd);
+    const why = suspicion(stats, statSync(dirname(path)), user);
+    if (why !== undefined) return { kind: "suspicious", path, why };
+    const stamp = `${String(stats.ino)}:${String(stats.size)}:${String(stats.mtimeMs)}:${String(stats.ctimeMs)}`;
+    const known = parsed.get(path);
+    if (known?.stamp === stamp) return { kind: "rc", path, rc: known.rc };
+    const rc = parseRc(readFileSync(fd));
+    const [oldest] = parsed.keys();
+    if (parsed.size >= parsedLimit && oldest !== undefined) parsed.delete(oldest);
+    parsed.set(path, { stamp, rc });
+    return { kind: "rc", path, rc };
+  } catch (fault) {
+    return { kind: "unreadable", path, why: fault instanceof Error ? fault.message : String(fault) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function suspicion(file: Stats, directory: Stats, user: MailUser): string | undefined {
+  if (!file.isFile()) return "not a regular file";
+  if (file.uid !== user.uid && file.uid !== 0) return "owned by somebody else";
+  if ((file.mode & 0o002) !== 0) return "anyone can write it";
+  if ((file.mode & 0o020) !== 0 && file.gid !== user.gid) return "its group can write it";
+  if ((directory.mode & 0o002) !== 0 && (directory.mode & 0o1000) === 0) return "anyone can write its directory";
+  if (file.size > rcSizeLimit) return "too large";
+  return undefined;
+}

@@ -1,0 +1,57 @@
+/** Variables of a run of rules: procmailrc(5), "Environment variable defaults". Values are octets as latin1. */
+
+export const version = "3.23pre";
+
+export interface Setting {
+  readonly user: string;
+  readonly home: string;
+  readonly shell: string;
+  readonly host: string;
+  /** Folder for DEFAULT and ORGMAIL. */
+  readonly inbox: string;
+  readonly sendmail: string;
+  /** $1, $2, ... */
+  readonly arguments: readonly string[];
+  /** More variables that commands and rules may see. */
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+export function defaults(s: Setting): Map<string, string> {
+  return new Map([
+    ...Object.entries(s.extra),
+    ["LOGNAME", s.user],
+    ["HOME", s.home],
+    ["SHELL", s.shell],
+    ["PATH", `${s.home}/bin:/usr/local/bin:/usr/bin:/bin`],
+    ["SHELLMETAS", "&|<>~;?*["],
+    ["SHELLFLAGS", "-c"],
+    ["ORGMAIL", s.inbox],
+    ["DEFAULT", s.inbox],
+    ["MAILDIR", s.home],
+    ["MSGPREFIX", "msg."],
+    ["SENDMAIL", s.sendmail],
+    ["SENDMAILFLAGS", "-oi"],
+    ["HOST", s.host],
+    ["LOCKEXT", ".lock"],
+    ["PROCMAIL_VERSION", version],
+  ]);
+}
+
+/** Value of variables that procmail knows without their being set. */
+const unset: Readonly<Record<string, string>> = { LOCKSLEEP: "8", LOCKTIMEOUT: "1024", TIMEOUT: "960", LINEBUF: "2048", UMASK: "077" };
+
+/** A number as strtol reads it; the default when it is not set. */
+export function numeric(variables: ReadonlyMap<string, string>, name: string, base = 10): number {
+  const n = Number.parseInt(variables.get(name) ?? unset[name] ?? "0", base);
+  return Number.isNaN(n) ? 0 : n;
+}
+
+/** "yes on true enable" and numbers but 0 are true, "no off false disable" and 0 are false; `otherwise` for anything else. */
+export function truth(value: string | undefined, otherwise: boolean): boolean {
+  if (value === undefined) return otherwise;
+  const text = value.trimStart().toLowerCase();
+  if (/^[-+]?\d/.test(text)) return Number.parseInt(text, 10) !== 0;
+  if (/^(on|[yte])/.test(text)) return true;
+  if (/^(off|[nfd])/.test(text)) return false;
+  return otherwise;
+}

@@ -1,0 +1,48 @@
+/** Weighted conditions: procmailsc(5). Pure. */
+import type { Weight } from "../recipe/tree.ts";
+import type { Regex } from "../recipe/regex/regex.ts";
+
+const most = 2147483647;
+
+export const clamp = (score: number): number => Math.min(Math.max(score, -most), most);
+export const isHighest = (score: number): boolean => score >= most;
+export const isLowest = (score: number): boolean => score <= -most;
+
+/** $=: whole, but what is above 0 does not become 0. */
+export const shown = (score: number): string => String(score > 0 && score < 1 ? 1 : Math.trunc(score));
+
+/** w + w*x + w*x*x ... for n matches. */
+export function repeated({ w, x }: Weight, n: number): number {
+  let sum = 0;
+  let term = w;
+  for (let k = 0; k < n && term !== 0; k++) {
+    sum += term;
+    if (Math.abs(sum) >= most || (Math.abs(term) < 1e-9 && Math.abs(x) < 1)) break;
+    term *= x;
+  }
+  return clamp(sum);
+}
+
+/** Score of a pattern in a text: each match counts; one that eats nothing counts without end. */
+export function regexScore(regex: Regex, area: Buffer, weight: Weight): number {
+  const { w, x } = weight;
+  let sum = 0;
+  let term = w;
+  for (const found of regex.matches(area)) {
+    if (found === "endless") {
+      if (x >= 1) return w > 0 ? most : w < 0 ? -most : 0;
+      return clamp(Math.abs(x) < 1 ? sum + term / (1 - x) : sum + term);
+    }
+    sum += term;
+    term *= x;
+    if (term === 0 || Math.abs(sum) >= most || (Math.abs(term) < 1e-9 && Math.abs(x) < 1)) break;
+  }
+  return clamp(sum);
+}
+
+/** (size / limit) ^ x, or the other way round for "<". */
+export function sizeScore({ w, x }: Weight, than: "<" | ">", size: number, limit: number): number {
+  const ratio = than === ">" ? size / limit : limit / size;
+  if (limit === 0 || size === 0) return clamp(Number.isFinite(ratio) ? w * ratio ** x : w * most);
+  return clamp(w * ratio ** x);
+}

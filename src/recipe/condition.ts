@@ -1,0 +1,58 @@
+/** One condition: what stands behind "*". Pure. */
+import { readExpansion } from "./expansion.ts";
+import type { Condition, Test, Weight } from "./tree.ts";
+
+interface Begun {
+  readonly weight: Weight | undefined;
+  readonly negated: boolean;
+  readonly area: string | undefined;
+}
+
+const nothing: Begun = { weight: undefined, negated: false, area: undefined };
+
+const number = "[-+]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)";
+const weighted = new RegExp(`^(${number})\\^(${number})(?=[ \\t]|$)`);
+const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
+
+/**
+ * Prefixes in any order that makes sense: weight, "!", "VAR ??", "$"; then "?", "<", ">", or a regular expression, from
+ * which one leading backslash is taken. Continuation lines are joined with their indentation, but not under "$".
+ *
+ * @param begun what was read in front of a "$" whose expansion this text is. Never throws.
+ */
+export function parseCondition(text: string, line: number, begun: Begun = nothing): Condition {
+  let { weight, negated, area } = begun;
+  let rest = trimStart(text);
+  const made = (test: Test): Condition => ({ line, text, weight, negated, area, test });
+  const w = weight === undefined ? weighted.exec(rest) : null;
+  if (w !== null) {
+    weight = { w: limited(Number(w[1])), x: limited(Number(w[2])) };
+    rest = trimStart(rest.slice(w[0].length));
+  }
+  for (;;) {
+    const named = variable.exec(rest);
+    if (rest.startsWith("!")) {
+      negated = !negated;
+      rest = trimStart(rest.slice(1));
+    } else if (named?.[1] !== undefined && area === undefined) {
+      area = named[1];
+      rest = trimStart(rest.slice(named[0].length));
+    } else {
+      break;
+    }
+  }
+  if (rest.startsWith("$")) return made({ kind: "expanded", text: readExpansion(trimStart(rest.slice(1)), 0, "quoted").parts });
+  rest = rest.replace(/\\\n[ \t]*/g, "").replace(/[ \t]+$/, "");
+  if (rest.startsWith("?")) return made({ kind: "program", command: trimStart(rest.slice(1)) });
+  const size = /^([<>])[ \t]*(\d*)[ \t]*(.*)$/s.exec(rest);
+  if (size !== null) return made({ kind: "size", than: size[1] === "<" ? "<" : ">", octets: Number(size[2]), rest: size[3] ?? "" });
+  return made({ kind: "regex", pattern: rest.startsWith("\\") ? rest.slice(1) : rest });
+}
+
+/** The condition that a "$" condition has become. */
+export const parseExpanded = (condition: Condition, expanded: string): Condition => parseCondition(expanded, condition.line, condition);
+
+const trimStart = (text: string): string => text.replace(/^(?:[ \t]|\\\n)+/, "");
+
+/** procmailsc(5): weights lie between these. */
+const limited = (n: number): number => Math.min(Math.max(n, -2147483647), 2147483647);
