@@ -5,6 +5,7 @@
  * is too deep or too much stays one undivided part. Where the RFCs leave it open we do as Dovecot 2.3 does: a delimiter needs only to
  * begin with a boundary, and of several that fit the longest counts, at equal length the innermost.
  */
+import { Boundaries } from "./boundaries.ts";
 import { contentDisposition, contentEncoding, contentLanguage, contentType, param, type ContentType, type Disposition, type Param } from "./content.ts";
 import { octetText, parseHeader, type Header } from "./header.ts";
 
@@ -29,7 +30,7 @@ export interface Part {
   readonly bodyStart: number;
   /** Without the line end that belongs to the delimiter behind it (RFC 2046 §5.1.1). */
   readonly bodyEnd: number;
-  /** LFs in the body. */
+  /** text/* and message/rfc822: LFs in the body. 0 for others, which have no such number in IMAP. */
   readonly lines: number;
   /** multipart/*: its parts, maybe none. Empty otherwise. */
   readonly parts: readonly Part[];
@@ -53,8 +54,9 @@ type Building = { -readonly [K in keyof Omit<Part, "parts" | "message">]: Part[K
 /** A part whose end is not known yet. */
 interface Open {
   readonly part: Building;
-  /** "--" and the boundary while delimiters of this multipart count; undefined for other parts and behind its close-delimiter. */
-  boundary: Buffer | undefined;
+  /** The boundary while delimiters of this multipart count; undefined for other parts and behind its close-delimiter. */
+  boundary: string | undefined;
+  readonly counted: boolean;
   readonly digest: boolean;
 }
 
@@ -64,27 +66,17 @@ const dash = 0x2d;
 /** Scans the message that fills `octets` from `start` to `end`. Never throws. */
 export function scanMime(octets: Buffer, start = 0, end = octets.length, limits: MimeLimits = mimeLimits): Part {
   const open: Open[] = [];
+  const boundaries = new Boundaries();
   let made = 0;
   let counted = start;
   let lineFeeds = 0;
-  /** LFs before `to`; calls come with ascending `to`. */
+  /** Open parts whose lines are counted. */
+  let counting = 0;
+  /** LFs up to `to` where somebody wants them counted; calls come with ascending `to`. */
   const linesTo = (to: number): number => {
-    for (; counted < to; counted++) if (octets[counted] === lf) lineFeeds++;
+    if (counting > 0) for (; counted < to; counted++) if (octets[counted] === lf) lineFeeds++;
+    counted = Math.max(counted, to);
     return lineFeeds;
-  };
-
-  /** Index in `open` of the multipart whose delimiter begins at `at`, or -1. */
-  const delimits = (at: number): number => {
-    let best = -1;
-    let length = 0;
-    for (let i = open.length - 1; i >= 0; i--) {
-      const b = open[i]?.boundary;
-      if (b !== undefined && b.length > length && at + b.length <= end && octets.compare(b, 0, b.length, at, at + b.length) === 0) {
-        best = i;
-        length = b.length;
-      }
-    }
-    return best;
   };
 
   /** Reads a header at `at` and opens the part; for message/rfc822 also the one inside, and so on. Returns where to go on. */
@@ -94,16 +86,22 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
     let here = at;
     let inDigest = digest;
     for (;;) {
-      const header = parseHeader(octets, here, end, (line) => delimits(line) >= 0);
+      const header = parseHeader(octets, here, end, (line) => boundaries.levelAt(octets, line, end) >= 0);
       const part = describe(header, inDigest);
       made++;
       first ??= part;
       if (outer !== undefined) outer.message = part;
       here = header.bodyStart;
-      part.lines = -linesTo(here);
+      const before = linesTo(here);
+      const isCounted = part.type.toLowerCase() === "text" || isMessage(part);
+      if (isCounted) {
+        part.lines = -before;
+        counting++;
+      }
       const deeper = open.length + 1 < limits.depth && made < limits.parts;
       const boundary = deeper ? boundaryOf(part, limits) : undefined;
-      open.push({ part, boundary, digest: part.subtype.toLowerCase() === "digest" });
+      if (boundary !== undefined) boundaries.open(boundary, open.length);
+      open.push({ part, boundary, counted: isCounted, digest: part.subtype.toLowerCase() === "digest" });
       if (!deeper || !isMessage(part)) return { part: first, next: here };
       outer = part;
       inDigest = false;
@@ -117,10 +115,14 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
   const closeTo = (depth: number, at: number): void => {
     const bodyEnd = Math.max(at, open.at(-1)?.part.bodyStart ?? at);
     while (open.length > depth) {
-      const part = open.pop()?.part;
-      if (part === undefined) break;
-      part.bodyEnd = bodyEnd;
-      part.lines += linesTo(part.bodyEnd);
+      const closing = open.pop();
+      if (closing === undefined) break;
+      closing.part.bodyEnd = bodyEnd;
+      if (closing.boundary !== undefined) boundaries.close(closing.boundary);
+      const lines = linesTo(bodyEnd);
+      if (!closing.counted) continue;
+      closing.part.lines += lines;
+      counting--;
     }
   };
 
@@ -130,15 +132,17 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
     // `at` is the start of a line.
     let line = octets[at] === dash && octets[at + 1] === dash ? at : lineOfDashes(octets, at);
     let level = -1;
-    while (line >= 0 && line < end && (level = delimits(line)) < 0) line = lineOfDashes(octets, line);
+    while (line >= 0 && line < end && (level = boundaries.levelAt(octets, line, end)) < 0) line = lineOfDashes(octets, line);
     const multipart = open[level];
     if (line < 0 || line >= end || multipart?.boundary === undefined) break;
     closeTo(level + 1, beforeLineEnd(octets, line, start));
-    const behind = line + multipart.boundary.length;
+    const behind = line + 2 + multipart.boundary.length;
     const lineEnd = octets.indexOf(lf, behind);
     at = lineEnd < 0 || lineEnd >= end ? end : lineEnd + 1;
-    if (octets[behind] === dash && octets[behind + 1] === dash && behind + 2 <= end) multipart.boundary = undefined;
-    else if (made < limits.parts && lineEnd >= 0 && lineEnd < end) {
+    if (octets[behind] === dash && octets[behind + 1] === dash && behind + 2 <= end) {
+      boundaries.close(multipart.boundary);
+      multipart.boundary = undefined;
+    } else if (made < limits.parts && lineEnd >= 0 && lineEnd < end) {
       const child = begin(at, multipart.digest);
       multipart.part.parts.push(child.part);
       at = child.next;
@@ -148,9 +152,11 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
   return root;
 }
 
+const dashesBehind = Buffer.from("\n--");
+
 /** The start of the next line behind `at` that begins with "--", or -1. */
 function lineOfDashes(octets: Buffer, at: number): number {
-  const found = octets.indexOf("\n--", at, "latin1");
+  const found = octets.indexOf(dashesBehind, at);
   return found < 0 ? -1 : found + 1;
 }
 
@@ -160,12 +166,9 @@ function beforeLineEnd(octets: Buffer, line: number, start: number): number {
   return line - 1 > start && octets[line - 2] === 0x0d ? line - 2 : line - 1;
 }
 
-/** The boundary parameter with "--" before it, for a multipart that has one. RFC 2046 §5.1.1. */
-function boundaryOf(part: Building, limits: MimeLimits): Buffer | undefined {
-  if (part.type.toLowerCase() !== "multipart") return undefined;
-  const boundary = param(part.params, "boundary");
-  if (boundary === undefined) return undefined;
-  return Buffer.from(`--${boundary.slice(0, limits.boundary)}`, "latin1");
+/** The boundary parameter of a multipart that has one. RFC 2046 §5.1.1. */
+function boundaryOf(part: Building, limits: MimeLimits): string | undefined {
+  return part.type.toLowerCase() === "multipart" ? param(part.params, "boundary")?.slice(0, limits.boundary) : undefined;
 }
 
 const isMessage = (part: Building): boolean => part.type.toLowerCase() === "message" && part.subtype.toLowerCase() === "rfc822";
