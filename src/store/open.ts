@@ -3,6 +3,7 @@ import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
 import { StoreFault, type MailStore } from "./mailbox.ts";
 import { MaildirStore } from "./maildir/store.ts";
+import { MboxStore } from "./mbox/store.ts";
 import type { InboxLocker } from "./privileged.ts";
 
 export type MailLocation =
@@ -39,7 +40,12 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
       await store.start();
       return store;
     }
-    case "mbox":
-      throw new StoreFault("io", `mbox is not served yet ${String(locker)}`);
+    case "mbox": {
+      const lock = { attempts: Math.max(1, settings.deliver_lock_attempts), delay: settings.deliver_lock_delay, stale: settings.stale_lock_time };
+      const { root, inbox } = location;
+      const store = new MboxStore({ root, inbox, sizeLimit: settings.mailbox_size_limit, lock, autoCreate: settings.mailbox_auto_create }, { ...lock, locker });
+      await store.start();
+      return store;
+    }
   }
 }

@@ -1,0 +1,276 @@
+/**
+ * Changing an mbox so that a crash leaves it whole. The file can not be replaced (its directory may be root's, and others hold
+ * locks on it), so octets move within it; and a kill half way would tear it. Everything happens under the write lock. NAME stands for
+ * the folder; side files lie in a directory of the user's own.
+ *
+ * *Append*, legal states:
+ *
+ * | on disk | next opener |
+ * |---|---|
+ * | `NAME.append` says "octets OLD, adding N, beginning B"; file has OLD octets | nothing was added; mark removed |
+ * | mark; file has OLD + some of N, beginning as B | half a message, never acknowledged: cut back to OLD |
+ * | mark; OLD + N octets or more | the message is whole and stays; mark removed |
+ * | no mark | fsynced: the *commit point* of an append is the fsync of the mailbox |
+ *
+ * The mark itself is not fsynced: against kill -9 it need not be; a power cut without fsync is a message not acknowledged.
+ *
+ * *Rewrite* of everything from octet X on (header fields grow, messages go), from OLD to NEW octets in all, legal states:
+ *
+ * | on disk | next opener |
+ * |---|---|
+ * | `NAME.tmp` | nothing happened; removed |
+ * | `NAME.prepared` (X, OLD, NEW, the new octets), fsynced | file has its OLD octets, perhaps with empty lines added up to NEW: cut back to OLD, unless another program appended behind them; removed |
+ * | `NAME.rewrite` | *commit point*: the file has at least max(OLD, NEW) octets; the new octets are written again at X |
+ * | file as NEW, empty lines from NEW to OLD | legal mbox; only the cut of the end was missing |
+ *
+ * The file grows (by empty lines, which are harmless in an mbox) before the commit and shrinks after it, so in the committed
+ * state what other programs append lies behind the octets we write again, and is never overwritten. A full disk shows while it
+ * grows, when going back is still possible.
+ */
+import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
+import { errno } from "../faults.ts";
+
+/** A stretch of new octets: given, or to be taken from the old file. */
+export type Piece = Buffer | { readonly from: number; readonly to: number };
+
+const chunk = 1024 * 1024;
+const magic = "posthorn mbox rewrite 1";
+/** Octets of the head of a journal: text, padded with blanks and a line end. */
+const headSize = 256;
+
+/** Octets an append mark repeats of what is added: the From line and more. */
+const probe = 512;
+
+interface Plan {
+  readonly inode: string;
+  readonly at: number;
+  readonly old: number;
+  readonly size: number;
+}
+
+export class Journal {
+  readonly #directory: string;
+  readonly #name: string;
+
+  /** @param name of the folder; any characters */
+  constructor(directory: string, name: string) {
+    this.#directory = directory;
+    this.#name = sideName(name);
+  }
+
+  /** Path of a side file of this folder. */
+  side(kind: string): string {
+    return `${this.#directory}/${this.#name}.${kind}`;
+  }
+
+  ready(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  // ---------------------------------------------------------------- append
+
+  /** Adds `octets` at the end and fsyncs. When it throws, the file is as long as before. Returns where they begin. */
+  async append(fd: number, octets: Buffer): Promise<number> {
+    this.ready();
+    const stats = fstatSync(fd);
+    const old = stats.size;
+    writeFileSync(this.side("append"), `${stats.ino} ${old} ${octets.length} ${octets.toString("hex", 0, probe)}\n`, { mode: 0o600 });
+    try {
+      writeFully(fd, octets, old);
+      await syncFile(fd);
+    } catch (error) {
+      ftruncateSync(fd, old);
+      rmSync(this.side("append"), { force: true });
+      throw error;
+    }
+    rmSync(this.side("append"), { force: true });
+    return old;
+  }
+
+  #recoverAppend(fd: number): void {
+    const text = readIf(this.side("append"))?.toString("latin1");
+    if (text === undefined) return;
+    const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)\n$/.exec(text);
+    const stats = fstatSync(fd);
+    if (m !== null && m[1] === String(stats.ino)) {
+      const [old, added] = [Number(m[2]), Number(m[3])];
+      const begin = Buffer.from(m[4] ?? "", "hex").subarray(0, stats.size - old);
+      const there = Buffer.alloc(Math.max(0, begin.length));
+      // The mark's removal is not fsynced either: an old one may be back after a power cut, and means nothing then.
+      if (stats.size > old && stats.size < old + added && readSync(fd, there, 0, begin.length, old) === begin.length && there.equals(begin)) ftruncateSync(fd, old);
+    }
+    rmSync(this.side("append"), { force: true });
+  }
+
+  // ---------------------------------------------------------------- rewrite
+
+  /**
+   * Replaces everything from octet `at` on by `pieces`. Durable when it resolves; the file is as before when it throws before
+   * the commit point (full disk).
+   */
+  async rewrite(fd: number, at: number, pieces: readonly Piece[]): Promise<void> {
+    this.ready();
+    const stats = fstatSync(fd);
+    const old = stats.size;
+    const size = at + pieces.reduce((sum, piece) => sum + (Buffer.isBuffer(piece) ? piece.length : piece.to - piece.from), 0);
+    const plan: Plan = { inode: String(stats.ino), at, old, size };
+    const journal = await this.#prepare(fd, plan, pieces);
+    try {
+      try {
+        grow(fd, old, size);
+        await syncFile(fd);
+      } catch (error) {
+        ftruncateSync(fd, old);
+        rmSync(this.side("prepared"), { force: true });
+        throw error;
+      }
+      // Commit point: from here on the new octets will be in the file, whoever writes them.
+      renameSync(this.side("prepared"), this.side("rewrite"));
+      await syncDirectory(this.#directory);
+      await this.#apply(fd, journal, plan);
+    } finally {
+      closeSync(journal);
+    }
+  }
+
+  async #prepare(fd: number, plan: Plan, pieces: readonly Piece[]): Promise<number> {
+    const temporary = this.side("tmp");
+    rmSync(temporary, { force: true });
+    const journal = openSync(temporary, (createOnly & ~constants.O_WRONLY) | constants.O_RDWR, 0o600);
+    try {
+      let to = headSize;
+      for (const piece of pieces) {
+        if (Buffer.isBuffer(piece)) {
+          writeFully(journal, piece, to);
+          to += piece.length;
+        } else to = copyRange(fd, piece.from, piece.to, journal, to);
+      }
+      // Where the file becomes shorter, empty lines stand up to its old end until it is cut.
+      to = fillLines(journal, to, headSize + Math.max(plan.old, plan.size) - plan.at);
+      const head = `${magic} ${plan.inode} ${plan.at} ${plan.old} ${plan.size}`;
+      writeFully(journal, Buffer.from(`${head.padEnd(headSize - 1)}\n`), 0);
+      await syncFile(journal);
+      renameSync(temporary, this.side("prepared"));
+      await syncDirectory(this.#directory);
+      return journal;
+    } catch (error) {
+      closeSync(journal);
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async #apply(fd: number, journal: number, plan: Plan): Promise<void> {
+    copyRange(journal, headSize, headSize + Math.max(plan.old, plan.size) - plan.at, fd, plan.at);
+    await syncFile(fd);
+    rmSync(this.side("rewrite"), { force: true });
+    await syncDirectory(this.#directory);
+    // Nobody appended: we hold the lock. After a crash somebody may have, and the empty lines stay.
+    if (plan.size < plan.old && fstatSync(fd).size === plan.old) ftruncateSync(fd, plan.size);
+  }
+
+  /** True when a killed process left something to do. */
+  get pending(): boolean {
+    return ["append", "prepared", "rewrite"].some((kind) => readable(this.side(kind)));
+  }
+
+  /** Finishes or undoes what a killed process began; only under the write lock. */
+  async recover(fd: number): Promise<void> {
+    this.#recoverAppend(fd);
+    rmSync(this.side("tmp"), { force: true });
+    await this.#withPlan("prepared", fd, async (_, plan) => {
+      const { size } = fstatSync(fd);
+      if (size > plan.old && size <= plan.size && onlyLines(fd, plan.old, size)) ftruncateSync(fd, plan.old);
+      rmSync(this.side("prepared"), { force: true });
+    });
+    await this.#withPlan("rewrite", fd, async (journal, plan) => {
+      if (fstatSync(fd).size >= Math.max(plan.old, plan.size)) await this.#apply(fd, journal, plan);
+      // Another program made the file shorter meanwhile: its word counts, and ours is kept aside.
+      else renameSync(this.side("rewrite"), this.side("abandoned"));
+    });
+  }
+
+  async #withPlan(kind: "prepared" | "rewrite", fd: number, work: (journal: number, plan: Plan) => Promise<void>): Promise<void> {
+    let journal: number;
+    try {
+      journal = openSync(this.side(kind), constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (errno(error) === "ENOENT") return;
+      throw error;
+    }
+    try {
+      const head = Buffer.alloc(headSize);
+      const got = readSync(journal, head, 0, headSize, 0);
+      const m = new RegExp(`^${magic} (\\d+) (\\d+) (\\d+) (\\d+) *\n$`).exec(head.toString("latin1", 0, got));
+      const plan = m === null ? undefined : { inode: m[1] ?? "", at: Number(m[2]), old: Number(m[3]), size: Number(m[4]) };
+      if (plan !== undefined && plan.inode === String(fstatSync(fd).ino)) await work(journal, plan);
+      else renameSync(this.side(kind), this.side("abandoned"));
+    } finally {
+      closeSync(journal);
+    }
+  }
+}
+
+/** Encoded, or a digest where that would be longer than a file name may be. */
+function sideName(name: string): string {
+  const encoded = encodeURIComponent(name).replaceAll(".", "%2E");
+  return encoded.length < 200 ? encoded : createHash("sha256").update(name).digest("hex");
+}
+
+/** Removes the side files of a folder that is gone, and of those below it: another of its name starts anew. */
+export function forgetSide(directory: string, name: string): void {
+  const own = sideName(name);
+  for (const entry of readdirSync(directory)) if (entry.startsWith(`${own}.`) || entry.startsWith(`${own}%2F`)) rmSync(`${directory}/${entry}`, { force: true });
+}
+
+function readIf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function readable(path: string): boolean {
+  try {
+    closeSync(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    return true;
+  } catch (error) {
+    if (errno(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function copyRange(from: number, start: number, end: number, to: number, at: number): number {
+  const octets = Buffer.allocUnsafe(Math.min(chunk, Math.max(0, end - start)));
+  for (let place = start; place < end; ) {
+    const got = readSync(from, octets, 0, Math.min(octets.length, end - place), place);
+    if (got === 0) throw new Error("a file became shorter while it was copied");
+    writeFully(to, octets.subarray(0, got), at);
+    place += got;
+    at += got;
+  }
+  return at;
+}
+
+function fillLines(fd: number, from: number, to: number): number {
+  const lines = Buffer.alloc(Math.min(chunk, Math.max(0, to - from)), 0x0a);
+  for (; from < to; from += lines.length) writeFully(fd, lines.subarray(0, to - from), from);
+  return Math.max(from, to);
+}
+
+const grow = (fd: number, old: number, size: number): void => void fillLines(fd, old, size);
+
+function onlyLines(fd: number, from: number, to: number): boolean {
+  const octets = Buffer.allocUnsafe(Math.min(chunk, to - from));
+  for (let at = from; at < to; ) {
+    const got = readSync(fd, octets, 0, Math.min(octets.length, to - at), at);
+    if (got === 0) return false;
+    for (let i = 0; i < got; i++) if (octets[i] !== 0x0a) return false;
+    at += got;
+  }
+  return true;
+}

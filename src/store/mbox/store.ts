@@ -1,0 +1,275 @@
+/**
+ * A user's mbox files: INBOX is one file anywhere, the other folders are files below a directory, whose subdirectories are
+ * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in `.posthorn` there.
+ */
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
+import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
+import { syncDirectory } from "../durable.ts";
+import { errno, faulting } from "../faults.ts";
+import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
+import { OpenMailboxes } from "../open-mailboxes.ts";
+import { Serial } from "../serial.ts";
+import { statusOf } from "../status.ts";
+import { Subscriptions } from "../subscriptions.ts";
+import { nextUidValidity } from "../uid-validity.ts";
+import { forgetSide } from "./journal.ts";
+import { createMbox, type LockPolicy } from "./lock.ts";
+import { MboxMailbox } from "./mailbox.ts";
+
+const kept = 16;
+/** Folders in folders: enough for people, little enough for a loop of links. */
+const depthLimit = 32;
+
+export interface MboxSettings {
+  readonly root: string;
+  readonly inbox: string;
+  readonly sizeLimit: number;
+  readonly lock: Omit<LockPolicy, "locker">;
+  /** `mailbox_auto_create` */
+  readonly autoCreate: readonly string[];
+}
+
+export class MboxStore implements MailStore {
+  readonly separator = "/";
+  readonly #settings: MboxSettings;
+  readonly #inboxLock: LockPolicy;
+  readonly #side: string;
+  readonly #special: ReadonlyMap<string, string | undefined>;
+  readonly #open = new OpenMailboxes<MboxMailbox>(kept);
+  readonly #subscriptions: Subscriptions;
+  readonly #serial = new Serial();
+  #autoCreated = false;
+
+  /** @param inboxLock how INBOX is locked; it may need help with its dotlock */
+  constructor(settings: MboxSettings, inboxLock: LockPolicy) {
+    this.#settings = settings;
+    this.#inboxLock = inboxLock;
+    this.#side = `${settings.root}/.posthorn`;
+    this.#special = specialUses(settings.autoCreate);
+    this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/");
+  }
+
+  start(): Promise<void> {
+    return faulting(async () => {
+      mkdirSync(this.#side, { recursive: true, mode: 0o700 });
+      if (!lstatSync(this.#settings.inbox, { throwIfNoEntry: false })) {
+        try {
+          createMbox(this.#settings.inbox);
+        } catch (error) {
+          // A file in the system spool is made by mailboxd; without one there is no mail yet.
+          if (errno(error) !== "EACCES" && errno(error) !== "EPERM") throw error;
+        }
+      }
+    });
+  }
+
+  #path(own: string): string {
+    if (own === "INBOX") return this.#settings.inbox;
+    const parts = components(own, (part) => part.startsWith(".") || part.startsWith("~") || part.endsWith(".lock")).map(encodeMutf7);
+    if (parts.some((part) => part.length > 255) || parts.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
+    const path = `${this.#settings.root}/${parts.join("/")}`;
+    if (path === this.#settings.inbox) throw new StoreFault("bad-name", "that file is INBOX");
+    this.#requireInside(dirname(path));
+    return path;
+  }
+
+  /** No directory on the way may be a symbolic link. */
+  #requireInside(directory: string): void {
+    for (let path = directory; path.length > this.#settings.root.length; path = dirname(path))
+      if (look(path)?.isSymbolicLink() === true) throw new StoreFault("permission", "permission denied", new Error(`${path} is a symbolic link`));
+  }
+
+  folders(): Promise<readonly Folder[]> {
+    return faulting(async () => {
+      if (!this.#autoCreated) for (const name of this.#special.keys()) if (look(this.#path(name)) === undefined) this.#make(name);
+      this.#autoCreated = true;
+      const inbox: FoundFolder = { name: "INBOX", selectable: true, inferiors: false, marked: marked(this.#settings.inbox) };
+      return folderList([inbox, ...this.#listed("", this.#settings.root, 0)], this.#special);
+    });
+  }
+
+  #listed(prefix: string, directory: string, depth: number): FoundFolder[] {
+    if (depth > depthLimit) return [];
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry): FoundFolder[] => {
+      const part = decodeMutf7(entry.name);
+      const path = `${directory}/${entry.name}`;
+      if (part === undefined || part.startsWith(".") || part.endsWith(".lock") || path === this.#settings.inbox) return [];
+      const name = prefix + part;
+      if (canonicalName(name).startsWith("INBOX") && canonicalName(name) !== name) return [];
+      if (entry.isDirectory()) return [{ name, selectable: false, inferiors: true, marked: undefined }, ...this.#listed(`${name}/`, path, depth + 1)];
+      return entry.isFile() && name !== "INBOX" ? [{ name, selectable: true, inferiors: false, marked: marked(path) }] : [];
+    });
+  }
+
+  #make(own: string): void {
+    createMbox(this.#path(own));
+  }
+
+  create(name: string): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      const path = this.#path(own);
+      if (own === "INBOX" || look(path) !== undefined) throw new StoreFault("exists", "mailbox exists");
+      // "name/" asks for a folder that will have others in it; a file could not.
+      if (name.endsWith("/")) mkdirSync(path, { recursive: true, mode: 0o700 });
+      else this.#make(own);
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#serial.run(() =>
+      faulting(async () => {
+        const own = canonicalName(name);
+        if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
+        const path = this.#path(own);
+        const stats = look(path);
+        if (stats === undefined) throw new StoreFault("nonexistent", "no such mailbox");
+        if (stats.isDirectory()) {
+          try {
+            rmdirSync(path);
+          } catch (error) {
+            if (errno(error) === "ENOTEMPTY") throw new StoreFault("not-selectable", "mailbox holds other mailboxes");
+            throw error;
+          }
+        } else {
+          rmSync(path);
+          forgetSide(this.#side, own);
+        }
+        this.#open.drop(own);
+        await syncDirectory(dirname(path));
+      }),
+    );
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#serial.run(() =>
+      faulting(async () => {
+        const own = canonicalName(from);
+        const target = canonicalName(to);
+        const path = this.#path(target);
+        if (target === "INBOX" || look(path) !== undefined) throw new StoreFault("exists", "mailbox exists");
+        if (own === "INBOX") return await this.#moveInbox(target);
+        const old = this.#path(own);
+        if (look(old) === undefined) throw new StoreFault("nonexistent", "no such mailbox");
+        if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
+        if (look(old)?.isFile() === true) await this.#finish(own);
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        renameSync(old, path);
+        forgetSide(this.#side, own);
+        for (const name of this.#open.names()) {
+          if (name !== own && !name.startsWith(`${own}/`)) continue;
+          const next = target + name.slice(own.length);
+          (await this.#open.peek(name))?.relocated(this.#path(next), next);
+          this.#open.renamed(name, next);
+        }
+        await syncDirectory(dirname(path));
+        await syncDirectory(dirname(old));
+      }),
+    );
+  }
+
+  /** Completes what a killed process began, while the folder has the name the journal knows. */
+  async #finish(own: string): Promise<void> {
+    const mailbox = await this.#take(own);
+    await mailbox.open().finally(() => this.release(mailbox));
+  }
+
+  async #moveInbox(target: string): Promise<void> {
+    this.#make(target);
+    const inbox = await this.#take("INBOX");
+    const other = await this.#take(target);
+    try {
+      await other.open();
+      await inbox.moveAll(other);
+    } finally {
+      this.release(inbox);
+      this.release(other);
+    }
+  }
+
+  subscriptions(): Promise<readonly string[]> {
+    return faulting(async () => this.#subscriptions.read());
+  }
+
+  subscribe(name: string, on: boolean): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      if (on) this.#path(own);
+      await this.#subscriptions.set(own, on);
+    });
+  }
+
+  status(name: string): Promise<FolderStatus> {
+    return statusOf(this, name);
+  }
+
+  open(name: string): Promise<Mailbox> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      const path = this.#path(own);
+      if (this.#special.has(own) && look(path) === undefined) this.#make(own);
+      this.#require(own, path);
+      const mailbox = await this.#take(own);
+      try {
+        await mailbox.open();
+      } catch (error) {
+        this.release(mailbox);
+        throw error;
+      }
+      return mailbox;
+    });
+  }
+
+  #require(own: string, path: string): void {
+    const stats = look(path);
+    if (stats === undefined && own !== "INBOX") throw new StoreFault("nonexistent", "no such mailbox");
+    if (stats?.isDirectory() === true) throw new StoreFault("not-selectable", "mailbox holds no messages, only other mailboxes");
+  }
+
+  /** The shared object; not read yet. */
+  #take(own: string): Promise<MboxMailbox> {
+    const { root, sizeLimit, lock } = this.#settings;
+    return this.#open.take(own, async () => {
+      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(this.#side, Date.now()) };
+      mkdirSync(root, { recursive: true, mode: 0o700 });
+      return new MboxMailbox({ path: this.#path(own), name: own, side: this.#side }, policy);
+    });
+  }
+
+  release(mailbox: Mailbox): void {
+    this.#open.release(mailbox.name);
+  }
+
+  deliver(name: string, message: NewMessage, create: boolean): Promise<void> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      const path = this.#path(own);
+      if (!create && !this.#special.has(own)) this.#require(own, path);
+      const mailbox = await this.#take(own);
+      await mailbox.deliver(message).finally(() => this.release(mailbox));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#open.closeAll();
+  }
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    if (errno(error) === "ENOTDIR") throw new StoreFault("bad-name", "a mailbox that holds messages can not hold mailboxes");
+    throw error;
+  }
+}
+
+/** mbox convention: written after it was read last. */
+function marked(path: string): boolean | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : stats.size > 0 && stats.mtimeMs > stats.atimeMs;
+}
