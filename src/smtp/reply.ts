@@ -26,7 +26,6 @@ export const isRefusal = (reply: Reply): boolean => reply.code.startsWith("4") |
 export const replyText = (reply: Reply): string => [reply.code, ...(reply.status === undefined ? [] : [reply.status]), ...reply.lines].join(" ");
 
 /** Anything that could split a reply or upset a terminal. */
-// eslint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f\u007f]/g;
 
 /** The reply as sent, with CRLF; controls in the text become spaces. RFC 5321 §4.2.1 multiline form. */
