@@ -39,6 +39,7 @@ export class SpoolLocks {
     const path = `${inbox}.lock`;
     const held = this.#held.get(path);
     if (held !== undefined) {
+      // Again by the same agent: it keeps its own sessions apart by fcntl locks, and may have lost track of this one.
       if (this.#stillOurs(path, held)) return held.pid === pid;
       this.#drop(path, held);
     }
