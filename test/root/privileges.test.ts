@@ -30,7 +30,7 @@ describe("privileges", { skip: isRoot ? false : "needs root" }, () => {
     map = mkdtempSync(join(tmpdir(), "ph-map-"));
     // mtad reads it too, as its own user.
     chmodSync(map, 0o755);
-    writeFileSync(join(map, "locations"), `${bob.name} mbox:~/mail:INBOX=/var/mail/%u\n`);
+    writeFileSync(join(map, "locations"), `${bob.name} mbox:~/mail:INBOX=/var/mail/%u\nroot maildir:${map}/root\n`);
     stack = await startStack({ system: true, set: { mail_location: "maildir:~/Maildir", mail_location_maps: join(map, "locations"), auth_failure_delay: "10ms" } });
   });
 
@@ -82,6 +82,15 @@ describe("privileges", { skip: isRoot ? false : "needs root" }, () => {
     for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(status.get(set)?.trim(), none, set);
     // What set-uid programs started by her commands could get is bounded by mailboxd's own.
     assert.equal(status.get("CapBnd")?.trim(), "00000000000000e1");
+  });
+
+  test("root's own mail is served without the powers of root", async () => {
+    await sendMail(stack.ports.smtp, "sender@example.org", [`root@${stack.domain}`], "for root");
+    await stack.logged(/to=<root@.*status=sent/);
+    const pid = descendants(stack.pid).find((p) => programName(p.command) === "agent" && columns(procStatus(p.pid).get("Uid"))[0] === "0")?.pid;
+    assert(pid !== undefined);
+    for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(procStatus(pid).get(set)?.trim(), none, set);
+    assert.equal(readdirSync(join(map, "root/new")).length, 1);
   });
 
   test("an agent has no way back to root", async () => {
