@@ -87,6 +87,12 @@ export class Connection extends SMTPConnection {
     return new Input(this);
   }
 
+  /** A client that closes its side in the middle of a handshake has nothing to wait for, and TLS ends both ways at once. */
+  override upgrade(callback: () => void, secured?: () => void): void {
+    this._socket.allowHalfOpen = false;
+    super.upgrade(callback, secured);
+  }
+
   /** Finish what is under way, then 421. RFC 5321 §3.8. */
   stop(): void {
     this.#stopping = true;

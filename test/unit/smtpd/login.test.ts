@@ -65,6 +65,17 @@ describe("STARTTLS", () => {
     while (s.smtpd.sessions > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  it("a client that closes its side in the middle of the handshake is gone at once", async () => {
+    const s = await open();
+    const c = await s.client();
+    await c.ehlo();
+    await c.say("STARTTLS");
+    // The head of a TLS record, and nothing behind it.
+    c.socket.end(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]));
+    await c.rest();
+    while (s.smtpd.sessions > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
   it("comes first on the submissions port", async () => {
     const s = await open("", "submissions");
     const c = await s.client();
