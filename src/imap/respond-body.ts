@@ -29,7 +29,7 @@ function multipart(part: Part, extensible: boolean): string {
 function onePart(part: Part, extensible: boolean): string {
   const type = part.type.toLowerCase();
   const octets = part.bodyEnd - part.bodyStart;
-  let out = `(${string(type)} ${string(part.subtype.toLowerCase())} ${params(part.params)} ${nstring(part.id)} ${nstring(part.description)} ${string((part.encoding ?? "7bit").toLowerCase())} ${octets}`;
+  let out = `(${string(type)} ${string(part.subtype.toLowerCase())} ${params(part.params)} ${nstring(part.id)} ${nstring(part.description)} ${string(part.encoding ?? "7bit")} ${octets}`;
   if (type === "text") out += ` ${part.lines}`;
   else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${printBody(part.message, extensible)} ${part.lines}`;
   if (extensible) out += ` ${nstring(part.md5)} ${extension(part)}`;
@@ -45,4 +45,4 @@ function extension(part: Part): string {
 }
 
 /** body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */
-const params = (list: readonly Param[]): string => (list.length === 0 ? "NIL" : `(${list.map((p) => `${string(p.name.toLowerCase())} ${string(p.value)}`).join(" ")})`);
+const params = (list: readonly Param[]): string => (list.length === 0 ? "NIL" : `(${list.map((p) => `${string(p.name)} ${string(p.value)}`).join(" ")})`);
