@@ -26,7 +26,7 @@ import { createMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.t
 import { fitBase, fitMetadata, formatBase, formatMetadata, metadataBlock, metadataFields, parseBase, parseState, fieldValue, type Base, type State } from "./metadata.ts";
 import { mboxText, pseudoMessage } from "./new-message.ts";
 import { parseMbox, type Found } from "./parse.ts";
-import { FileWindow } from "./window.ts";
+import { FileWindow, forHeaders } from "./window.ts";
 
 export interface MboxPlace {
   path: string;
@@ -46,6 +46,9 @@ interface Entry {
   readonly found: Found;
   readonly state: State;
   readonly message: Message;
+  readonly uidValidity: number;
+  /** The file has this UID in X-UID. */
+  readonly written: boolean;
 }
 
 interface Delivery {
@@ -70,7 +73,11 @@ export class MboxMailbox implements Mailbox {
   #known: { readonly inode: bigint; readonly size: bigint; readonly changed: bigint } | undefined;
   #pseudo: Found | undefined;
   #entries: readonly Entry[] = [];
+  /** So that what did not change need not be made again. */
+  readonly #made = new WeakMap<Found, Entry>();
   #messages: readonly Message[] = [];
+  /** The entries `#messages` was made of. */
+  #told: readonly Entry[] = this.#entries;
   #uidValidity = 0;
   #lastUid = 0;
   /** Lower case to the spelling told to clients. */
@@ -197,12 +204,13 @@ export class MboxMailbox implements Mailbox {
     this.#known = { inode: ino, size, changed: mtimeNs };
   }
 
-  async #read(file: LockedFile): Promise<void> {
+  /** @param appended the only change since it was read is an append of our own */
+  async #read(file: LockedFile, appended = false): Promise<void> {
     const stats = file.stats();
     const window = new FileWindow(file.fd, Number(stats.size));
     const known = [...(this.#pseudo === undefined ? [] : [this.#pseudo]), ...this.#entries.map((entry) => entry.found)];
     const last = known.at(-1);
-    const grown = this.#known !== undefined && last !== undefined && this.#known.inode === stats.ino && stats.size >= this.#known.size && isIntact(window, known);
+    const grown = this.#known !== undefined && last !== undefined && this.#known.inode === stats.ino && stats.size >= this.#known.size && (appended || isIntact(new FileWindow(file.fd, Number(stats.size), forHeaders), known));
     // The last message is parsed again: what followed its end may be different now.
     const found = grown ? [...known.slice(0, -1), ...(await parseMbox(window, last.start))] : await parseMbox(window, 0);
     this.#adopt(found, window);
@@ -232,6 +240,11 @@ export class MboxMailbox implements Mailbox {
     let previous = 0;
     let listed = true;
     const entries = messages.map((one): Entry => {
+      const known = this.#made.get(one);
+      if (known !== undefined && known.written && listed && known.uidValidity === this.#uidValidity && known.message.uid > previous && known.message.uid <= trusted) {
+        previous = known.message.uid;
+        return known;
+      }
       const given = Number(/^\d{1,10}$/.exec(fieldValue(one.fields, "x-uid") ?? "")?.[0] ?? 0);
       listed &&= given > previous && given <= trusted;
       const uid = listed ? given : ++this.#lastUid;
@@ -289,17 +302,24 @@ export class MboxMailbox implements Mailbox {
 
   #entry(found: Found, uid: number, state: State): Entry {
     const message: Message = { uid: uid as Uid, flags: state.flags, size: found.size, internalDate: found.from.date, guid: `${uid}.${this.#uidValidity}` };
-    return { found, state, message };
+    const entry = { found, state, message, uidValidity: this.#uidValidity, written: fieldValue(found.fields, "x-uid") === String(uid) };
+    this.#made.set(found, entry);
+    return entry;
   }
 
   /** Brings `messages` up to date and tells what changed; after UIDs are written. */
   #tell(): Changes {
-    const old = new Map(this.#messages.map((message) => [message.guid, message]));
+    if (this.#told === this.#entries) return noChanges;
+    this.#told = this.#entries;
+    const own = `.${this.#uidValidity}`;
+    const old = new Map<string | number, Message>();
+    // UIDs of an earlier UIDVALIDITY mean other messages.
+    for (const message of this.#messages) old.set(message.guid.endsWith(own) ? message.uid : message.guid, message);
     const arrived: Message[] = [];
     const flagged: Message[] = [];
     const messages = this.#entries.map(({ message }) => {
-      const before = old.get(message.guid);
-      old.delete(message.guid);
+      const before = old.get(message.uid);
+      old.delete(message.uid);
       if (before === undefined) arrived.push(message);
       else if (!sameFlags(before.flags, message.flags)) flagged.push(message);
       else return before;
@@ -325,6 +345,7 @@ export class MboxMailbox implements Mailbox {
   async #write(file: LockedFile, wanted: ReadonlyMap<Entry, State>): Promise<void> {
     file.stillOurs();
     const edits: { readonly at: number; readonly text: string }[] = [];
+    const touched = new Set<Found>();
     const entries = this.#entries.map((entry) => ({ entry, state: wanted.get(entry) ?? entry.state }));
     let from = -1;
     const top = this.#pseudo ?? entries[0]?.entry.found;
@@ -332,7 +353,7 @@ export class MboxMailbox implements Mailbox {
     if (!fits) from = this.#pseudo === undefined ? 0 : -2;
     if (from === -1) {
       for (const [i, { entry, state }] of entries.entries()) {
-        if (!wanted.has(entry) && fieldValue(entry.found.fields, "x-uid") === String(entry.message.uid)) continue;
+        if (entry.written && !wanted.has(entry)) continue;
         const block = metadataBlock(entry.found.fields);
         const text = block === undefined ? undefined : fitMetadata(entry.message.uid, state, block.end - block.start);
         if (block === undefined || text === undefined) {
@@ -340,13 +361,15 @@ export class MboxMailbox implements Mailbox {
           break;
         }
         edits.push({ at: entry.found.header + block.start, text });
+        touched.add(entry.found);
       }
     }
     for (const { at, text } of edits) writeFully(file.fd, Buffer.from(text, "latin1"), at);
     if (from === -1) await syncFile(file.fd);
     else await this.#rewriteFrom(file, Math.max(0, from), from === -2, entries);
     this.#unwritten = false;
-    await this.#reread(file, from === -1);
+    if (top !== undefined) touched.add(top);
+    await this.#reread(file, from === -1 ? touched : undefined);
   }
 
   /** Brings X-IMAPbase (X-IMAP of the pseudo message) up to date; false when there is no room. */
@@ -395,13 +418,13 @@ export class MboxMailbox implements Mailbox {
     return [Buffer.concat(parts), { from: found.body, to: found.end }, Buffer.from(endsInLine ? "\n" : "\n\n")];
   }
 
-  /** After a write of our own: the places are the same when nothing moved. */
-  async #reread(file: LockedFile, inPlace: boolean): Promise<void> {
-    const window = new FileWindow(file.fd, Number(file.stats().size));
+  /** After a write of our own: of `touched` messages the header, or everything when messages moved. */
+  async #reread(file: LockedFile, touched: ReadonlySet<Found> | undefined): Promise<void> {
+    const window = new FileWindow(file.fd, Number(file.stats().size), touched === undefined ? undefined : forHeaders);
     let found: Found[];
-    if (inPlace) {
+    if (touched !== undefined) {
       const known = [...(this.#pseudo === undefined ? [] : [this.#pseudo]), ...this.#entries.map((entry) => entry.found)];
-      found = known.map((one) => withHeader(window, one));
+      found = known.map((one) => (touched.has(one) ? withHeader(window, one) : one));
     } else found = await parseMbox(window, 0);
     this.#adopt(found, window);
     if (this.#unwritten) throw new StoreFault("corrupt", "mailbox could not be written as it should be");
@@ -479,7 +502,7 @@ export class MboxMailbox implements Mailbox {
         const result = await withMbox(this.#place.path, "read", this.#policy.lock, async (file) => {
           if (!this.#isKnown(file)) return "changed" as const;
           const entry = this.#byUid(uid);
-          return entry === undefined ? "gone" : visible(new FileWindow(file.fd, Number(file.stats().size)), entry.found);
+          return entry === undefined ? "gone" : visible(new FileWindow(file.fd, Number(file.stats().size), 0), entry.found);
         });
         if (Buffer.isBuffer(result)) return toCrlf(result);
         if (result === "gone") return undefined;
@@ -502,7 +525,7 @@ export class MboxMailbox implements Mailbox {
         if (!isEmpty) await this.#write(file, new Map());
         const texts = messages.map((message, i) => mboxText(message, first + i, states[i] ?? nobody, isEmpty && i === 0 ? this.#base : undefined, Date.now()));
         await this.#add(file, texts);
-        await this.#read(file);
+        await this.#read(file, true);
         this.#tell();
         return messages.map((_, i) => (first + i) as Uid);
       }),

@@ -112,9 +112,9 @@ test("Content-Length counts when it is right, and only then", async (t) => {
   const { path, inbox } = await mbox(t);
   const head = "From a@b Sat Nov 21 05:30:00 2026\nSubject: x\n";
   const inner = "text\n\nFrom c@d Sat Nov 21 05:30:00 2026\nmore\n";
-  writeFileSync(path, `${head}Content-Length: ${inner.length}\n\n${inner}\n${head}Content-Length: 4\n\n${inner}\n`);
+  writeFileSync(path, `${head}Content-Length: ${inner.length}\n\n${inner}\n${head}Content-Length: 7\n\n${inner}\n`);
   await inbox.refresh();
-  assert.deepEqual(view(inbox).map((m) => m.size), [14 + inner.length + 5, 14 + 7, 14 + 0].slice(0, 2).concat(view(inbox)[2]!.size));
+  assert.deepEqual(view(inbox).map((m) => m.size), [14 + inner.length + 4, 14 + 6, 8]);
   assert.equal((await inbox.read(uid(1)))?.toString(), `Subject: x\n\n${inner}`.replaceAll("\n", "\r\n"));
   await inbox.setFlags([uid(1), uid(2)], { how: "add", flags: flags("\\Seen") });
   assert.equal((await inbox.read(uid(1)))?.toString(), `Subject: x\n\n${inner}`.replaceAll("\n", "\r\n"), "a rewrite keeps the count");
@@ -142,7 +142,7 @@ test("changes by others: expunge, flags, X-IMAPbase dropped, file replaced", asy
 test("a flag changed by another program together with an append is noticed", async (t) => {
   const { path, inbox } = await mbox(t);
   await inbox.append([plain("one"), plain("two")]);
-  writeFileSync(path, readFileSync(path, "latin1").replace(/^Status:  $/m, "Status: R ") + fromPostfix(3));
+  writeFileSync(path, readFileSync(path, "latin1").replace(/^Status: {3}$/m, "Status: R ") + fromPostfix(3));
   const changes = await inbox.refresh();
   assert.deepEqual([changes.flagged.map((m) => m.uid), changes.arrived.map((m) => m.uid)], [[1], [3]]);
 });
