@@ -161,9 +161,9 @@ describe("full disk", { skip: whyNot() }, () => {
       await client.reply();
       return (await client.reply()).code;
     };
-    await until("452 to MAIL", async () => (await code()) === 452);
+    await until("452 to MAIL", async () => (await code()) === 452, 10_000, 250);
     rmSync(filler);
-    await until("250 to MAIL", async () => (await code()) === 250);
+    await until("250 to MAIL", async () => (await code()) === 250, 10_000, 250);
     client.wire.write("RSET\r\n");
     await client.reply();
     assert.equal((await send(client, "room-again", "u1", 4 * KiB)).code, 250);

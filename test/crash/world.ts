@@ -81,6 +81,11 @@ export async function world(system: boolean): Promise<World> {
     if (kind === "recipes") {
       writeFileSync(`${home}/.procmailrc`, "MAILDIR=$HOME/Maildir\nDEFAULT=$HOME/Maildir/\n\n:0\n* ^Subject:.* even\n.Sorted/\n", { mode: 0o600 });
       chownSync(`${home}/.procmailrc`, uid, gid);
+      // With a $MAILDIR that is not there, folders lie in the home: as procmail has it.
+      for (const d of ["", "/cur", "/new", "/tmp"]) {
+        mkdirSync(`${home}/Maildir${d}`, { mode: 0o700 });
+        chownSync(`${home}/Maildir${d}`, uid, gid);
+      }
     }
     homes.set(name, { account: { login: login(name), password: user?.password ?? `pw-${name}` }, home, kind, file, uid, gid });
   }
