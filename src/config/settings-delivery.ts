@@ -4,7 +4,7 @@ import { setting } from "./setting.ts";
 
 export const deliverySettings = {
   mail_location: setting(text, "maildir:~/Maildir", "Where mailboxes are: maildir:PATH or mbox:FOLDERS:INBOX=FILE; %u user, %n local part, %d domain, %h home, ~ home. auto takes ~/Maildir where it exists, else /var/mail/%u where that exists, else ~/Maildir."),
-  mail_location_maps: setting(path, "", "File of lines \"user mail_location\" for users whose mail lies elsewhere."),
+  mail_location_maps: setting(path, "", "File of lines \"user mail_location\" for users whose mail lies elsewhere. mail_owner must be able to read it."),
   mail_spool_directory: setting(path, "/var/mail", "Directory of system mailboxes, where mailboxd makes files and dotlocks for users."),
   recipient_delimiter: setting(text, "+", "Characters that separate user and extension; empty switches extensions off."),
   forward_path: setting(templates, "~/.forward+$extension ~/.forward", "Files looked at in this order; the first that exists counts. $extension is the address extension."),
