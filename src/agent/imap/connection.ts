@@ -27,6 +27,8 @@ export class Connection {
   constructor(socket: Socket, stopping: AbortSignal) {
     this.#socket = socket;
     this.#stopping = stopping;
+    // A client may end its side behind its last command and still wants the answers.
+    socket.allowHalfOpen = true;
     socket.on("data", (chunk: Buffer) => {
       socket.pause();
       this.octetsIn += chunk.length;

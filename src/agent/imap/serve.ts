@@ -100,6 +100,10 @@ async function converse(session: Session): Promise<string> {
     if (out.gone) return "Connection closed";
     if (understood === "end") return "Connection closed";
     if (understood === "stop") return shutDown(out);
+    if (understood === "renumbered") {
+      out.write("* BYE UIDVALIDITY of the mailbox changed, please log in again.\r\n");
+      return "UIDVALIDITY changed";
+    }
     misunderstood = understood === "bad" ? misunderstood + 1 : 0;
     if (misunderstood >= badLimit) {
       out.write("* BYE Too many invalid IMAP commands.\r\n");
@@ -108,12 +112,15 @@ async function converse(session: Session): Promise<string> {
   }
 }
 
+/** What became of a frame; "renumbered": the selected mailbox has another UIDVALIDITY than the client was told. */
+type Understood = "fine" | "bad" | "end" | "stop" | "renumbered";
+
 function shutDown(out: Connection): string {
   out.write("* BYE Server shutting down.\r\n");
   return "Server shutting down.";
 }
 
-async function answer(session: Session, framer: Framer, frame: Frame): Promise<"fine" | "bad" | "end" | "stop"> {
+async function answer(session: Session, framer: Framer, frame: Frame): Promise<Understood> {
   const { out } = session;
   switch (frame.kind) {
     case "continue":
@@ -147,11 +154,13 @@ function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Repl
   }
 }
 
-async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<"fine" | "bad" | "end" | "stop"> {
+async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<Understood> {
   const reply = await outcome(session, framer, command);
   if (reply === "end" || reply === "stop") return reply;
   if (session.state.name === "selected") {
-    await tellNews(session, session.state.view, mayTellExpunge(command), "uid" in command && command.uid);
+    const { view } = session.state;
+    if (view.uidValidity !== view.mailbox.uidValidity) return "renumbered";
+    await tellNews(session, view, mayTellExpunge(command), "uid" in command && command.uid);
   }
   session.out.write(condition(tag, reply));
   return reply.status === "BAD" ? "bad" : "fine";

@@ -7,6 +7,8 @@ import type { Changes, Flags, Mailbox, Message, Uid } from "../../store/mailbox.
 
 export interface View {
   readonly mailbox: Mailbox;
+  /** As told at SELECT: when the mailbox has another, nothing told so far is true (RFC 3501 §2.3.1.1). */
+  readonly uidValidity: number;
   /** Opened with EXAMINE, or the mailbox can not be changed. */
   readonly readOnly: boolean;
   /** What the client counts: message n is messages[n-1]. Ascends by UID. Flags are the newest known. */
@@ -24,6 +26,7 @@ export interface View {
 
 export const newView = (mailbox: Mailbox, readOnly: boolean): View => ({
   mailbox,
+  uidValidity: mailbox.uidValidity,
   readOnly,
   messages: [...mailbox.messages],
   recent: new Set(),

@@ -55,7 +55,7 @@ const known: Readonly<Record<string, string>> = {
   "00956": "multiparts that are not closed",
   "01103": "no SYNTAX_ERROR as a host",
   "01117": "as 00956",
-  "00025": "BODY of a message Dovecot's HTML reader sees otherwise",
+  "00025": "a Content-Transfer-Encoding nobody knows: we search the text as it stands, Dovecot does not",
 };
 
 /** RFC 3501 §6.4.4 compares the Date: field; Dovecot takes a message without one to be from 1970. */

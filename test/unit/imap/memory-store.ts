@@ -6,7 +6,7 @@ const none: Changes = { arrived: [], expunged: [], flagged: [] };
 
 export class MemoryMailbox implements Mailbox {
   readonly name: string;
-  readonly uidValidity: number;
+  uidValidity: number;
   readonly readOnly = false;
   readonly canCreateKeywords = true;
   keywords: string[] = [];

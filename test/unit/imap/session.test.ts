@@ -189,3 +189,12 @@ test("headers and structures are kept, messages are read once for them", async (
   assert.deepEqual((await client.ask("SEARCH NOT SUBJECT one")), ["* SEARCH 2", "OK Search completed."]);
   assert.equal(reads(), 2);
 });
+
+test("another UIDVALIDITY ends the session: nothing the client knows is true any more", async (t) => {
+  const store = new MemoryStore();
+  const client = await selected(await place(t, store));
+  store.mailbox("INBOX").uidValidity++;
+  client.send("a NOOP\r\n");
+  assert.match((await client.response()) ?? "", /^\* BYE UIDVALIDITY/);
+  assert.equal(await client.response(), undefined);
+});

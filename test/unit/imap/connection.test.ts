@@ -1,0 +1,107 @@
+/** imapd and a session over real sockets: what a dialogue in text can not show. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { test, type TestContext } from "node:test";
+import { connect as tlsConnect, createSecureContext, type SecureContext } from "node:tls";
+import { selfSigned } from "../../../src/cli/certificate.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { startPlace, type Place } from "./place.ts";
+import { Client } from "./session.ts";
+
+let made: Promise<SecureContext> | undefined;
+const context = (): Promise<SecureContext> => (made ??= selfSigned(["localhost"], new Date()).then((pem) => createSecureContext(pem)));
+
+async function place(t: TestContext, values: Readonly<Record<string, string>> = {}, store = new MemoryStore()): Promise<Place> {
+  const p = await startPlace(store, values, await context());
+  t.after(() => p.close());
+  return p;
+}
+
+async function secured(client: Client): Promise<Client> {
+  client.socket.removeAllListeners("data");
+  const socket = tlsConnect({ socket: client.socket, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  return new Client(socket);
+}
+
+test("STARTTLS: capabilities change, login says TLS in the log", async (t) => {
+  const p = await place(t, { login_trusted_networks: "192.0.2.1" });
+  const clear = await p.connect();
+  assert.match((await clear.response()) ?? "", /^\* OK \[CAPABILITY IMAP4rev1 SASL-IR LITERAL\+ ID ENABLE IDLE STARTTLS LOGINDISABLED\]/);
+  assert.match((await clear.ask("STARTTLS")).at(-1) ?? "", /^OK/);
+  const client = await secured(clear);
+  assert.deepEqual((await client.ask("CAPABILITY"))[0], "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE AUTH=PLAIN AUTH=LOGIN");
+  assert.match((await client.ask("STARTTLS")).at(-1) ?? "", /^BAD/);
+  assert.match((await client.ask("LOGIN alice alice")).at(-1) ?? "", /^OK \[CAPABILITY /);
+  assert.match((await client.ask("LOGOUT")).at(-1) ?? "", /^OK/);
+  assert.equal(await client.response(), undefined);
+  assert.ok(p.log.some((l) => /^Login: user=<alice>, method=PLAIN, rip=127\.0\.0\.1, lip=127\.0\.0\.1, TLS, session=<.{16}>$/.test(l)), p.log.join("\n"));
+  assert.equal(p.asked[0]?.["secured"], true);
+});
+
+test("STARTTLS throws away what came in clear behind it (RFC 3501 §6.2.1)", async (t) => {
+  const p = await place(t);
+  const clear = await p.connect();
+  await clear.response();
+  clear.send("a STARTTLS\r\nb LOGIN alice alice\r\nc LOGIN {5}\r\n");
+  assert.match((await clear.response()) ?? "", /^a OK/);
+  const client = await secured(clear);
+  assert.match((await client.ask("NOOP")).at(-1) ?? "", /^OK/);
+  assert.deepEqual(p.asked, []);
+});
+
+test("TLS from the first octet, and clear text there", async (t) => {
+  const p = await place(t);
+  const socket = tlsConnect({ port: p.tlsPort, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const client = new Client(socket);
+  assert.match((await client.response()) ?? "", /^\* OK/);
+  assert.match((await client.ask("AUTHENTICATE PLAIN AGFsaWNlAGFsaWNl")).at(-1) ?? "", /^OK/);
+  socket.destroy();
+  const clear = connect(p.tlsPort, "127.0.0.1");
+  await once(clear, "connect");
+  const wrong = new Client(clear);
+  wrong.send("a NOOP\r\n");
+  await p.served();
+  assert.match(p.log.at(-1) ?? "", /^Disconnected: TLS handshaking: /);
+});
+
+test("a client that ends its side behind LOGOUT still gets every answer", async (t) => {
+  const store = new MemoryStore();
+  store.mailbox("INBOX").add([{ octets: Buffer.from(`Subject: x\n\n${"y\n".repeat(500_000)}`), flags: new Set(), internalDate: 0 }]);
+  const p = await place(t, {}, store);
+  const client = await p.connect();
+  client.socket.end("a LOGIN alice alice\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\nd LOGOUT\r\n");
+  const all: string[] = [];
+  for (let r = await client.response(); r !== undefined; r = await client.response()) all.push(r);
+  assert.ok(all.find((r) => r.startsWith("* 1 FETCH (BODY[] {1500014}"))?.endsWith("y\r\n FLAGS (\\Seen \\Recent))"));
+  assert.match(all.at(-1) ?? "", /^d OK/);
+});
+
+test("a client that says nothing is sent away", async (t) => {
+  const p = await place(t, { login_timeout: "50ms" });
+  const client = await p.connect();
+  await client.response();
+  assert.equal(await client.response(), "* BYE Disconnected for inactivity.");
+  assert.equal(await client.response(), undefined);
+});
+
+test("more connections than allowed are told so", async (t) => {
+  const p = await place(t, { login_connection_limit: "1" });
+  const first = await p.connect();
+  await first.response();
+  const second = await p.connect();
+  assert.match((await second.response()) ?? "", /^\* BYE \[UNAVAILABLE\]/);
+  assert.equal(await second.response(), undefined);
+  assert.match((await first.ask("NOOP")).at(-1) ?? "", /^OK/);
+});
+
+test("names and passwords keep their octets, quoted or not", async (t) => {
+  const p = await place(t);
+  const client = await p.connect();
+  await client.response();
+  await client.ask('LOGIN "al ice\\"" {9+}\r\np\xc3\xa4ss "\\x');
+  assert.equal(p.asked[0]?.["user"], 'al ice"');
+  assert.equal(p.asked[0]?.["password"], 'p\u00e4ss "\\x');
+});
