@@ -8,7 +8,7 @@ export const accessSettings = {
   auth_mechanisms: setting(list, "plain login", "SASL mechanisms offered."),
   auth_failure_delay: setting(duration, "2s", "How long a wrong password waits for its answer."),
   auth_username_format: setting(text, "%Lu", "How a login name becomes a user: %u as given, %n without domain, L lower case."),
-  auth_require_shell: setting(yesno, "yes", "Refuse the login of Unix users whose shell is nologin or false; they still receive mail. With no they may read it, as with Dovecot."),
+  auth_require_shell: setting(yesno, "no", "Refuse the login of Unix users whose shell is nologin or false. With no they may read their mail, as with Dovecot; they receive mail either way."),
   login_timeout: setting(duration, "180s", "How long a client may take to log in."),
   login_greeting: setting(text, "Posthorn ready.", "Text of the greeting."),
   login_connection_limit: setting(number, "2000", "Connections at once of each of imapd and pop3d."),
