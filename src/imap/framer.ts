@@ -52,6 +52,8 @@ const longestHeader = 16;
 export class Framer {
   readonly #limits: FramerLimits;
   #pending = empty;
+  /** #pending is ours to append to, not a chunk of the caller's. */
+  #own = false;
   #start = 0;
   #end = 0;
   /** Up to here #pending is known to hold no LF. */
@@ -67,22 +69,27 @@ export class Framer {
   }
 
   push(chunk: Buffer): void {
-    if (this.#start === this.#end) {
+    const kept = this.#end - this.#start;
+    if (kept === 0) {
       this.#pending = chunk;
+      this.#own = false;
       this.#start = 0;
       this.#end = chunk.length;
       this.#scanned = 0;
       return;
     }
-    const kept = this.#end - this.#start;
-    // Never append in place: frames handed out may be views of the old buffer.
-    const grown = Buffer.allocUnsafe(Math.max(kept + chunk.length, Math.min(2 * kept, kept + 65536)));
-    this.#pending.copy(grown, 0, this.#start, this.#end);
-    chunk.copy(grown, kept);
-    this.#pending = grown;
-    this.#scanned -= this.#start;
-    this.#start = 0;
-    this.#end = kept + chunk.length;
+    if (!this.#own || this.#end + chunk.length > this.#pending.length) {
+      // Frames handed out may be views of the old buffer, so it is left alone.
+      const grown = Buffer.allocUnsafe(Math.max(kept + chunk.length, 2 * kept, 1024));
+      this.#pending.copy(grown, 0, this.#start, this.#end);
+      this.#pending = grown;
+      this.#own = true;
+      this.#scanned -= this.#start;
+      this.#start = 0;
+      this.#end = kept;
+    }
+    chunk.copy(this.#pending, this.#end);
+    this.#end += chunk.length;
   }
 
   /** The next frame, or undefined when more octets are needed. Never throws. */
