@@ -11,7 +11,7 @@ import type { AgentNote, AgentOrder, HandoffReply, MailUser } from "../daemon/pr
 import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
 import { dropCapabilities } from "../sys/capabilities.ts";
-import { userNamed } from "../table/users.ts";
+import { deliveryUser } from "../table/users.ts";
 import type { AgentContext } from "./context.ts";
 import { Load } from "./load.ts";
 import { Privileged } from "./locker.ts";
@@ -48,7 +48,7 @@ function start(settings: Settings): void {
     settings,
     storeOf: (user) => stores.of(user),
     // A Unix user's agent knows whom it was told of; virtual users are all its own.
-    userNamed: (name) => (settings.user_database === "file" ? userNamed(settings, name) : users.get(name)),
+    userNamed: (name) => (settings.user_database === "file" ? deliveryUser(settings, name) : users.get(name)),
     stopping: stopping.signal,
   };
   running = { context, stores };

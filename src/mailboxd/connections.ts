@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
 import { describeFault, type Logger, printable } from "../daemon/log.ts";
 import type { AgentOrder, MailUser } from "../daemon/protocol.ts";
-import { userNamed } from "../table/users.ts";
+import { deliveryUser, userNamed } from "../table/users.ts";
 import type { Handoff } from "./agent-process.ts";
 import { deliverHello, readHello, refuse, sessionHello } from "./hello.ts";
 
@@ -54,7 +54,7 @@ export async function serveDeliver(socket: Socket, context: ConnectionsContext):
     return;
   }
   try {
-    const user = userNamed(context.settings(), hello.user);
+    const user = deliveryUser(context.settings(), hello.user);
     if (user === undefined) return refuse(socket, "nouser", "no such user");
     await handTo(user, { kind: "deliver", user }, socket, context);
   } catch (fault) {

@@ -1,11 +1,10 @@
 /** The tables routing looks things up in, from settings. */
 import { networkInterfaces } from "node:os";
 import type { Settings } from "../config/table.ts";
-import type { MailUser } from "../daemon/protocol.ts";
 import { Router, type LookUps } from "../route/router.ts";
 import { addressKeys, TextMapFile } from "../table/map.ts";
 import { AliasFiles, readInclude } from "../table/aliases.ts";
-import { userNamed } from "../table/users.ts";
+import { deliveryUser, userNamed } from "../table/users.ts";
 
 export const ownAddresses = (): string[] => [...new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((a) => a.address.replace(/%.*$/, "").toLowerCase())))];
 
@@ -20,7 +19,7 @@ export function lookUps(settings: Settings): LookUps {
     alias: oncePerTurn((name) => aliases.lookup(name)),
     include: readInclude,
     user: oncePerTurn((name) => userNamed(settings, name)),
-    privileged: () => userNamed(settings, settings.default_privs) ?? virtualPrivileges(settings),
+    privileged: () => deliveryUser(settings, settings.default_privs),
     transport(address) {
       const map = transports?.get();
       if (map === undefined || map.size === 0) return undefined;
@@ -31,12 +30,6 @@ export function lookUps(settings: Settings): LookUps {
       return undefined;
     },
   };
-}
-
-/** With virtual users everything runs as one uid: default_privs is that uid, and needs no line in users_file. */
-function virtualPrivileges(settings: Settings): MailUser | undefined {
-  if (settings.user_database !== "file") return undefined;
-  return { name: settings.default_privs, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, home: "/", mail: "", shell: "/bin/sh", agent: "virtual" };
 }
 
 /**

@@ -20,6 +20,16 @@ export function userNamed(settings: Settings, name: string): MailUser | undefine
   return settings.user_database === "file" ? fileUserNamed(settings, name) : systemUserNamed(settings, name);
 }
 
+/**
+ * Whom to deliver as: a user, or, without Unix users, `default_privs` for commands and files of aliases(5):
+ * everything runs as one uid then, and that name needs no line in users_file. It has no mailbox.
+ */
+export function deliveryUser(settings: Settings, name: string): MailUser | undefined {
+  const user = userNamed(settings, name);
+  if (user !== undefined || settings.user_database !== "file" || name !== settings.default_privs) return user;
+  return { name, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, home: "/", mail: "", shell: "/bin/sh", agent: "virtual" };
+}
+
 /** The users_file line of this name. */
 export function passwdFileEntry(settings: Settings, name: string): FileUser | undefined {
   return usersFile(settings.users_file).get().get(name);

@@ -67,6 +67,7 @@ function ownsAliasCommands(context: AgentContext): boolean {
 
 async function toUser(delivery: Delivery): Promise<Delivered> {
   const { user, recipient, context, job } = delivery;
+  if (recipient.direct === true) return { outcome: await toMailbox(delivery) };
   const forward = readForward(context.settings.forward_path, user, recipient.extension, (text) => log.warning(`${job.queueId}: ${text}`));
   switch (forward.kind) {
     case "none":

@@ -49,9 +49,18 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Promise<Item>[] 
 async function read(mailbox: Mailbox, message: Message): Promise<Read> {
   try {
     const octets = await mailbox.read(message.uid);
-    return octets === undefined ? { gone: true } : { octets };
+    return octets === undefined ? { gone: true } : { octets: withoutNul(octets) };
   } catch (fault) {
     if (fault instanceof StoreFault) return { fault };
     throw fault;
   }
+}
+
+/** A literal can not hold NUL (RFC 3501 §9 CHAR8): 0x80 stands for it, as Dovecot has it, so that sizes stay. */
+function withoutNul(octets: Buffer): Buffer {
+  let at = octets.indexOf(0);
+  if (at < 0) return octets;
+  const clean = Buffer.from(octets);
+  for (; at >= 0; at = clean.indexOf(0, at + 1)) clean[at] = 0x80;
+  return clean;
 }

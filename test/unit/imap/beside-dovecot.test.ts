@@ -50,7 +50,6 @@ const known: Readonly<Record<string, string>> = {
   "00319": "as 00298",
   "00340": "as 00298",
   "00347": "as 00298",
-  "00585": "NUL in the text: we give the octets as stored, Dovecot puts 0x80",
   "00620": "a Date: of another form",
   "00956": "multiparts that are not closed",
   "01103": "no SYNTAX_ERROR as a host",
