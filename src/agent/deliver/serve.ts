@@ -100,7 +100,7 @@ function deliverRecipient(value: unknown): DeliverRecipient | undefined {
   const { user, recipient, original, extension, direct, to } = value as Partial<Record<keyof DeliverRecipient, unknown>>;
   if (typeof user !== "string" || typeof recipient !== "string" || typeof original !== "string" || typeof extension !== "string") return undefined;
   if (typeof to !== "object" || to === null || !("kind" in to)) return undefined;
-  const named = { user, recipient, original, extension, ...(direct === true ? { direct } : {}) };
+  const named = { user, recipient, original, extension, ...(direct === true ? { direct: true as const } : {}) };
   if (to.kind === "user") return { ...named, to: { kind: "user" } };
   if (to.kind === "command" && "command" in to && typeof to.command === "string") return { ...named, to: { kind: "command", command: to.command } };
   if (to.kind === "file" && "path" in to && typeof to.path === "string") return { ...named, to: { kind: "file", path: to.path } };
