@@ -4,7 +4,7 @@ import { Regex } from "../recipe/regex/regex.ts";
 import type { Condition, Recipe } from "../recipe/tree.ts";
 import type { Asking, RunAnswer, RunEffect } from "./effects.ts";
 import { expandValue, type Scope } from "./expand.ts";
-import type { Mail } from "./mail.ts";
+import { withEmptyLine, type Mail } from "./mail.ts";
 import { clamp, isHighest, isLowest, regexScore, repeated, shown, sizeScore } from "./score.ts";
 
 export interface ConditionScope extends Scope {
@@ -57,7 +57,7 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
       break;
     }
     case "program":
-      found = (yield* scope.command("condition", test.command, [area])).status === 0;
+      found = (yield* scope.command("condition", test.command, [withEmptyLine(area)])).status === 0;
       break;
     case "size": {
       if (test.rest !== "") yield* scope.say(`Skipped "${test.rest}"`);
@@ -93,7 +93,7 @@ function* weighted(condition: Condition, recipe: Recipe, scope: ConditionScope):
       return regexScore(regex, area, weight);
     }
     case "program": {
-      const { status } = yield* scope.command("condition", test.command, [area]);
+      const { status } = yield* scope.command("condition", test.command, [withEmptyLine(area)]);
       return negated ? repeated(weight, status) : status === 0 ? weight.w : weight.x;
     }
     case "size": {

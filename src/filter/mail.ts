@@ -48,6 +48,13 @@ export class Mail {
   }
 }
 
+/** procmail sees to it that mail for anything but a Maildir ends with an empty line, unless flag r is set. */
+export function withEmptyLine(octets: Buffer): Buffer {
+  const { length } = octets;
+  return length >= 2 && octets[length - 1] === 10 && octets[length - 2] === 10 ? octets : Buffer.concat([octets, newline]);
+}
+
+const newline = Buffer.from("\n");
 const fromWord = Buffer.from("From ");
 
 function behindHeader(octets: Buffer): number {

@@ -16,7 +16,7 @@ import { asked, deliver, readFile, run, type Asking, type DeliverAnswer, type Ru
 import { defaults, numeric, truth, type Setting } from "./environment.ts";
 import { expandValue, expandWords } from "./expand.ts";
 import { abstract } from "./abstract.ts";
-import { Mail } from "./mail.ts";
+import { Mail, withEmptyLine } from "./mail.ts";
 import { absolute } from "./paths.ts";
 
 /** Rc files within rc files, and rc files read in all by one message. */
@@ -178,8 +178,7 @@ export class RuleRun implements ConditionScope {
       case "HOST":
         if (value === this.#setting.host) return undefined;
         yield* this.say(`HOST mismatched "${value ?? ""}"`);
-        this.#leaveRc();
-        return this.#frames.length === 0 ? { kind: "discarded" } : undefined;
+        return { kind: "discarded" };
       case "INCLUDERC":
         if (value !== undefined && value !== "") yield* this.#include(value, line);
         return undefined;
@@ -331,6 +330,12 @@ export class RuleRun implements ConditionScope {
     return yield* this.#delivered(recipe, answer.names.map((name) => this.#relative(name, first)).join(" "), answer.octets);
   }
 
+  /** The same for a program. */
+  #chosenInput(recipe: Recipe): { readonly fromLine: string; readonly octets: Buffer } {
+    const chosen = this.#chosen(recipe);
+    return recipe.flags.has("r") ? chosen : { fromLine: chosen.fromLine, octets: withEmptyLine(chosen.octets) };
+  }
+
   *#store(recipe: Recipe | undefined, words: readonly string[]): Asking<DeliverAnswer> {
     const { fromLine, octets } = recipe === undefined ? this.mail.parts(true, true) : this.#chosen(recipe);
     const [first = ""] = words;
@@ -359,13 +364,13 @@ export class RuleRun implements ConditionScope {
   *#pipe(recipe: Recipe, text: string, capture: string | undefined): Asking<Verdict | undefined> {
     const { flags } = recipe;
     const filter = flags.has("f") && capture === undefined;
-    if (text === "") {
+    if (text.trim() === "") {
       yield* this.say("There is no standard output to deliver to");
       return undefined;
     }
     const lock = yield* this.#localLock(recipe, text);
     if (lock === undefined) return undefined;
-    const { fromLine, octets } = this.#chosen(recipe);
+    const { fromLine, octets } = this.#chosenInput(recipe);
     const answer = yield* this.command(filter ? "filter" : capture === undefined ? "pipe" : "capture", text, [Buffer.from(fromLine, "latin1"), octets]);
     if (lock !== "") yield { kind: "unlock", path: lock };
     const waits = flags.has("w") || flags.has("W") || recipe.lock !== undefined;
@@ -407,7 +412,7 @@ export class RuleRun implements ConditionScope {
     const lock = yield* this.#localLock(recipe, "");
     if (lock === undefined) return undefined;
     const words = (name: string): string[] => (this.variables.get(name) ?? "").split(/[ \t\n]+/).filter((word) => word !== "");
-    const { octets } = this.#chosen(recipe);
+    const { octets } = this.#chosenInput(recipe);
     const answer = yield* this.#start("forward", [...words("SENDMAIL"), ...words("SENDMAILFLAGS"), ...addresses], [octets]);
     this.#status = answer.status;
     if (lock !== "") yield { kind: "unlock", path: lock };
@@ -483,7 +488,7 @@ export class RuleRun implements ConditionScope {
     if (trap !== "") {
       if (code === undefined) this.variables.set("EXITCODE", verdict.kind === "undelivered" ? "73" : "0");
       const { fromLine, octets } = this.mail.parts(true, true);
-      const answer = yield* this.command("trap", trap, [Buffer.from(fromLine, "latin1"), octets]);
+      const answer = yield* this.command("trap", trap, [Buffer.from(fromLine, "latin1"), withEmptyLine(octets)]);
       if (code === "") exit = answer.status;
     }
     return verdict.kind === "delivered" ? { ...verdict, exit: exit === 0 ? undefined : exit } : verdict;

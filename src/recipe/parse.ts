@@ -177,7 +177,7 @@ class RcParser {
   #program(): string {
     return this.#logicalLine()
       .replace(/(^|\n)[ \t]*\\\n/g, "$1\n")
-      .trim();
+      .trimEnd();
   }
 
   /** Up to a newline that has no backslash before it, without it. */

@@ -37,6 +37,9 @@ const errorLimit = 16 * 1024;
 /** How long output of a command that ended is waited for, when something it left behind holds the pipe open, ms. */
 const drain = 1000;
 
+/** pipe(7): octets a pipe holds. */
+const pipeSize = 64 * 1024;
+
 class Collector {
   readonly #chunks: Buffer[] = [];
   readonly #limit: number;
@@ -79,7 +82,10 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   }
   child.stdout.on("data", out.take);
   child.stderr.on("data", err.take);
-  child.stdin.on("error", () => (inputLeft = true));
+  const chunks: readonly Buffer[] = Buffer.isBuffer(request.input) ? [request.input] : request.input;
+  // A command may well not look at its input. What fits into a pipe counts as taken, as it does for any program that writes to one.
+  const fits = chunks.reduce((sum, chunk) => sum + chunk.length, 0) <= pipeSize;
+  child.stdin.on("error", () => (inputLeft = !fits));
   const streamsClosed = once(child, "close").catch(() => {});
   const ended = new Promise<CommandEnd["kind"] | Error>((resolve) => {
     child.on("error", resolve);
@@ -94,15 +100,13 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
     }, request.timeLimit);
   }
   if (child.pid !== undefined) {
-    const chunks: readonly Buffer[] = Buffer.isBuffer(request.input) ? [request.input] : request.input;
     for (const chunk of chunks) child.stdin.write(chunk);
     child.stdin.end();
   }
   const end = await ended;
   clearTimeout(timer);
   if (end instanceof Error && child.pid === undefined) return notStarted(end);
-  // A command may end before its input did; what it did not take is then known only by the stream.
-  if (!child.stdin.writableFinished) inputLeft = true;
+  if (!child.stdin.writableFinished) inputLeft = !fits;
   const patience = setTimeout(() => {
     child.stdout.destroy();
     child.stderr.destroy();

@@ -23,7 +23,7 @@ export interface FolderOptions {
   readonly settings: Settings;
   /** Dotlock to take for an mbox; "" for none. */
   readonly lock: string;
-  /** Flag r: write it as it is. */
+  /** Flag r: no quoting, no empty line at the end. */
   readonly raw: boolean;
 }
 
@@ -103,18 +103,20 @@ async function writeTemporary(folder: string, message: FolderMessage): Promise<s
 
 /**
  * Appends to an mbox under its kernel lock and, where `lock` names one, a dotlock. The commit point is the fsync behind
- * the append; on any failure before it the file has its former length again.
+ * the append; on any failure before it the file has its former length again. Returns how many octets were written.
  */
-export function deliverMbox(path: string, message: FolderMessage, options: FolderOptions): Promise<void> {
-  return inTurn(path, () => faulting(async () => {
-    const patience = { attempts: options.settings.deliver_lock_attempts, delay: options.settings.deliver_lock_delay, stale: options.settings.stale_lock_time };
-    const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, patience);
-    try {
-      await appendLocked(path, message, options, patience);
-    } finally {
-      await lock?.release();
-    }
-  }));
+export function deliverMbox(path: string, message: FolderMessage, options: FolderOptions): Promise<number> {
+  return inTurn(path, () =>
+    faulting(async () => {
+      const patience = { attempts: options.settings.deliver_lock_attempts, delay: options.settings.deliver_lock_delay, stale: options.settings.stale_lock_time };
+      const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, patience);
+      try {
+        return await appendLocked(path, message, options, patience);
+      } finally {
+        await lock?.release();
+      }
+    }),
+  );
 }
 
 async function dotlockWherePossible(path: string, patience: Parameters<typeof dotlock>[1]): Promise<Dotlock | undefined> {
@@ -127,7 +129,7 @@ async function dotlockWherePossible(path: string, patience: Parameters<typeof do
   }
 }
 
-async function appendLocked(path: string, message: FolderMessage, options: FolderOptions, patience: { readonly attempts: number; readonly delay: number }): Promise<void> {
+async function appendLocked(path: string, message: FolderMessage, options: FolderOptions, patience: { readonly attempts: number; readonly delay: number }): Promise<number> {
   const fd = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
   try {
     if (!fstatSync(fd).isFile()) throw new StoreFault("permission", `${path} is not a regular file`);
@@ -136,7 +138,7 @@ async function appendLocked(path: string, message: FolderMessage, options: Folde
       await new Promise((resolve) => setTimeout(resolve, patience.delay));
     }
     const { size } = fstatSync(fd);
-    const octets = options.raw ? message.octets : mboxOctets(message);
+    const octets = options.raw ? Buffer.concat([Buffer.from(message.fromLine, "latin1"), message.octets]) : mboxOctets(message);
     const limit = options.settings.mailbox_size_limit;
     if (limit > 0 && size + octets.length > limit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
     try {
@@ -147,6 +149,7 @@ async function appendLocked(path: string, message: FolderMessage, options: Folde
       throw fault;
     }
     if (size === 0) await syncDirectory(dirname(path));
+    return octets.length;
   } finally {
     closeSync(fd);
   }

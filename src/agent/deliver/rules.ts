@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { logger, printable } from "../../daemon/log.ts";
 import { deferred, sent, type Outcome } from "../../deliver/outcome.ts";
 import type { Answer, DeliverAnswer, DeliverEffect, Effect, RunAnswer, RunEffect } from "../../filter/effects.ts";
-import { Mail } from "../../filter/mail.ts";
+import { Mail, withEmptyLine } from "../../filter/mail.ts";
 import { RuleRun, type Verdict } from "../../filter/run.ts";
 import { toLf } from "../../message/line-ends.ts";
 import { parseMailLocation, type MailLocation } from "../../store/open.ts";
@@ -58,6 +58,8 @@ class Doing {
 
   async obey(rc: Parameters<RuleRun["obey"]>[0], path: string): Promise<Outcome> {
     const { user, recipient, job, octets, context } = this.#delivery;
+    // Makes the user's Maildir where it is not there yet: rc files say MAILDIR=$HOME/Maildir. Whether it can be had shows when it is delivered to.
+    await context.storeOf(user).catch(() => undefined);
     const mail = new Mail(fromLine(job.sender, job.arrived), toLf(octets));
     const run = new RuleRun(
       {
@@ -133,9 +135,9 @@ class Doing {
       input: effect.input,
       timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, settings.command_time_limit === 0 ? 0x7fffffff : settings.command_time_limit),
       outputLimit: reads ? settings.message_size_limit + outputSlack : 64 * 1024,
-      errors: reads ? "apart" : "merged",
+      errors: "apart",
     });
-    const told = reads ? end.errors : end.output;
+    const told = effect.purpose === "trap" ? Buffer.concat([end.output, end.errors]) : end.errors;
     if (told.length > 0) this.#log(effect.log, told);
     if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${wanted[0] ?? ""}": ${end.why}`);
     if (end.kind === "timeout") this.#note(effect.log, `Timeout, terminating "${wanted.join(" ")}"`);
@@ -187,9 +189,10 @@ class Doing {
       this.#success = `delivered to ${this.#location.kind === "maildir" ? "maildir" : "mailbox"}`;
       return { name: path, octets: isMbox ? whole : effect.octets.length };
     }
+    const ended: FolderMessage = effect.raw ? message : { ...message, octets: withEmptyLine(effect.octets) };
     if (path.endsWith("/.")) {
       this.#success = "delivered to mailbox";
-      return { name: await deliverMh(path, message), octets: whole };
+      return { name: await deliverMh(path, ended), octets: effect.fromLine.length + ended.octets.length };
     }
     if (path.endsWith("/")) {
       await deliverMaildir(path, message);
@@ -197,9 +200,8 @@ class Doing {
       return { name: path, octets: effect.octets.length };
     }
     this.#success = directory ? "delivered to mailbox" : `delivered to file: ${path}`;
-    if (directory) return { name: await deliverDirectory(path, effect.prefix, message), octets: whole };
-    await deliverMbox(path, message, { settings: context.settings, lock: utf8(effect.lock), raw: effect.raw });
-    return { name: path, octets: whole };
+    if (directory) return { name: await deliverDirectory(path, effect.prefix, ended), octets: effect.fromLine.length + ended.octets.length };
+    return { name: path, octets: await deliverMbox(path, message, { settings: context.settings, lock: utf8(effect.lock), raw: effect.raw }) };
   }
 
   async #lock({ path, sleep, timeout }: Extract<Effect, { readonly kind: "lock" }>): Promise<boolean> {

@@ -65,7 +65,7 @@ class Compiler {
   /** The whole pattern. An unmatched ")" ends it. */
   whole(): number {
     const part = this.expression();
-    if (this.#at < this.#pattern.length) this.fault = "unmatched )";
+    if (this.#at < this.#pattern.length) this.fault ??= "unmatched )";
     this.next[part.end] = this.#state(opAccept);
     return part.start;
   }
@@ -117,7 +117,7 @@ class Compiler {
         const piece = this.expression();
         this.#depth--;
         if (p[this.#at] === ")") this.#at++;
-        else this.fault = "missing )";
+        else this.fault ??= "missing )";
         return { piece, repeatable: true };
       }
       case "[":
