@@ -52,7 +52,7 @@ function failure([status, text]: ExitOutcome): Outcome {
 
 /** Output of a failed command goes into the text, on one line. */
 function withOutput(text: string, output: Buffer): string {
-  const line = output.toString("latin1").replace(/[\x00-\x20\x7f]+/g, " ").trim().slice(0, 400); // eslint-disable-line no-control-regex
+  const line = output.toString("latin1").replace(/[\x00-\x20\x7f]+/g, " ").trim().slice(0, 400);
   return line === "" ? text : `${text}. Command output: ${line}`;
 }
 
