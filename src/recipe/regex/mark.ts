@@ -17,14 +17,17 @@ export function markedText(program: Program, area: Buffer): { readonly start: nu
   let marks = new Int32Array(op.length).fill(none);
   let nextStates: number[] = [];
   let nextMarks = new Int32Array(op.length).fill(none);
+  /** Pairs of state and mark. */
+  const stack: number[] = [];
   let bestStart = -1;
   let bestEnd = -1;
 
   /** Adds `from` and all that is reached from it without eating. Marks: -1 is not passed yet. */
   const add = (list: number[], at: Int32Array, from: number, mark: number, place: number): void => {
-    const stack: [number, number][] = [[from, mark]];
-    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-      const [s, m] = top;
+    stack.push(from, mark);
+    while (stack.length > 0) {
+      const m = stack.pop() ?? -1;
+      const s = stack.pop() ?? -1;
       if (s < 0) continue;
       const there = at[s] ?? none;
       if (there !== none && (m < 0 || (there >= 0 && there <= m))) continue;
@@ -38,10 +41,10 @@ export function markedText(program: Program, area: Buffer): { readonly start: nu
           }
           break;
         case opSplit:
-          stack.push([next[s] ?? -1, m], [other[s] ?? -1, m]);
+          stack.push(next[s] ?? -1, m, other[s] ?? -1, m);
           break;
         case opMark:
-          stack.push([next[s] ?? -1, place]);
+          stack.push(next[s] ?? -1, place);
           break;
         default:
       }
