@@ -1,6 +1,7 @@
 /** Runs one command with a message on its standard input, as the user this process is. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { getpwnam } from "../../sys/passwd.ts";
 
 export interface CommandRequest {
   /** Program and arguments; no shell unless they name one. */
@@ -14,6 +15,11 @@ export interface CommandRequest {
   readonly outputLimit: number;
   /** Where standard error goes: into the same output, or apart (bounded to 16 KiB). */
   readonly errors: "merged" | "apart";
+  /**
+   * Whom to run it as where this process is uid 0, as local(8) does for root's own mail. undefined: an instance without
+   * Unix users, whose files all belong to the one uid it runs as.
+   */
+  readonly insteadOfRoot: string | undefined;
 }
 
 interface Output {
@@ -65,7 +71,7 @@ class Collector {
 
 /** It runs in a process group of its own, which is killed whole at the time limit. Never rejects. */
 export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
-  const [program = "", ...args] = request.argv;
+  const [program = "", ...args] = request.insteadOfRoot !== undefined && process.geteuid?.() === 0 ? [...identity(request.insteadOfRoot), ...request.argv] : request.argv;
   const out = new Collector(request.outputLimit);
   const err = request.errors === "merged" ? out : new Collector(errorLimit);
   let inputLeft = false;
@@ -117,6 +123,13 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   if (timedOut) return { kind: "timeout", ...collected() };
   if (child.signalCode !== null) return { kind: "signal", signal: child.signalCode, ...collected() };
   return { kind: "exit", status: child.exitCode ?? 0, ...collected() };
+}
+
+/** setpriv(1) takes the identity before the command's first instruction; an unknown user makes it fail, with the status of a temporary fault. */
+function identity(name: string): readonly string[] {
+  const user = getpwnam(name);
+  if (user === undefined || user.uid === 0) return ["/bin/sh", "-c", 'echo "default_privs = $0 is no user that commands can run as" >&2; exit 75', name];
+  return ["/usr/bin/setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--inh-caps=-all", "--"];
 }
 
 function killGroup(pid: number | undefined): void {

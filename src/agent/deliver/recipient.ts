@@ -166,6 +166,7 @@ async function command(delivery: Delivery, text: string, from: "alias" | "forwar
     timeLimit: context.settings.command_time_limit,
     outputLimit,
     errors: "merged",
+    insteadOfRoot: context.settings.user_database === "system" ? context.settings.default_privs : undefined,
   });
   return commandOutcome(text, end);
 }

@@ -136,6 +136,7 @@ class Doing {
       timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, settings.command_time_limit === 0 ? 0x7fffffff : settings.command_time_limit),
       outputLimit: reads ? settings.message_size_limit + outputSlack : 64 * 1024,
       errors: "apart",
+      insteadOfRoot: settings.user_database === "system" ? settings.default_privs : undefined,
     });
     const told = effect.purpose === "trap" ? Buffer.concat([end.output, end.errors]) : end.errors;
     if (told.length > 0) this.#log(effect.log, told);
