@@ -10,6 +10,7 @@
  */
 import { closeSync, linkSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
 import { hostname } from "node:os";
+import { dirname } from "node:path";
 import lockfile from "proper-lockfile";
 import { createOnly, writeFully } from "./durable.ts";
 import { errno } from "./faults.ts";
@@ -39,13 +40,17 @@ let serial = 0;
 const seen = new Map<string, number>();
 const held = new Set<string>();
 
-const nextTo = (path: string): string => `${path}.${host}.${process.pid}.${serial++}`;
+/** A name of our own in the same directory; hidden, so that one left by a kill is not taken for a mailbox. */
+const nextTo = (path: string): string => `${dirname(path)}/.lock-${host}.${process.pid}.${serial++}`;
 
 function make(path: string): void {
   const own = nextTo(path);
   const fd = openSync(own, createOnly, 0o644);
   try {
     writeFully(fd, Buffer.from(`${process.pid}:${host}`));
+  } catch (error) {
+    // An empty lock locks as well, and on a full disk mail must still be read and removed.
+    if (errno(error) !== "ENOSPC" && errno(error) !== "EDQUOT") throw error;
   } finally {
     closeSync(fd);
     try {

@@ -239,8 +239,8 @@ export class MaildirMailbox implements Mailbox {
       missing = this.#merge(seen);
     }
     if (seen.quiet) for (const file of missing) this.#drop(file);
-    await this.#identify(seen);
-    this.#clean = missing.length > 0 && !seen.quiet ? undefined : { times: seen.times, settled: seen.settled, own: false, at: performance.now() };
+    const complete = await this.#identify(seen);
+    this.#clean = !complete || (missing.length > 0 && !seen.quiet) ? undefined : { times: seen.times, settled: seen.settled, own: false, at: performance.now() };
   }
 
   /** Takes over names and flags of known messages. Returns those the scan did not meet. */
@@ -257,8 +257,9 @@ export class MaildirMailbox implements Mailbox {
     return missing;
   }
 
-  /** Gives every file that has none a MessageFile, and a UID where the uidlist has none. */
-  async #identify(seen: Scan): Promise<void> {
+  /** Gives every file that has none a MessageFile, and a UID where the uidlist has none. False when some could not get one. */
+  async #identify(seen: Scan): Promise<boolean> {
+    let complete = true;
     if (this.#header === undefined || this.#rewrite || this.#unlisted(seen).length > 0) {
       try {
         await this.#uidlist.locked(async () => {
@@ -273,10 +274,11 @@ export class MaildirMailbox implements Mailbox {
         // On a full disk, or where we may not write, what has a UID can still be read, and expunged.
         const { kind } = storeFault(error);
         if (this.#header === undefined || (kind !== "no-space" && kind !== "permission")) throw error;
-        this.#clean = undefined;
+        complete = false;
       }
     }
     this.#admitListed(seen);
+    return complete;
   }
 
   /** Base names of files that need a UID. */

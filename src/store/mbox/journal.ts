@@ -147,8 +147,6 @@ export class Journal {
           to += piece.length;
         } else to = copyRange(fd, piece.from, piece.to, journal, to);
       }
-      // Where the file becomes shorter, empty lines stand up to its old end until it is cut.
-      to = fillLines(journal, to, headSize + Math.max(plan.old, plan.size) - plan.at);
       const head = `${magic} ${plan.inode} ${plan.at} ${plan.old} ${plan.size}`;
       writeFully(journal, Buffer.from(`${head.padEnd(headSize - 1)}\n`), 0);
       await syncFile(journal);
@@ -163,7 +161,9 @@ export class Journal {
   }
 
   async #apply(fd: number, journal: number, plan: Plan): Promise<void> {
-    copyRange(journal, headSize, headSize + Math.max(plan.old, plan.size) - plan.at, fd, plan.at);
+    copyRange(journal, headSize, headSize + plan.size - plan.at, fd, plan.at);
+    // Where the file becomes shorter, empty lines stand up to its old end until it is cut.
+    fillLines(fd, plan.size, plan.old);
     await syncFile(fd);
     rmSync(this.side("rewrite"), { force: true });
     await syncDirectory(this.#directory);

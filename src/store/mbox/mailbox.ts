@@ -10,7 +10,7 @@
  * A side file NAME.base repeats UIDVALIDITY and the last UID, since some programs drop X-IMAPbase with the first message. Without it nothing
  * is lost but that clients read the mailbox anew.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { toCrlf } from "../../message/line-ends.ts";
@@ -148,7 +148,7 @@ export class MboxMailbox implements Mailbox {
     if (this.#readOnly) throw new StoreFault("permission", "mailbox is read-only");
     for (let tries = 0; ; tries++) {
       const result = await withMbox(this.#place.path, "write", this.#policy.lock, async (file) => {
-        await this.#load(file);
+        await this.#load(file, true);
         return { value: await work(file) };
       });
       if (result !== undefined) return result.value;
@@ -170,26 +170,26 @@ export class MboxMailbox implements Mailbox {
   }
 
   async #reload(): Promise<Changes> {
-    const load = async (file: LockedFile): Promise<Changes> => this.#load(file);
     if (!this.#readOnly) {
       try {
-        return (await withMbox(this.#place.path, "write", this.#policy.lock, load)) ?? this.#adoptNothing();
+        return (await withMbox(this.#place.path, "write", this.#policy.lock, async (file) => this.#load(file, true))) ?? this.#adoptNothing();
       } catch (error) {
-        // A mailbox we may only read is still a mailbox.
-        if (storeFault(error).kind !== "permission" || error instanceof StoreFault) throw error;
-        this.#readOnly = true;
+        // A mailbox we may only read is still a mailbox, and so is one on a full disk.
+        const { kind } = storeFault(error);
+        if ((kind !== "permission" && kind !== "no-space") || error instanceof StoreFault) throw error;
+        this.#readOnly = kind === "permission";
       }
     }
-    return (await withMbox(this.#place.path, "read", this.#policy.lock, load)) ?? this.#adoptNothing();
+    return (await withMbox(this.#place.path, "read", this.#policy.lock, async (file) => this.#load(file, false))) ?? this.#adoptNothing();
   }
 
   // ------------------------------------------------------------ from disk to memory
 
   /** Takes over the file as it is; under a lock. Under the write lock it also writes UIDs that are missing. */
-  async #load(file: LockedFile): Promise<Changes> {
-    if (!this.#readOnly && this.#journal.pending) await this.#journal.recover(file.fd);
+  async #load(file: LockedFile, mayWrite: boolean): Promise<Changes> {
+    if (mayWrite && this.#journal.pending) await this.#journal.recover(file.fd);
     if (!this.#isKnown(file)) await this.#read(file);
-    if (this.#unwritten && !this.#readOnly) await this.#write(file, new Map());
+    if (this.#unwritten && mayWrite) await this.#write(file, new Map());
     return this.#tell();
   }
 
@@ -286,8 +286,16 @@ export class MboxMailbox implements Mailbox {
     if (this.#readOnly) return;
     const side = this.#sideBase();
     if (side?.uidValidity === this.#uidValidity && side.lastUid === this.#lastUid) return;
-    this.#journal.ready();
-    writeFileSync(this.#journal.side("base"), `${this.#uidValidity} ${this.#lastUid}\n`, { mode: 0o600 });
+    const temporary = this.#journal.side("base.tmp");
+    try {
+      this.#journal.ready();
+      rmSync(temporary, { force: true });
+      writeFileSync(temporary, `${this.#uidValidity} ${this.#lastUid}\n`, { mode: 0o600, flag: "wx" });
+      renameSync(temporary, this.#journal.side("base"));
+    } catch (error) {
+      // Only a second copy: on a full disk the mailbox itself comes first.
+      if (storeFault(error).kind !== "no-space") throw error;
+    }
   }
 
   #spell(keyword: string): string {

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import test, { type TestContext } from "node:test";
+import { Journal } from "../../../src/store/mbox/journal.ts";
+import { temporary } from "./support.ts";
+
+function setUp(t: TestContext, content: string): { path: string; side: string; journal: Journal; content: () => string; recover: () => Promise<void> } {
+  const root = temporary(t);
+  const path = `${root}/box`;
+  writeFileSync(path, content);
+  const journal = new Journal(`${root}/side`, "a/b");
+  return {
+    path,
+    side: `${root}/side`,
+    journal,
+    content: () => readFileSync(path, "latin1"),
+    async recover() {
+      const fd = openSync(path, "r+");
+      await journal.recover(fd);
+      closeSync(fd);
+    },
+  };
+}
+
+/** A rewrite that dies where it first writes to the mailbox: the descriptor can only read. */
+async function dying(path: string, journal: Journal, at: number, pieces: Parameters<Journal["rewrite"]>[2]): Promise<void> {
+  const fd = openSync(path, "r");
+  await assert.rejects(journal.rewrite(fd, at, pieces));
+  closeSync(fd);
+}
+
+const old = "head\nFrom old message that is going\nFrom kept\n";
+const kept = { from: 36, to: old.length };
+
+test("a rewrite: moved octets, shorter and longer", async (t) => {
+  const { path, journal, content, side } = setUp(t, old);
+  const fd = openSync(path, "r+");
+  await journal.rewrite(fd, 5, [kept]);
+  assert.equal(content(), "head\nFrom kept\n");
+  await journal.rewrite(fd, 0, [Buffer.from("long new beginning\n"), { from: 0, to: 15 }]);
+  assert.equal(content(), "long new beginning\nhead\nFrom kept\n");
+  assert.deepEqual(readdirSync(side), []);
+  closeSync(fd);
+});
+
+test("killed after the commit, half of the file written: the next opener completes it", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  await dying(path, journal, 5, [kept]);
+  assert.deepEqual(readdirSync(side), ["a%2Fb.rewrite"]);
+  assert.equal(journal.pending, true);
+  writeFileSync(path, `head\nFrom ke${old.slice(12)}`);
+  await recover();
+  assert.equal(content(), "head\nFrom kept\n");
+  assert.equal(journal.pending, false);
+  await recover();
+  assert.equal(content(), "head\nFrom kept\n");
+});
+
+test("... and mail another program appended to the torn file is kept", async (t) => {
+  const { path, journal, content, recover } = setUp(t, old);
+  await dying(path, journal, 5, [kept]);
+  appendFileSync(path, "From new mail\n");
+  await recover();
+  assert.equal(content().replace(/\n+/g, "\n"), "head\nFrom kept\nFrom new mail\n");
+});
+
+test("killed before the commit, the file grown by empty lines: as it was", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  await dying(path, journal, 5, [Buffer.from("twenty octets more!\n"), { from: 5, to: old.length }]);
+  // The process died, so it could not clean up.
+  assert.deepEqual(readdirSync(side), ["a%2Fb.prepared"]);
+  appendFileSync(path, "\n\n\n");
+  await recover();
+  assert.equal(content(), old);
+  assert.deepEqual(readdirSync(side), []);
+});
+
+test("another program made the file shorter meanwhile: its word counts", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  await dying(path, journal, 5, [kept]);
+  truncateSync(path, 5);
+  await recover();
+  assert.equal(content(), "head\n");
+  assert.deepEqual(readdirSync(side), ["a%2Fb.abandoned"]);
+});
+
+test("a half-written append is cut, a whole one stays, a mark from before is ignored", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  const fd = openSync(path, "r+");
+  assert.equal(await journal.append(fd, Buffer.from("From x\ntext\n")), old.length);
+  const inode = String((await import("node:fs")).fstatSync(fd).ino);
+  closeSync(fd);
+  assert.equal(existsSync(`${side}/a%2Fb.append`), false);
+  const whole = content();
+  const hex = Buffer.from("From y\nlong text\n").toString("hex");
+  const mark = `${inode} ${whole.length} 17 ${hex}\n`;
+  for (const [tail, after] of [["", ""], ["From y\nlo", ""], ["From y\nlong text\n", "From y\nlong text\n"], ["From other\n", "From other\n"]] as const) {
+    writeFileSync(path, whole + tail);
+    writeFileSync(`${side}/a%2Fb.append`, mark);
+    await recover();
+    assert.equal(content(), whole + after);
+    assert.equal(existsSync(`${side}/a%2Fb.append`), false);
+  }
+});
