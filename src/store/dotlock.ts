@@ -11,7 +11,6 @@
 import { closeSync, linkSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import lockfile from "proper-lockfile";
 import { createOnly, writeFully } from "./durable.ts";
 import { errno } from "./faults.ts";
 import { StoreFault } from "./mailbox.ts";
@@ -33,6 +32,9 @@ export interface Dotlock {
 }
 
 type Done = (error: unknown, result?: unknown) => void;
+
+/** Loaded with the first lock: delivery into a Maildir takes none, and loading costs a third of an agent's start. */
+const properLockfile = async (): Promise<typeof import("proper-lockfile")> => (await import("proper-lockfile")).default;
 
 const host = hostname();
 let serial = 0;
@@ -136,7 +138,7 @@ export async function tryDotlock(path: string, stale: number): Promise<Dotlock |
   const state = { lost: false };
   let release: () => Promise<void>;
   try {
-    release = await lockfile.lock(path, {
+    release = await (await properLockfile()).lock(path, {
       fs: lockFiles,
       lockfilePath: path,
       realpath: false,
