@@ -1,11 +1,13 @@
 /** The machine and the versions a table belongs to. */
 import { spawnSync } from "node:child_process";
-import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 
 function first(command: string, args: readonly string[]): string {
   const done = spawnSync(command, args, { encoding: "utf8" });
   return done.status === 0 ? done.stdout.trim() : "";
 }
+
+const busy = loadavg()[0] ?? 0;
 
 const version = (name: string): string => first("dpkg-query", ["-W", "-f", "${Version}", name]) || "not installed";
 
@@ -16,6 +18,7 @@ export function machine(directory: string): string {
     ["command", `make bench  (${process.argv.slice(2).join(" ") || "no options"})`],
     ["commit", commit],
     ["cores", `${String(availableParallelism())} (${cpus()[0]?.model ?? "unknown"})`],
+    ["load average before", `${busy.toFixed(1)}${busy > 1 ? ": the machine had other work, so compare the ratios only" : ""}`],
     ["memory", `${(totalmem() / 2 ** 30).toFixed(0)} GiB`],
     ["kernel", release()],
     ["file system", first("stat", ["-f", "-c", "%T", directory])],

@@ -26,7 +26,7 @@ export class Ledger {
   }
 
   setback(what: string): void {
-    const plain = what.replace(/\b[0-9A-Za-z]{14,}\b/g, "ID").slice(0, 70);
+    const plain = what.replace(/\b(?=[A-Za-z]*[0-9])[0-9A-Za-z]{14,}\b/g, "ID").slice(0, 70);
     this.setbacks.set(plain, (this.setbacks.get(plain) ?? 0) + 1);
   }
 }
