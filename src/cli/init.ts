@@ -1,13 +1,14 @@
 /** `posthorn init`: a self-contained instance in one directory. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { faultLine, parseFile, resolve as resolveSettings, suggestion, type Assignment } from "../config/parse.ts";
 import { table, type Settings } from "../config/table.ts";
 import { hashPassword } from "../sys/crypt.ts";
 import { getgrnam, getpwnam } from "../sys/passwd.ts";
 import { selfSigned } from "./certificate.ts";
 import { CommandFault, exCantCreate, exNoPermission, exUsage } from "./fault.ts";
+import { closedTo } from "./reach.ts";
 
 export interface InitOptions {
   readonly directory: string;
@@ -126,8 +127,6 @@ function makeSystemUsers(settings: Settings): void {
 
 /** Other users must be able to walk to the directory. */
 function reachable(directory: string): void {
-  for (let at = directory; ; at = dirname(at)) {
-    if ((statSync(at).mode & 0o001) === 0) throw new CommandFault(`${directory} can not serve several users: ${at} is closed to them (mode ${(statSync(at).mode & 0o7777).toString(8)})`, exCantCreate);
-    if (at === "/") return;
-  }
+  const closed = closedTo(directory);
+  if (closed !== undefined) throw new CommandFault(`${directory} can not serve several users: ${closed} is closed to them`, exCantCreate);
 }

@@ -15,8 +15,9 @@ import { listenerNames, programOf, programs, socketPath, unixListeners, isUnixNa
 import { tryLock } from "../sys/lock.ts";
 import { closeDescriptor } from "../sys/socket.ts";
 import { getgrnam, getpwnam } from "../sys/passwd.ts";
-import { CommandFault, exCantCreate, exConfig, exTempFail } from "./fault.ts";
+import { CommandFault, exCantCreate, exConfig, exNoPermission, exTempFail } from "./fault.ts";
 import { tlsGroup } from "./init.ts";
+import { closedTo } from "./reach.ts";
 
 const log = logger("run");
 
@@ -54,6 +55,7 @@ export class Supervisor {
   /** Takes the instance's lock and binds every listener. Throws CommandFault. */
   constructor(settings: Settings) {
     this.#settings = settings;
+    if (separated(settings)) reachablePrograms();
     prepareDirectories(settings);
     this.#lock = openSync(join(settings.run_directory, "lock"), "a", 0o600);
     if (!tryLock(this.#lock, "write")) throw new CommandFault(`another "posthorn run" uses ${settings.run_directory}`, exTempFail);
@@ -193,6 +195,14 @@ function privileges(settings: Settings, name: ProgramName): string[] {
     mailboxd: () => ["--bounding-set=-all,+setuid,+setgid,+chown,+kill"],
   } satisfies Record<ProgramName, () => string[]>;
   return ["/usr/bin/setpriv", "--inh-caps=-all", ...options[name](), "--"];
+}
+
+/** Programs under users of their own must be able to run what this one runs. */
+function reachablePrograms(): void {
+  for (const path of [process.execPath, import.meta.dirname]) {
+    const closed = closedTo(path);
+    if (closed !== undefined) throw new CommandFault(`${path} can not be run by other users: ${closed} is closed to them. "make install" puts the programs where everyone can run them.`, exNoPermission);
+  }
 }
 
 function prepareDirectories(settings: Settings): void {

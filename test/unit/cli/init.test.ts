@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bin, root } from "../../harness/stack.ts";
+import { closedTo } from "../../../src/cli/reach.ts";
 import { printManual, printSample } from "../../../src/cli/config.ts";
 
 const posthorn = (...args: string[]): { status: number | null; stdout: string; stderr: string } => spawnSync(bin("posthorn"), args, { encoding: "utf8" });
@@ -64,3 +65,13 @@ for (const [file, expected, option] of [["etc/posthorn.conf", printSample(), "--
     assert.deepEqual([written[at], written.length], [now[at], now.length]);
   });
 }
+
+test("--system refuses a place other users can not reach, and run says so of programs", { skip: process.getuid?.() === 0 ? false : "wants root" }, (t) => {
+  const d = mkdtempSync(join(tmpdir(), "ph-init-"));
+  t.after(() => rmSync(d, { recursive: true }));
+  const done = posthorn("init", join(d, "i"), "--domain", "example.org", "--system");
+  assert.equal(done.status, 73);
+  assert.match(done.stderr, new RegExp(`${d}/i can not serve several users: ${d} \\(mode 700\\) is closed to them`));
+  assert.equal(closedTo(d), `${d} (mode 700)`);
+  assert.equal(closedTo("/usr/bin/env"), undefined);
+});
