@@ -131,6 +131,13 @@ class Site {
     }
   }
 
+  /** Resolves when the log says so, or after 20 s: then the test's own assertion tells. */
+  async heard(pattern: RegExp): Promise<void> {
+    const limit = Date.now() + 20_000;
+    while (!pattern.test(this.said) && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 5));
+    await this.settled();
+  }
+
   get said(): string {
     return this.log.join("\n");
   }
@@ -235,7 +242,7 @@ test("mail that is too old is returned", async (t) => {
   await site.settled();
   site.now += 25 * hour;
   await site.queue.flush();
-  await site.settled();
+  await site.heard(/status=expired/);
   assert.match(site.said, new RegExp(`qmgr: ${id}: from=<carol@example\\.org>, status=expired, returned to sender`));
   assert.match(site.delivered.at(-1)?.body ?? "", /Status: 5\.4\.7\n/);
   assert.deepEqual(site.files("deferred"), []);
