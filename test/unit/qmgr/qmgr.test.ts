@@ -126,7 +126,7 @@ class Site {
   async settled(): Promise<void> {
     for (;;) {
       const before = this.log.length;
-      for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let i = 0; i < 60; i++) await new Promise((resolve) => setTimeout(resolve, 1));
       if (this.log.length === before && this.files("incoming").length + this.files("active").length === 0) return;
     }
   }
