@@ -3,6 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { Settings } from "../config/table.ts";
 import type { AgentNote, AgentOrder, MailUser } from "../daemon/protocol.ts";
+import { StoreFault } from "../store/mailbox.ts";
 import type { InboxLocker } from "../store/privileged.ts";
 import { spoolInbox } from "../table/mail-location.ts";
 
@@ -52,7 +53,8 @@ export function inboxLocker(user: MailUser, settings: Settings, privileged: Priv
   const inbox = spoolInbox(user, settings);
   if (inbox === undefined || writable(dirname(inbox))) return undefined;
   return {
-    lock: () => privileged.ask("lock-inbox", user.name),
+    // Without mailboxd nobody can make the lock for now, as when somebody else holds it.
+    lock: () => privileged.ask("lock-inbox", user.name).catch((fault: unknown) => Promise.reject(new StoreFault("in-use", "mailbox can not be locked now", fault))),
     async touch() {
       if (!(await privileged.ask("touch-lock-inbox", user.name))) throw new Error("the dotlock was taken away");
     },
