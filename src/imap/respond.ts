@@ -12,8 +12,9 @@ const longestQuoted = 1000;
 
 /** string = quoted / literal. NUL, which neither can hold (RFC 3501 §4.3), becomes 0x80. */
 export function string(text: string): string {
-  if (text.length <= longestQuoted && /^[\x20-\x7e\t]*$/.test(text)) {
-    return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, "\\$&")}"` : `"${text}"`;
+  if (text.length <= longestQuoted) {
+    if (/^[\x20\x21\x23-\x5b\x5d-\x7e\t]*$/.test(text)) return `"${text}"`;
+    if (/^[\x20-\x7e\t]*$/.test(text)) return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
   }
   return `{${text.length}}\r\n${text.replaceAll("\0", "\x80")}`;
 }

@@ -73,7 +73,8 @@ function zoneOffset(zone: string | undefined): number {
   return m[1] === "-" ? -minutes : minutes;
 }
 
-const two = (n: number): string => String(n).padStart(2, "0");
+const twoDigits: readonly string[] = Array.from({ length: 100 }, (_, n) => String(n).padStart(2, "0"));
+const two = (n: number): string => twoDigits[n] ?? String(n);
 const four = (n: number): string => String(n).padStart(4, "0");
 const zoneText = (offset: number): string => `${offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`;
 

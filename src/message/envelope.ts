@@ -3,7 +3,7 @@
  * them with "latin1".
  */
 import { parseAddresses, type Address } from "./address.ts";
-import { fieldsNamed, octetText, type Header } from "./header.ts";
+import { octetText, type Field, type Header } from "./header.ts";
 
 /**
  * address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"; undefined is NIL. A host that is undefined marks the
@@ -34,16 +34,27 @@ export interface Envelope {
 /** The fields an envelope is made from, lower case. */
 export const envelopeFields = ["date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id"] as const;
 
+type EnvelopeField = (typeof envelopeFields)[number];
+
+const fieldNames: ReadonlyMap<string, EnvelopeField> = new Map(envelopeFields.map((name) => [name, name]));
+const longest = Math.max(...envelopeFields.map((name) => name.length));
+
 /** Never throws. */
 export function envelope(header: Header): Envelope {
-  const text = (name: string): string | undefined => {
+  const found: { [N in EnvelopeField]?: Field[] } = {};
+  for (const f of header.fields) {
+    if (f.name.length > longest) continue;
+    const name = fieldNames.get(f.name.toLowerCase());
+    if (name !== undefined) (found[name] ??= []).push(f);
+  }
+  const text = (name: EnvelopeField): string | undefined => {
     // Of several the last counts, as in Dovecot 2.3.
-    const f = fieldsNamed(header, name).at(-1);
+    const f = found[name]?.at(-1);
     return f === undefined ? undefined : octetText(header, f);
   };
-  const addresses = (name: string): EnvelopeAddress[] | undefined => {
+  const addresses = (name: EnvelopeField): EnvelopeAddress[] | undefined => {
     // Several To: fields are one list to the reader of the message.
-    const all = fieldsNamed(header, name).flatMap((f) => parseAddresses(octetText(header, f)));
+    const all = found[name]?.flatMap((f) => parseAddresses(octetText(header, f))) ?? [];
     return all.length === 0 ? undefined : all.flatMap(flat);
   };
   const from = addresses("from");

@@ -59,8 +59,9 @@ export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop
       if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at };
       open = { start: at, folded: false };
     }
-    const next = octets.indexOf(lf, at);
-    at = next < 0 || next >= end ? end : next + 1;
+    // Header lines are short: looking costs less than a call of indexOf.
+    while (at < end && octets[at] !== lf) at++;
+    if (at < end) at++;
   }
   close(end);
   return { octets, fields, start, fieldsEnd: end, bodyStart: end };

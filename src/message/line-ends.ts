@@ -6,10 +6,18 @@
 const lf = 0x0a;
 const cr = 0x0d;
 
-/** How many LFs have no CR before them: octets that `toCrlf` adds. */
+/**
+ * How many LFs have no CR before them: octets that `toCrlf` adds. Octet by octet: lines of mail are short, and a call of indexOf for each
+ * costs more than looking at its octets.
+ */
 function bareLineFeeds(octets: Buffer): number {
   let bare = 0;
-  for (let at = octets.indexOf(lf); at >= 0; at = octets.indexOf(lf, at + 1)) if (at === 0 || octets[at - 1] !== cr) bare++;
+  let before = 0;
+  for (let at = 0; at < octets.length; at++) {
+    const octet = octets[at] ?? 0;
+    if (octet === lf && before !== cr) bare++;
+    before = octet;
+  }
   return bare;
 }
 
@@ -21,16 +29,38 @@ export function toCrlf(octets: Buffer): Buffer {
   const bare = bareLineFeeds(octets);
   if (bare === 0) return octets;
   const out = Buffer.allocUnsafe(octets.length + bare);
-  let from = 0;
   let to = 0;
-  for (let at = octets.indexOf(lf); at >= 0; at = octets.indexOf(lf, at + 1)) {
-    if (at > 0 && octets[at - 1] === cr) continue;
-    to += octets.copy(out, to, from, at);
-    out[to++] = cr;
-    from = at;
+  let before = 0;
+  for (let at = 0; at < octets.length; at++) {
+    const octet = octets[at] ?? 0;
+    if (octet === lf && before !== cr) out[to++] = cr;
+    out[to++] = octet;
+    before = octet;
   }
-  octets.copy(out, to, from);
   return out;
+}
+
+/**
+ * The header of a message with CRLF line ends, empty line included, as a new buffer.
+ *
+ * @param octets  the message, or its start
+ * @returns undefined when the header does not end in there
+ */
+export function crlfHeader(octets: Buffer): Buffer | undefined {
+  let end = 0;
+  let lineStart = true;
+  let bare = 0;
+  for (; end < octets.length; end++) {
+    const octet = octets[end];
+    if (octet === lf) {
+      if (end === 0 || octets[end - 1] !== cr) bare++;
+      if (lineStart) break;
+      lineStart = true;
+    } else if (octet !== cr || octets[end + 1] !== lf) lineStart = false;
+  }
+  if (end === octets.length) return undefined;
+  const header = octets.subarray(0, end + 1);
+  return bare === 0 ? Buffer.from(header) : toCrlf(header);
 }
 
 /** Every CRLF as LF; other CRs stay. The same buffer when there is nothing to do, else a new one. */
