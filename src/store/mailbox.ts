@@ -106,6 +106,12 @@ export interface Mailbox {
   /** Octets with CRLF, or undefined when the message is gone. */
   read(uid: Uid): Promise<Buffer | undefined>;
 
+  /**
+   * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), in a buffer of its own, at once.
+   * Stores that would have to wait for it do not offer it.
+   */
+  readHead?(uid: Uid): Buffer | undefined;
+
   /** Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed. */
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]>;
 

@@ -16,6 +16,8 @@ export class Connection {
   readonly #stopping: AbortSignal;
   #piece: Buffer = Buffer.allocUnsafe(pieceSize);
   #filled = 0;
+  /** Text that is not in the piece yet: one copy for many small writes. Shorter than `largeSize`. */
+  #text = "";
   #received: Buffer[] = [];
   #ended = false;
   #gone = false;
@@ -107,14 +109,24 @@ export class Connection {
   /** Octets, one per character. */
   write(text: string): void {
     if (text.length >= largeSize) return this.octets(Buffer.from(text, "latin1"));
-    if (text.length > this.#piece.length - this.#filled) this.#send();
+    if (this.#text.length + text.length >= largeSize) this.#gather();
+    this.#text += text;
+  }
+
+  /** Text goes to the piece. */
+  #gather(): void {
+    const text = this.#text;
+    if (text === "") return;
+    this.#text = "";
+    if (text.length > this.#piece.length - this.#filled) this.#sendPiece();
     this.#filled += this.#piece.write(text, this.#filled, "latin1");
   }
 
   /** The buffer must not change afterwards. */
   octets(octets: Buffer): void {
     if (octets.length < largeSize) {
-      if (octets.length > this.#piece.length - this.#filled) this.#send();
+      this.#gather();
+      if (octets.length > this.#piece.length - this.#filled) this.#sendPiece();
       this.#filled += octets.copy(this.#piece, this.#filled);
       return;
     }
@@ -124,6 +136,11 @@ export class Connection {
   }
 
   #send(): void {
+    this.#gather();
+    this.#sendPiece();
+  }
+
+  #sendPiece(): void {
     if (this.#filled === 0) return;
     const piece = this.#piece.subarray(0, this.#filled);
     this.octetsOut += piece.length;

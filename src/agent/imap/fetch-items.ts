@@ -9,32 +9,43 @@ import type { Message } from "../../store/mailbox.ts";
 import type { Connection } from "./connection.ts";
 import type { Learned } from "./message-cache.ts";
 import type { Opened } from "./opened.ts";
+import type { Need } from "./reading.ts";
 import type { Counts } from "./session.ts";
 
 const empty: Buffer = Buffer.alloc(0);
 const emptyLine = Buffer.from("\r\n");
 
-/** Whether an item can not be answered from what is kept. */
-export function needsOctets(att: FetchAtt, learned: Learned | undefined): boolean {
+/** What of a message must be read, since it is not kept, to answer all these items. */
+export function needOf(atts: readonly FetchAtt[], learned: Learned | undefined): Need {
+  let need: Need = "nothing";
+  for (const att of atts) {
+    const one = needOfOne(att, learned);
+    if (one === "all") return one;
+    if (one === "header") need = one;
+  }
+  return need;
+}
+
+function needOfOne(att: FetchAtt, learned: Learned | undefined): Need {
   switch (att.item) {
     case "FLAGS":
     case "UID":
     case "INTERNALDATE":
     case "RFC822.SIZE":
-      return false;
+      return "nothing";
     case "ENVELOPE":
-      return learned?.envelope === undefined && learned?.header === undefined;
+      return learned?.envelope === undefined && learned?.header === undefined ? "header" : "nothing";
     case "BODY":
-      return learned?.body === undefined;
+      return learned?.body === undefined ? "all" : "nothing";
     case "BODYSTRUCTURE":
-      return learned?.bodyStructure === undefined;
+      return learned?.bodyStructure === undefined ? "all" : "nothing";
     case "RFC822.HEADER":
-      return learned?.header === undefined;
+      return learned?.header === undefined ? "header" : "nothing";
     case "BODY[]":
-      return !ofHeader(att.section) || learned?.header === undefined;
+      return !ofHeader(att.section) ? "all" : learned?.header === undefined ? "header" : "nothing";
     case "RFC822":
     case "RFC822.TEXT":
-      return true;
+      return "all";
   }
 }
 

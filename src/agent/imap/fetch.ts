@@ -3,7 +3,7 @@ import { setsSeen, type FetchAtt } from "../../imap/fetch-att.ts";
 import { bad, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault } from "../../store/mailbox.ts";
 import { describeFault } from "../../daemon/log.ts";
-import { needsOctets, writeAtt } from "./fetch-items.ts";
+import { needOf, writeAtt } from "./fetch-items.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
 import { readBatches, type Item, type Wanted } from "./reading.ts";
@@ -38,18 +38,18 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
 };
 
 function* wanted(session: Session, view: View, runs: readonly Run[], items: readonly FetchAtt[]): Generator<Wanted> {
-  const mayNeed = items.some((a) => needsOctets(a, undefined));
+  const mayNeed = needOf(items, undefined) !== "nothing";
   for (const index of indices(runs)) {
     const message = view.messages[index];
     if (message === undefined) continue;
     const learned = mayNeed ? session.cache.get(view.mailbox, message.uid) : undefined;
-    yield { index, message, needed: mayNeed && items.some((a) => needsOctets(a, learned)) };
+    yield { index, message, learned, need: mayNeed ? needOf(items, learned) : "nothing" };
   }
 }
 
 /** Sets \Seen on what was read and has it not yet; the view hears it and the responses below tell it. */
 async function markSeen(session: Session, view: View, batch: readonly Item[]): Promise<void> {
-  const uids = batch.filter((i) => (i.read === undefined || "octets" in i.read) && view.messages[i.index]?.flags.has("\\Seen") === false && !view.expunged.has(i.message.uid)).map((i) => i.message.uid);
+  const uids = batch.filter((i) => (i.read === undefined || "octets" in i.read || "head" in i.read) && view.messages[i.index]?.flags.has("\\Seen") === false && !view.expunged.has(i.message.uid)).map((i) => i.message.uid);
   if (uids.length === 0) return;
   try {
     hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how: "add", flags: new Set(["\\Seen"]) }) });
@@ -64,7 +64,8 @@ function fetchOne(session: Session, view: View, item: Item, atts: readonly Fetch
   const { out, cache, counts } = session;
   // Flags may be newer than when the batch was put together.
   const message = view.messages[item.index] ?? item.message;
-  const opened = new Opened(item.read !== undefined && "octets" in item.read ? item.read.octets : undefined, cache.get(view.mailbox, message.uid));
+  const { read } = item;
+  const opened = new Opened(read !== undefined && "octets" in read ? read.octets : undefined, item.learned, read !== undefined && "head" in read ? read.head : undefined);
   out.write(`* ${item.index + 1} FETCH (`);
   let first = true;
   for (const att of atts) {

@@ -8,18 +8,22 @@ import type { Learned } from "./message-cache.ts";
 /** Headers above this are not kept. */
 const headerKept = 32_768;
 
-/** A message being looked at: its octets, or what was kept of it, each parsed once and only when asked for. */
+/** A message being looked at: its octets, its header, or what was kept of it, each parsed once and only when asked for. */
 export class Opened {
+  /** All of it. */
   readonly octets: Buffer | undefined;
+  readonly #head: Buffer | undefined;
   readonly #learned: Learned | undefined;
   #header: Header | undefined;
   #part: Part | undefined;
   /** Learned here and worth keeping. */
   news: Learned | undefined;
 
-  constructor(octets: Buffer | undefined, learned: Learned | undefined) {
+  /** @param head octets from the start up to the end of the header, where not all of it was read */
+  constructor(octets: Buffer | undefined, learned: Learned | undefined, head?: Buffer) {
     this.octets = octets;
     this.#learned = learned;
+    this.#head = head;
   }
 
   /** Undefined when neither the octets nor the header are at hand; so with all below. */
@@ -27,10 +31,22 @@ export class Opened {
     if (this.#header !== undefined) return this.#header;
     const kept = this.#learned?.header;
     if (kept !== undefined) return (this.#header = parseHeader(kept));
-    if (this.octets === undefined) return undefined;
-    this.#header = this.#part?.header ?? parseHeader(this.octets);
-    if (this.#header.bodyStart <= headerKept) (this.news ??= {}).header = this.octets.subarray(0, this.#header.bodyStart);
-    return this.#header;
+    const header = this.#read();
+    if (header === undefined) return undefined;
+    this.#header = header;
+    // A copy where all of the message was read, so that its header does not keep it in memory.
+    if (header.bodyStart <= headerKept) this.#learn({ header: this.octets === undefined ? header.octets.subarray(0, header.bodyStart) : Buffer.from(header.octets.subarray(0, header.bodyStart)) });
+    return header;
+  }
+
+  #read(): Header | undefined {
+    if (this.#part !== undefined) return this.#part.header;
+    const octets = this.octets ?? this.#head;
+    return octets === undefined ? undefined : parseHeader(octets);
+  }
+
+  #learn(more: Learned): void {
+    this.news = this.news === undefined ? more : { ...this.news, ...more };
   }
 
   get part(): Part | undefined {
@@ -42,22 +58,28 @@ export class Opened {
     const known = this.#learned?.envelope;
     if (known !== undefined) return known;
     // Not `this.header`: an envelope alone is no reason to keep the header.
-    const header = this.#header ?? (this.#learned?.header === undefined && this.octets !== undefined ? (this.#part?.header ?? parseHeader(this.octets)) : this.header);
+    const header = this.#header ?? (this.#learned?.header === undefined ? this.#read() : this.header);
     if (header === undefined) return undefined;
-    return ((this.news ??= {}).envelope = printEnvelope(envelope(header)));
+    const printed = printEnvelope(envelope(header));
+    this.#learn({ envelope: printed });
+    return printed;
   }
 
   get body(): string | undefined {
     const known = this.#learned?.body;
     if (known !== undefined) return known;
     if (this.part === undefined) return undefined;
-    return ((this.news ??= {}).body = printBody(this.part, false));
+    const printed = printBody(this.part, false);
+    this.#learn({ body: printed });
+    return printed;
   }
 
   get bodyStructure(): string | undefined {
     const known = this.#learned?.bodyStructure;
     if (known !== undefined) return known;
     if (this.part === undefined) return undefined;
-    return ((this.news ??= {}).bodyStructure = printBody(this.part, true));
+    const printed = printBody(this.part, true);
+    this.#learn({ bodyStructure: printed });
+    return printed;
   }
 }

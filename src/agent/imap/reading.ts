@@ -1,52 +1,92 @@
 /** Reading many messages in order: a batch is on its way while the one before it is worked on, and what is held is bounded. */
 import { StoreFault, type Mailbox, type Message } from "../../store/mailbox.ts";
+import type { Learned } from "./message-cache.ts";
 
-/** What came of reading a message: its octets, that it is gone, or why it could not be read. */
-export type Read = { readonly octets: Buffer } | { readonly gone: true } | { readonly fault: StoreFault };
+/** What came of reading a message: its octets, those up to the end of its header, that it is gone, or why it could not be read. */
+export type Read = { readonly octets: Buffer } | { readonly head: Buffer } | { readonly gone: true } | { readonly fault: StoreFault };
 
-/** An index in the view, its message, and whether its octets are needed. */
+/** How much of a message must be read. */
+export type Need = "nothing" | "header" | "all";
+
+/** An index in the view, its message, what of it is kept, and what is needed besides. */
 export interface Wanted {
   readonly index: number;
   readonly message: Message;
-  readonly needed: boolean;
+  readonly learned: Learned | undefined;
+  readonly need: Need;
 }
 
 export interface Item {
   readonly index: number;
   readonly message: Message;
-  /** Undefined where the octets were not needed. */
+  readonly learned: Learned | undefined;
+  /** Undefined where nothing was needed. */
   readonly read: Read | undefined;
 }
 
-/** Messages of a batch, and octets from which it is full. Two batches are held at once. */
-const batchMessages = 64;
+/** What a batch may cost, and octets from which it is full. Two batches are held at once. */
+const batchCost = 64;
 const batchOctets = 2 << 20;
+
+/** About how much longer this takes than a whole message. */
+const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, all: 1 };
 
 /** Yields batches in the order given. Faults of single messages are values. */
 export async function* readBatches(mailbox: Mailbox, wanted: Iterable<Wanted>): AsyncGenerator<readonly Item[], void, void> {
   const source = wanted[Symbol.iterator]();
   let ahead = nextBatch(mailbox, source);
   while (ahead !== undefined) {
-    const batch = await Promise.all(ahead);
+    const batch = ahead.waits ? await Promise.all(ahead.items) : (ahead.items as Item[]);
     ahead = nextBatch(mailbox, source);
     yield batch;
   }
 }
 
-function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Promise<Item>[] | undefined {
-  const items: Promise<Item>[] = [];
-  let octets = 0;
-  while (items.length < batchMessages && octets < batchOctets) {
-    const next = source.next();
-    if (next.done === true) break;
-    const { index, message, needed } = next.value;
-    if (needed) octets += message.size;
-    items.push(needed ? read(mailbox, message).then((r) => ({ index, message, read: r })) : Promise.resolve({ index, message, read: undefined }));
-  }
-  return items.length === 0 ? undefined : items;
+/** Items, or where `waits` is set also promises of them. */
+interface Batch {
+  readonly items: (Item | Promise<Item>)[];
+  readonly waits: boolean;
 }
 
-async function read(mailbox: Mailbox, message: Message): Promise<Read> {
+function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefined {
+  const items: (Item | Promise<Item>)[] = [];
+  let waits = false;
+  let octets = 0;
+  for (let cost = 0; cost < batchCost && octets < batchOctets; ) {
+    const next = source.next();
+    if (next.done === true) break;
+    const { index, message, learned, need } = next.value;
+    cost += costs[need];
+    if (need === "nothing") {
+      items.push({ index, message, learned, read: undefined });
+      continue;
+    }
+    const head = need === "header" ? readHead(mailbox, message) : undefined;
+    if (head !== undefined) {
+      if ("head" in head) octets += head.head.length;
+      items.push({ index, message, learned, read: head });
+      continue;
+    }
+    octets += message.size;
+    waits = true;
+    items.push(readAll(mailbox, message).then((read) => ({ index, message, learned, read })));
+  }
+  return items.length === 0 ? undefined : { items, waits };
+}
+
+/** Undefined when the store can not. */
+function readHead(mailbox: Mailbox, message: Message): Read | undefined {
+  if (mailbox.readHead === undefined) return undefined;
+  try {
+    const head = mailbox.readHead(message.uid);
+    return head === undefined ? { gone: true } : { head: withoutNul(head) };
+  } catch (fault) {
+    if (fault instanceof StoreFault) return { fault };
+    throw fault;
+  }
+}
+
+async function readAll(mailbox: Mailbox, message: Message): Promise<Read> {
   try {
     const octets = await mailbox.read(message.uid);
     return octets === undefined ? { gone: true } : { octets: withoutNul(octets) };

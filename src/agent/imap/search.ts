@@ -33,7 +33,7 @@ async function run(session: Session, view: View, matcher: Matcher, match: (index
       const learned = session.cache.get(view.mailbox, message.uid);
       if (learned?.header !== undefined) verdict = matcher.test({ index, message, opened: new Opened(undefined, learned) });
     }
-    if (verdict === undefined) open.push({ index, message, needed: true });
+    if (verdict === undefined) open.push({ index, message, learned: undefined, need: matcher.cost === 2 ? "all" : "header" });
     else if (verdict) match(index);
     if (index % turn === turn - 1) await breathe();
   }
@@ -46,10 +46,10 @@ async function run(session: Session, view: View, matcher: Matcher, match: (index
         failed = storeReply(read.fault);
         continue;
       }
-      const opened = new Opened(read.octets, undefined);
+      const opened = "head" in read ? new Opened(undefined, undefined, read.head) : new Opened(read.octets, undefined);
       if (matcher.test({ index, message, opened }) === true) match(index);
       if (opened.news !== undefined) session.cache.learn(view.mailbox, message.uid, opened.news);
-      if (message.size > 1 << 18) await breathe();
+      if ("octets" in read && message.size > 1 << 18) await breathe();
     }
     await breathe();
   }

@@ -1,6 +1,6 @@
 /** STORE and UID STORE. RFC 3501 §6.4.6. */
 import { bad, no, ok } from "../../imap/respond.ts";
-import type { Flags } from "../../store/mailbox.ts";
+import type { FlagChange, Flags } from "../../store/mailbox.ts";
 import { breathe, type SelectedHandler } from "./session.ts";
 import { changedFlags, flagsResponse, tellKeywords } from "./sync.ts";
 import { equal, hear, indices, runsOf, uidsIn } from "./view.ts";
@@ -21,6 +21,7 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
   hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how, flags: change }) });
   tellKeywords(session.out, view);
   let n = 0;
+  const spelled = new Spelling(how, change);
   for (const i of indices(runs)) {
     const message = view.messages[i];
     if (message === undefined || view.expunged.has(message.uid)) continue;
@@ -30,7 +31,7 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
     } else {
       // The client works out the new flags by itself; only where it would be wrong is it told (RFC 3501 §6.4.6 note).
       const before = known.get(message.uid) ?? view.told.get(message.uid);
-      if (before !== undefined && equal(spelled(changedFlags(before, how, change)), spelled(message.flags))) view.told.delete(message.uid);
+      if (before !== undefined && equal(spelled.changed(before), spelled.now(message.flags))) view.told.delete(message.uid);
     }
     if (++n % turn === 0) {
       if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
@@ -40,5 +41,30 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
   return ok("Store completed.");
 };
 
-/** Keywords have no case. */
-const spelled = (flags: Flags): Flags => new Set([...flags].map((f) => f.toLowerCase()));
+/** Flags without case, as keywords have none. A store has one object for each combination of flags, so each is worked out once. */
+class Spelling {
+  readonly #how: FlagChange["how"];
+  readonly #change: Flags;
+  readonly #now = new Map<Flags, Flags>();
+  readonly #changed = new Map<Flags, Flags>();
+
+  constructor(how: FlagChange["how"], change: Flags) {
+    this.#how = how;
+    this.#change = change;
+  }
+
+  now(flags: Flags): Flags {
+    let found = this.#now.get(flags);
+    if (found === undefined) this.#now.set(flags, (found = lower(flags)));
+    return found;
+  }
+
+  /** What a client makes of flags that it knew. */
+  changed(flags: Flags): Flags {
+    let found = this.#changed.get(flags);
+    if (found === undefined) this.#changed.set(flags, (found = lower(changedFlags(flags, this.#how, this.#change))));
+    return found;
+  }
+}
+
+const lower = (flags: Flags): Flags => new Set([...flags].map((f) => f.toLowerCase()));

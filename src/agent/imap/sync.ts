@@ -14,8 +14,16 @@ export function flagsResponse(view: View, index: number, withUid: boolean): stri
   return withUid ? `* ${index + 1} FETCH (UID ${message.uid} FLAGS ${flags})\r\n` : `* ${index + 1} FETCH (FLAGS ${flags})\r\n`;
 }
 
+/** Printed flags: a store has one object for each combination, and thousands of messages with it. */
+const printed = new WeakMap<Flags, string>();
+
 /** FLAGS of one message, with the session's \\Recent. */
-export const flagsOfMessage = (view: View, message: Message): string => flagList(message.flags, view.recent.has(message.uid));
+export function flagsOfMessage(view: View, { uid, flags }: Message): string {
+  if (view.recent.has(uid)) return flagList(flags, true);
+  let text = printed.get(flags);
+  if (text === undefined) printed.set(flags, (text = flagList(flags)));
+  return text;
+}
 
 /** FLAGS and PERMANENTFLAGS. RFC 3501 §7.2.6, §7.1 */
 export function flagsOf(mailbox: Mailbox, readOnly: boolean): string {

@@ -422,11 +422,22 @@ export class MaildirMailbox implements Mailbox {
     return found.has(file.base);
   }
 
-  read(uid: Uid): Promise<Buffer | undefined> {
-    return faulting(async () => {
-      const octets = await this.#byUid(uid)?.read();
+  async read(uid: Uid): Promise<Buffer | undefined> {
+    try {
+      const read = this.#byUid(uid)?.read();
+      const octets = read instanceof Promise ? await read : read;
       return octets === undefined ? undefined : toCrlf(octets);
-    });
+    } catch (error) {
+      throw storeFault(error);
+    }
+  }
+
+  readHead(uid: Uid): Buffer | undefined {
+    try {
+      return this.#byUid(uid)?.readHead();
+    } catch (error) {
+      throw storeFault(error);
+    }
   }
 
   #byUid(uid: Uid): MessageFile | undefined {
@@ -435,18 +446,30 @@ export class MaildirMailbox implements Mailbox {
   }
 
   #chosen(uids: readonly Uid[]): MessageFile[] {
-    return uids.flatMap((uid) => this.#byUid(uid) ?? []).filter((file) => this.#files.get(file.base) === file);
+    const chosen: MessageFile[] = [];
+    for (const uid of uids) {
+      const file = this.#byUid(uid);
+      if (file !== undefined && this.#files.get(file.base) === file) chosen.push(file);
+    }
+    return chosen;
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
     return this.#alone(async () => {
       const letters = await this.#keywords.lettersOf(change.flags, change.how === "remove" ? "none" : "all");
       const changed: MessageFile[] = [];
+      // Thousands of messages have the same few letters.
+      const known = new Map<string, string>();
+      const changeOf = (now: string): string => {
+        let next = known.get(now);
+        if (next === undefined) known.set(now, (next = this.#change(now, letters, change.how)));
+        return next;
+      };
       await this.#changing(() =>
         inBatches(this.#chosen(uids), (file) => {
           const before = file.letters;
           const isNew = file.directory === "new";
-          if (this.#rename(file, (now) => this.#change(now, letters, change.how), false) && file.letters !== before) {
+          if (this.#rename(file, changeOf, false) && file.letters !== before) {
             this.#flagged.add(file);
             changed.push(file);
           }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { crlfSize } from "../../message/line-ends.ts";
+import { crlfHeader, crlfSize, toCrlf } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import type { Flags, Message, Uid } from "../mailbox.ts";
 import { sizeIn, timeIn } from "./filename.ts";
@@ -67,7 +67,7 @@ export class MessageFile {
   get size(): number {
     this.#size ??= sizeIn(this.base, "W") ?? fieldNumber(this.fields, "W");
     if (this.#size === undefined) {
-      const octets = this.#try((path) => read(path));
+      const octets = this.#try((path) => this.#read(path));
       if (octets === undefined) return 0;
       this.#size = crlfSize(octets);
     }
@@ -95,17 +95,42 @@ export class MessageFile {
     return this.#try((path) => (linkSync(path, to), true)) ?? false;
   }
 
-  /** Octets as stored; undefined when the file is gone. */
-  async read(): Promise<Buffer | undefined> {
+  /** Octets as stored; undefined when the file is gone. At once when it is no large file. */
+  read(): Buffer | undefined | Promise<Buffer | undefined> {
     const size = sizeIn(this.base, "S");
-    if (size !== undefined && size > readNow) {
-      try {
-        return await readFile(this.path, { flag: readOnly });
-      } catch (error) {
-        if (errno(error) !== "ENOENT") throw error;
-      }
+    return size !== undefined && size > readNow ? this.#readLarge() : this.#try((path) => this.#read(path));
+  }
+
+  async #readLarge(): Promise<Buffer | undefined> {
+    try {
+      return await readFile(this.path, { flag: readOnly });
+    } catch (error) {
+      if (errno(error) !== "ENOENT") throw error;
     }
-    return this.#try((path) => read(path));
+    return this.#try((path) => this.#read(path));
+  }
+
+  /** The header with CRLF line ends and its empty line, all octets when there is no such line; undefined when the file is gone. */
+  readHead(): Buffer | undefined {
+    return this.#try((path) => {
+      const fd = openSync(path, readOnly);
+      try {
+        const stats = fstatSync(fd);
+        this.#date ??= Math.floor(stats.mtimeMs);
+        if (!stats.isFile()) return Buffer.alloc(0);
+        const got = readSync(fd, headRoom, 0, headRoom.length, 0);
+        const header = crlfHeader(headRoom.subarray(0, got));
+        if (header !== undefined) return header;
+        const octets = rest(fd, headRoom.subarray(0, got), stats.size);
+        return crlfHeader(octets) ?? toCrlf(octets);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  #read(path: string | Buffer): Buffer {
+    return read(path, (mtime) => (this.#date ??= mtime));
   }
 
   /** `work` on the file wherever another program renamed it to; undefined when it is gone. */
@@ -126,19 +151,29 @@ export class MessageFile {
   }
 }
 
-function read(path: string | Buffer): Buffer {
+/** Most headers fit. Used within one call only. */
+const headRoom = Buffer.allocUnsafeSlow(8192);
+
+/** @param date told the mtime, ms: it comes along with the size */
+function read(path: string | Buffer, date: (mtime: number) => void): Buffer {
   const fd = openSync(path, readOnly);
   try {
     const stats = fstatSync(fd);
+    date(Math.floor(stats.mtimeMs));
     if (!stats.isFile()) return Buffer.alloc(0);
     if (stats.size === 0) return readFileSync(fd);
-    const octets = Buffer.allocUnsafe(stats.size);
-    let got = 0;
-    for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, got);
-    return octets.subarray(0, got);
+    return rest(fd, headRoom.subarray(0, 0), stats.size);
   } finally {
     closeSync(fd);
   }
+}
+
+/** All `size` octets of a file, of which `start` is read already. */
+function rest(fd: number, start: Buffer, size: number): Buffer {
+  const octets = Buffer.allocUnsafe(Math.max(size, start.length));
+  let got = start.copy(octets);
+  for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, got);
+  return octets.subarray(0, got);
 }
 
 /** The file behind a message this module made. */
