@@ -128,6 +128,11 @@ export interface DeliverRecipient {
   readonly extension: string;
   /** A backslash name: the mailbox, without looking at .forward. */
   readonly direct?: true;
+  /**
+   * Targets of the `.forward` that earlier tries did, as agent/deliver/targets.ts writes them. What is left to do is read from the
+   * present `.forward`: so this can only make the agent do less, and lends the peer no right to name commands that run as the user.
+   */
+  readonly done?: readonly string[];
   /** Where to: the user's own rules; or, from aliases(5), a command or a file as `default_privs`. */
   readonly to: { readonly kind: "user" } | { readonly kind: "command"; readonly command: string } | { readonly kind: "file"; readonly path: string };
 }
@@ -137,9 +142,14 @@ export interface DeliverReply {
   readonly id: number;
   readonly op: "delivered";
   readonly index: number;
+  /** Of the recipient: "deferred" while any target of the `.forward` is, else "bounced" when any was. */
   readonly outcome: Outcome;
+  /** Of targets that fared otherwise, at most one of a kind: "bounced" is told to the sender now, whatever `outcome` is; "sent" is for the log. */
+  readonly also?: readonly Outcome[];
+  /** Targets that are final now, without `forwards`. Given when others are not yet: after a deferral mtad gives them back as `done`. */
+  readonly done?: readonly string[];
   /**
-   * Addresses of `.forward`, to be queued by mtad *before* it records the outcome. A backslash
+   * Addresses of `.forward`, to be queued by mtad *before* it records the outcome, whatever that is. A backslash
    * name ("\\alice") is that user's mailbox without further forwarding; "|cmd" and files never come
    * here: the agent does them.
    */

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type { DeliverJob, DeliverReply, DeliverRecipient, HandoffReply, MailUser } from "../daemon/protocol.ts";
+import type { Outcome } from "./outcome.ts";
 import { connectUnix } from "../daemon/peer.ts";
 import { sendFrame, WireFault, WireFramer } from "../daemon/wire.ts";
 import type { MessageSource } from "./source.ts";
@@ -242,12 +243,20 @@ function handoffReply(value: unknown): HandoffReply {
 
 /** The agent runs as the user, and may be the user's doing: nothing of its reply is taken unseen. */
 function deliverReply(value: unknown): DeliverReply {
-  if (!isObject(value) || typeof value.id !== "number" || typeof value.index !== "number" || !Number.isInteger(value.index) || value.index < 0 || !isObject(value.outcome)) throw new WireFault("bad reply");
-  const { kind, status, text } = value.outcome;
+  if (!isObject(value) || typeof value.id !== "number" || typeof value.index !== "number" || !Number.isInteger(value.index) || value.index < 0) throw new WireFault("bad reply");
+  const forwards = strings(value.forwards);
+  const done = strings(value.done);
+  const also = Array.isArray(value.also) ? (value.also as unknown[]).slice(0, 2).map(outcomeOf) : undefined;
+  const given = { ...(forwards === undefined ? {} : { forwards }), ...(done === undefined ? {} : { done }), ...(also === undefined ? {} : { also }) };
+  return { id: value.id, op: "delivered", index: value.index, outcome: outcomeOf(value.outcome), ...given };
+}
+
+const strings = (value: unknown): string[] | undefined => (Array.isArray(value) ? (value as unknown[]).filter((s): s is string => typeof s === "string") : undefined);
+
+function outcomeOf(value: unknown): Outcome {
+  const { kind, status, text } = isObject(value) ? value : {};
   const classes: Readonly<Record<string, string>> = { sent: "2", deferred: "4", bounced: "5" };
   const wanted = typeof kind === "string" ? classes[kind] : undefined;
   if (wanted === undefined || typeof status !== "string" || typeof text !== "string" || !/^[245]\.\d{1,3}\.\d{1,3}$/.test(status) || !status.startsWith(wanted)) throw new WireFault("bad outcome");
-  const forwards = Array.isArray(value.forwards) ? (value.forwards as unknown[]).filter((f): f is string => typeof f === "string") : undefined;
-  const outcome = { kind, status, text } as DeliverReply["outcome"];
-  return { id: value.id, op: "delivered", index: value.index, outcome, ...(forwards === undefined ? {} : { forwards }) };
+  return { kind, status, text } as Outcome;
 }

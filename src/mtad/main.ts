@@ -32,6 +32,8 @@ const agentIdle = 10_000;
 const addedFields = 1 << 20;
 /** Beyond command_time_limit: locks, disks, a long line of jobs; ms. */
 const agentGrace = 300_000;
+/** The longest timer, for a command_time_limit of 0 (none); ms. */
+const longest = 0x7fffffff;
 
 /** A killed mtad keeps the lock until its last fsync(2) has ended, and by then the next one may be started already; ms. */
 const lockPatience = 5000;
@@ -44,7 +46,7 @@ await program("mtad", async ({ settings: first, listen }) => {
   if (spool.syncsDirectory) logger("qmgr").warning(`${settings.queue_directory}: a file system of unknown habits; every message costs a second fsync`);
 
   const stopping = new AbortController();
-  const agents = new Agents({ path: socketPath(settings, "deliver"), idle: agentIdle, jobLimit: settings.command_time_limit + agentGrace, patience: 3000 });
+  const agents = new Agents({ path: socketPath(settings, "deliver"), idle: agentIdle, jobLimit: settings.command_time_limit === 0 ? longest : settings.command_time_limit + agentGrace, patience: 3000 });
   const destinations = new Destinations(settings.default_destination_concurrency_limit, settings.minimal_backoff_time, now);
   const inserts = (): InsertParts => ({ spool, now, myhostname: settings.myhostname, myorigin: settings.myorigin, accepted: (m) => queue.accept(m) });
   const names = nameService(settings.resolver);

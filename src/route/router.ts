@@ -43,7 +43,7 @@ export type Delivery = {
   /** Envelope sender where it is not the message's: owner- aliases. */
   readonly sender?: string;
 } & (
-  | { readonly kind: "local"; readonly user: MailUser; readonly extension: string; readonly direct: boolean; readonly to: LocalTarget }
+  | { readonly kind: "local"; readonly user: MailUser; readonly extension: string; readonly direct: boolean; readonly to: LocalTarget; /** Targets of the user's `.forward` that earlier tries did. */ readonly done?: readonly string[] }
   | { readonly kind: "remote"; readonly hop: NextHop; readonly destination: string }
   | { readonly kind: "final"; readonly outcome: Outcome }
 );

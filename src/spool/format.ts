@@ -26,10 +26,20 @@ export interface StoredRecipient {
 export interface QueueRecord {
   /** Keys of deliveries that are final: delivered, or bounced with the bounce queued. */
   readonly done?: readonly string[];
+  /** Of deliveries that are not final: what of them is. */
+  readonly partly?: readonly PartlyDone[];
   /** A try has ended; it was number `tries`. */
   readonly tries?: number;
   /** With `tries`: who is still to be served, and why not yet. */
   readonly pending?: readonly PendingRecipient[];
+}
+
+/** A `.forward` with several targets, some of which are to be tried again. */
+export interface PartlyDone {
+  /** Of the delivery. */
+  readonly key: string;
+  /** Its targets that are final, as agent/deliver/targets.ts writes them. */
+  readonly targets: readonly string[];
 }
 
 export interface PendingRecipient {
@@ -39,6 +49,8 @@ export interface PendingRecipient {
 
 export interface History {
   readonly done: ReadonlySet<string>;
+  /** Key of a delivery to its targets that are final. */
+  readonly partly: ReadonlyMap<string, ReadonlySet<string>>;
   readonly tries: number;
   readonly pending: readonly PendingRecipient[];
 }
@@ -114,6 +126,7 @@ export function parseEnvelope(line: Buffer): StoredEnvelope | undefined {
  */
 export function foldRecords(bytes: Buffer): { readonly history: History; readonly length: number } {
   const done = new Set<string>();
+  const partly = new Map<string, Set<string>>();
   let tries = 0;
   let pending: readonly PendingRecipient[] = [];
   let length = 0;
@@ -123,16 +136,22 @@ export function foldRecords(bytes: Buffer): { readonly history: History; readonl
     const value = json(bytes.subarray(length, lf));
     if (!isObject(value)) break;
     for (const key of Array.isArray(value.done) ? (value.done as unknown[]) : []) if (typeof key === "string") done.add(key);
+    for (const part of Array.isArray(value.partly) ? (value.partly as unknown[]) : []) {
+      if (!isObject(part) || typeof part.key !== "string" || !Array.isArray(part.targets)) continue;
+      const targets = partly.get(part.key) ?? new Set();
+      for (const target of part.targets as unknown[]) if (typeof target === "string") targets.add(target);
+      partly.set(part.key, targets);
+    }
     if (typeof value.tries === "number") {
       tries = value.tries;
       pending = (Array.isArray(value.pending) ? (value.pending as unknown[]) : []).filter(isPending);
     }
     length = lf + 1;
   }
-  return { history: { done, tries, pending }, length };
+  return { history: { done, partly, tries, pending }, length };
 }
 
-export const noHistory: History = { done: new Set(), tries: 0, pending: [] };
+export const noHistory: History = { done: new Set(), partly: new Map(), tries: 0, pending: [] };
 
 const isPending = (v: unknown): v is PendingRecipient => isObject(v) && typeof v.to === "string" && typeof v.text === "string";
 

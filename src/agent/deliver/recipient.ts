@@ -1,8 +1,8 @@
 /**
  * One message for one recipient, with the user's rights: `.forward`, then the rc file, then INBOX.
  *
- * The commit point is that of the last step, the store's or a command's end; until then nothing is promised. A step that fails for now
- * makes the whole delivery deferred, so a user with several targets may get some of them twice, but loses none.
+ * The commit point is that of each step, the store's or a command's end; until then nothing is promised. Each target of a .forward has
+ * its own outcome, and those that are final are named in the reply, so that the next try does the others only (targets.ts).
  */
 import type { AgentContext } from "../context.ts";
 import type { DeliverJob, DeliverRecipient, MailUser } from "../../daemon/protocol.ts";
@@ -18,6 +18,7 @@ import { deliverMaildir, deliverMbox } from "./folder-file.ts";
 import { readForward } from "./forward.ts";
 import { commandOutcome, faultOutcome } from "./outcomes.ts";
 import { deliverByRules } from "./rules.ts";
+import { mailboxText, summary, targetText, type Delivered, type Ended, type Target } from "./targets.ts";
 
 const log = logger("local");
 
@@ -31,11 +32,6 @@ export interface Delivery {
   /** With Return-Path and Delivered-To in front; line ends as they came. */
   readonly octets: Buffer;
   readonly context: AgentContext;
-}
-
-export interface Delivered {
-  readonly outcome: Outcome;
-  readonly forwards?: readonly string[];
 }
 
 /** Never rejects. */
@@ -71,20 +67,19 @@ async function toUser(delivery: Delivery): Promise<Delivered> {
   const forward = readForward(context.settings.forward_path, user, recipient.extension, (text) => log.warning(`${job.queueId}: ${text}`));
   switch (forward.kind) {
     case "none":
-      return { outcome: await toMailbox(delivery) };
+      return toTargets(delivery, []);
     case "unreadable":
       return { outcome: deferred("4.3.0", `cannot read ${forward.path}: ${forward.why}`) };
     case "targets": {
       for (const fault of forward.faults) log.warning(`${job.queueId}: ${fault}`);
       const targets = expandIncludes(forward.targets);
       if (targets === undefined) return { outcome: deferred("4.3.0", `cannot read a file that ${forward.path} includes`) };
-      // An empty .forward is none; one that holds nothing readable must not lose mail.
-      return targets.length === 0 ? { outcome: await toMailbox(delivery) } : toTargets(delivery, targets);
+      return toTargets(delivery, targets);
     }
   }
 }
 
-function expandIncludes(targets: readonly AliasTarget[]): AliasTarget[] | undefined {
+function expandIncludes(targets: readonly AliasTarget[]): Target[] | undefined {
   try {
     // What an :include: file includes in turn is left out, and commands and files in it: they are obeyed in .forward itself only.
     return targets.flatMap((t) => (t.kind === "include" ? readInclude(t.path).filter((i) => i.kind === "address" || i.kind === "direct") : [t]));
@@ -93,37 +88,38 @@ function expandIncludes(targets: readonly AliasTarget[]): AliasTarget[] | undefi
   }
 }
 
-async function toTargets(delivery: Delivery, targets: readonly AliasTarget[]): Promise<Delivered> {
+/**
+ * Each target once. What is left of an earlier try is what the present .forward says and that try did not do: the list in
+ * `recipient.done` can take targets away but never bring one in, as the peer that hands it over must have no say in which
+ * commands run as the user. A .forward that was changed in between is obeyed as it is now: a command that was put right
+ * runs, one that is gone does not, and when nothing is left the mail has been dealt with.
+ */
+async function toTargets(delivery: Delivery, targets: readonly Target[]): Promise<Delivered> {
+  const mailbox = mailboxText(delivery.user.name);
+  const all = new Map<string, Target>();
+  for (const target of targets) all.set(isMailbox(delivery, target) ? mailbox : targetText(target), target);
+  // No .forward, or an empty one, means the mailbox; one that holds nothing readable must not lose mail.
+  if (all.size === 0) all.set(mailbox, { kind: "direct", user: delivery.user.name });
+  const several = all.size > 1;
+  for (const text of delivery.recipient.done ?? []) all.delete(text);
+  if (all.size === 0) return { outcome: sent("all targets of the .forward are done") };
   const forwards: string[] = [];
-  const outcomes: Outcome[] = [];
-  let here = false;
-  for (const target of targets) {
-    switch (target.kind) {
-      case "address":
-        if (isSelf(delivery, target.address)) here = true;
-        else forwards.push(target.address);
-        break;
-      case "direct":
-        if (target.user.toLowerCase() === delivery.user.name.toLowerCase()) here = true;
-        else forwards.push(`\\${target.user}`);
-        break;
-      case "command":
-        outcomes.push(await command(delivery, target.command, "forward"));
-        break;
-      case "file":
-        outcomes.push(await file(delivery, target.path));
-        break;
-      case "include":
-        break;
-    }
+  const here: Promise<Ended>[] = [];
+  for (const [text, target] of all) {
+    if (text === mailbox) here.push(ended(text, toMailbox(delivery)));
+    else if (target.kind === "command") here.push(ended(text, command(delivery, target.command, "forward")));
+    else if (target.kind === "file") here.push(ended(text, file(delivery, target.path)));
+    else forwards.push(text);
   }
-  if (here) outcomes.push(await toMailbox(delivery));
-  const failed = outcomes.find((o) => o.kind === "deferred") ?? outcomes.find((o) => o.kind === "bounced");
-  if (failed !== undefined) return { outcome: failed };
-  if (forwards.length === 0) return { outcome: outcomes.at(-1) ?? sent("delivered to nothing") };
-  const text = `forwarded as ${forwards.join(", ")}`;
-  const done = outcomes[0];
-  return { outcome: sent(done === undefined ? text : `${done.text}; ${text}`), forwards };
+  // At once: commands one after the other could take longer than the peer waits for a reply, and would then be run again.
+  return summary(await Promise.all(here), forwards, several);
+}
+
+const ended = async (target: string, outcome: Promise<Outcome>): Promise<Ended> => ({ target, outcome: await outcome });
+
+function isMailbox(delivery: Delivery, target: Target): boolean {
+  if (target.kind === "direct") return target.user.toLowerCase() === delivery.user.name.toLowerCase();
+  return target.kind === "address" && isSelf(delivery, target.address);
 }
 
 /** `.forward` that names the user herself means her mailbox. */

@@ -71,9 +71,8 @@ async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, body: B
   await Promise.all(
     job.recipients.map(async (recipient, index) => {
       const owner = recipient.user === user.name ? user : context.userNamed(recipient.user);
-      const { outcome, forwards } =
-        owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`), forwards: undefined } : await deliverTo(owner, recipient, job, body, context);
-      const reply: DeliverReply = { id: job.id, op: "delivered", index, outcome, ...(forwards === undefined ? {} : { forwards }) };
+      const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, body, context);
+      const reply: DeliverReply = { id: job.id, op: "delivered", index, ...delivered };
       if (!socket.destroyed) sendFrame(socket, reply);
     }),
   );
@@ -97,10 +96,10 @@ function deliverJob(value: unknown): DeliverJob | undefined {
 
 function deliverRecipient(value: unknown): DeliverRecipient | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { user, recipient, original, extension, direct, to } = value as Partial<Record<keyof DeliverRecipient, unknown>>;
+  const { user, recipient, original, extension, direct, done, to } = value as Partial<Record<keyof DeliverRecipient, unknown>>;
   if (typeof user !== "string" || typeof recipient !== "string" || typeof original !== "string" || typeof extension !== "string") return undefined;
   if (typeof to !== "object" || to === null || !("kind" in to)) return undefined;
-  const named = { user, recipient, original, extension, ...(direct === true ? { direct: true as const } : {}) };
+  const named = { user, recipient, original, extension, ...(direct === true ? { direct: true as const } : {}), ...(Array.isArray(done) ? { done: (done as unknown[]).filter((d) => typeof d === "string") } : {}) };
   if (to.kind === "user") return { ...named, to: { kind: "user" } };
   if (to.kind === "command" && "command" in to && typeof to.command === "string") return { ...named, to: { kind: "command", command: to.command } };
   if (to.kind === "file" && "path" in to && typeof to.path === "string") return { ...named, to: { kind: "file", path: to.path } };

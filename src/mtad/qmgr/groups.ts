@@ -23,7 +23,8 @@ export function groupsOf(deliveries: readonly (LocalDelivery | RemoteDelivery)[]
   for (const d of deliveries) {
     const from = senderOf(d, sender);
     const destination = d.kind === "local" ? `local:${d.user.agent}` : d.destination;
-    const key = `${destination} ${from}`;
+    // A list of what is done may be long: it has a job of its own, as the line of a frame is bounded.
+    const key = d.kind === "local" && d.done !== undefined ? `${destination} ${from} ${d.key}` : `${destination} ${from}`;
     const last = open.get(key);
     if (last !== undefined && last.deliveries.length < recipientLimit) {
       last.deliveries.push(d);

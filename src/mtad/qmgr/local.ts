@@ -15,6 +15,7 @@ const recipientOf = (d: LocalDelivery): DeliverRecipient => ({
   extension: d.extension,
   to: d.to,
   ...(d.direct ? { direct: true } : {}),
+  ...(d.done === undefined ? {} : { done: d.done }),
 });
 
 /**
@@ -38,7 +39,7 @@ export function localTransport(agents: Pick<Agents, "deliver">, wait: (ms: numbe
       for (const [i, d] of left.entries()) {
         const reply = answer.replies[i];
         if (reply === undefined) unanswered.push(d);
-        else results.set(d, { outcome: reply.outcome, relay, connecting: 0, ...(reply.forwards === undefined ? {} : { forwards: reply.forwards }) });
+        else results.set(d, { ...reply, relay, connecting: 0 });
       }
       left = unanswered;
       const pause = patience[attempt];

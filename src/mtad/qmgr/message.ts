@@ -3,10 +3,10 @@
  * removed, returned or deferred. What happens on disk and in which order is in spool/INTERNALS.md.
  */
 import type { Logger } from "../../daemon/log.ts";
-import { bounced, deferred, type Outcome } from "../../deliver/outcome.ts";
+import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
 import type { MessageSource } from "../../deliver/source.ts";
 import type { Delivery } from "../../route/router.ts";
-import type { History, PendingRecipient } from "../../spool/format.ts";
+import type { History, PartlyDone, PendingRecipient } from "../../spool/format.ts";
 import type { QueueFile } from "../../spool/read.ts";
 import type { QueueName, Spool } from "../../spool/spool.ts";
 import { nextTry, type Backoff } from "./backoff.ts";
@@ -38,10 +38,24 @@ export interface QueueParts {
   backoff(sender: string): Backoff;
 }
 
+/**
+ * UTF-16 units of targets remembered for one delivery: the list goes to the agent in one line of the wire (1 MiB).
+ * Whoever has a longer one may get a target a second time.
+ */
+const partlyLimit = 128 << 10;
+
 /** After this many ms outcomes are recorded although the try goes on. */
 const recordAfter = 100;
 
-type End = { readonly delivery: Delivery } & ({ readonly kind: "done" } | { readonly kind: "pending"; readonly text: string } | { readonly kind: "failed"; readonly outcome: Outcome; readonly sender: string } | { readonly kind: "untried" });
+interface Failed {
+  readonly kind: "failed";
+  readonly outcome: Outcome;
+  readonly sender: string;
+  /** Only these targets are final when the sender has been told; undefined: the delivery is. */
+  readonly targets?: readonly string[];
+}
+
+type End = { readonly delivery: Delivery } & ({ readonly kind: "done" } | { readonly kind: "pending"; readonly text: string } | Failed | { readonly kind: "untried" });
 
 /** How a try ended, for the queue manager's books. */
 export type Ended = "removed" | "deferred" | "stopped";
@@ -55,6 +69,7 @@ export class ActiveMessage {
   #queue: QueueName;
   #file: QueueFile;
   #unrecorded: string[] = [];
+  #unrecordedParts: PartlyDone[] = [];
   #recordTimer: NodeJS.Timeout | undefined;
   #recording: Promise<void> = Promise.resolve();
 
@@ -84,7 +99,7 @@ export class ActiveMessage {
       this.#parts.spool.move("deferred", "active", this.id);
       this.#queue = "active";
     }
-    const plan = this.#parts.plan(envelope.recipients).filter((d) => !this.#history.done.has(d.key));
+    const plan = this.#parts.plan(envelope.recipients).filter((d) => !this.#history.done.has(d.key)).map((d) => this.#withoutDone(d));
     const ends: Promise<readonly End[]>[] = [];
     for (const d of plan) if (d.kind === "final") ends.push(Promise.resolve([this.#note(d, senderOf(d, envelope.sender), { outcome: d.outcome, relay: d.key.startsWith("!") ? "local" : "none", connecting: 0 }, this.#entered, this.#entered, "local")]));
     for (const group of groupsOf(plan.filter((d) => d.kind !== "final"), envelope.sender)) {
@@ -108,34 +123,68 @@ export class ActiveMessage {
     }
   }
 
+  /** What earlier tries did of the delivery is not done again. */
+  #withoutDone(delivery: Delivery): Delivery {
+    const done = delivery.kind === "local" ? this.#history.partly.get(delivery.key) : undefined;
+    return done === undefined ? delivery : { ...delivery, done: [...done] } as Delivery;
+  }
+
   async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<Delivered> {
     const started = this.#parts.now();
     const ident = group.kind === "local" ? "local" : group.deliveries[0]?.hop.protocol === "lmtp" ? "lmtp" : "smtp";
     const delivered = await (group.kind === "local" ? this.#parts.deliverLocal : this.#parts.deliverRemote)(group, this.outgoing);
-    try {
-      const ends: End[] = [];
-      for (const [i, delivery] of group.deliveries.entries()) {
-        const reported = delivered.results[i];
-        if (reported === undefined) {
-          ends.push({ delivery, kind: "untried" });
-          continue;
-        }
-        const { result, forwarded } = await this.#forward(group, delivery, reported);
-        ends.push(this.#note(delivery, group.sender, result, started, this.#parts.now(), ident, forwarded));
+    const ends: End[] = [];
+    const faults: unknown[] = [];
+    for (const [i, delivery] of group.deliveries.entries()) {
+      const reported = delivered.results[i];
+      if (reported === undefined) {
+        ends.push({ delivery, kind: "untried" });
+        continue;
       }
-      resolve(ends);
-    } catch (fault) {
-      reject(fault);
+      try {
+        const { result, forwarded } = await this.#forward(group, delivery, reported);
+        ends.push(...this.#settle(delivery, group.sender, result, started, ident, forwarded));
+      } catch (fault) {
+        // The others of the group have their mail: that must be noted.
+        faults.push(fault);
+      }
     }
+    if (faults.length > 0) reject(faults[0]);
+    else resolve(ends);
     return delivered;
   }
 
   /** The copies of a .forward are durable before the delivery counts as done. */
   async #forward(group: Group, delivery: Delivery, result: Result): Promise<{ result: Result; forwarded?: string }> {
-    if (result.outcome.kind !== "sent" || result.forwards === undefined || result.forwards.length === 0) return { result };
+    const { forwards, done = [] } = result;
+    if (forwards === undefined || forwards.length === 0) return { result };
+    const withForwards = { ...result, done: [...done, ...forwards] };
     const loop = forwardLoop(this.outgoing);
-    if (loop !== undefined) return { result: { ...result, outcome: loop } };
-    return { result, forwarded: await this.#parts.forward(this.outgoing, delivery, group.sender, result.forwards) };
+    if (loop !== undefined) return { result: result.outcome.kind === "sent" ? { ...result, outcome: loop } : { ...withForwards, also: [...(result.also ?? []), loop] } };
+    try {
+      return { result: withForwards, forwarded: await this.#parts.forward(this.outgoing, delivery, group.sender, forwards) };
+    } catch (fault) {
+      // Nobody has been told of what bounced: all targets are tried again then.
+      if (![result.outcome, ...(result.also ?? [])].some((o) => o.kind === "bounced")) this.#partlyDone(delivery.key, done);
+      throw fault;
+    }
+  }
+
+  /** One recipient whose targets fared differently is several lines in the log, as several recipients would be. */
+  #settle(delivery: Delivery, sender: string, result: Result, started: number, ident: string, forwarded: string | undefined): End[] {
+    const { outcome, also = [], done = [] } = result;
+    const ended = this.#parts.now();
+    for (const other of also) this.#log(delivery, { ...result, outcome: other }, started, ended, ident);
+    if (forwarded !== undefined && outcome.kind !== "sent") this.#log(delivery, { ...result, outcome: sent("") }, started, ended, ident, forwarded);
+    const ends: End[] = [this.#note(delivery, sender, result, started, ended, ident, outcome.kind === "sent" ? forwarded : undefined)];
+    const failed = also.filter((o) => o.kind === "bounced");
+    const targets = outcome.kind === "deferred" ? done : undefined;
+    for (const other of failed) ends.push({ delivery, kind: "failed", outcome: other, sender, ...(targets === undefined ? {} : { targets }) });
+    if (targets !== undefined && targets.length > 0 && failed.length === 0) {
+      this.#partlyDone(delivery.key, targets);
+      this.#recordSoon();
+    }
+    return ends;
   }
 
   #suspended(delivery: Delivery, group: Group, text: string): End {
@@ -144,11 +193,8 @@ export class ActiveMessage {
   }
 
   #note(delivery: Delivery, sender: string, result: Result, started: number, ended: number, ident: string, forwarded?: string): End {
+    this.#log(delivery, result, started, ended, ident, forwarded);
     const { outcome } = result;
-    const arrived = this.outgoing.envelope.arrived;
-    const delays = { before: this.#entered - arrived, queued: started - this.#entered, connecting: result.connecting, delivering: ended - started - result.connecting };
-    const note = forwarded === undefined ? outcome.text : `forwarded as ${forwarded}`;
-    this.#parts.log(ident).info(lines.delivered(this.id, delivery, result.relay, delays, outcome, note));
     if (outcome.kind === "sent") {
       this.#done([delivery.key]);
       return { delivery, kind: "done" };
@@ -156,8 +202,29 @@ export class ActiveMessage {
     return outcome.kind === "deferred" ? { delivery, kind: "pending", text: outcome.text } : { delivery, kind: "failed", outcome, sender };
   }
 
+  #log(delivery: Delivery, result: Result, started: number, ended: number, ident: string, forwarded?: string): void {
+    const { outcome } = result;
+    const arrived = this.outgoing.envelope.arrived;
+    const delays = { before: this.#entered - arrived, queued: started - this.#entered, connecting: result.connecting, delivering: ended - started - result.connecting };
+    const note = forwarded === undefined ? outcome.text : `forwarded as ${forwarded}`;
+    this.#parts.log(ident).info(lines.delivered(this.id, delivery, result.relay, delays, outcome, note));
+  }
+
   #done(keys: readonly string[]): void {
     this.#unrecorded.push(...keys);
+    this.#recordSoon();
+  }
+
+  #partlyDone(key: string, targets: readonly string[]): void {
+    const known = this.#history.partly.get(key);
+    let room = partlyLimit;
+    for (const target of known ?? []) room -= target.length;
+    const fresh = targets.filter((t) => known?.has(t) !== true && (room -= t.length) >= 0);
+    if (fresh.length === 0) return;
+    this.#unrecordedParts.push({ key, targets: fresh });
+  }
+
+  #recordSoon(): void {
     this.#recordTimer ??= setTimeout(() => {
       this.#recordTimer = undefined;
       this.#recording = this.#recording.then(() => this.#record());
@@ -167,12 +234,15 @@ export class ActiveMessage {
   /** A record that can not be written (full disk) costs a second delivery, not the message. */
   async #record(end: { readonly tries: number; readonly pending: readonly PendingRecipient[] } | undefined = undefined): Promise<void> {
     const done = this.#unrecorded;
-    if (done.length === 0 && end === undefined) return;
+    const partly = this.#unrecordedParts;
+    if (done.length === 0 && partly.length === 0 && end === undefined) return;
     this.#unrecorded = [];
+    this.#unrecordedParts = [];
     try {
-      this.#file = await this.#parts.spool.append(this.#queue, this.id, this.#file, { ...(done.length > 0 ? { done } : {}), ...end });
+      this.#file = await this.#parts.spool.append(this.#queue, this.id, this.#file, { ...(done.length > 0 ? { done } : {}), ...(partly.length > 0 ? { partly } : {}), ...end });
     } catch (fault) {
       this.#unrecorded.unshift(...done);
+      this.#unrecordedParts.unshift(...partly);
       this.#parts.log("qmgr").warning(`${this.id}: can not record what was delivered: ${String(fault)}`);
     }
   }
@@ -193,7 +263,10 @@ export class ActiveMessage {
       const mine = failed.filter((f) => f.sender === from);
       // The bounce is durable before its recipients count as done.
       await this.#parts.bounce(this.outgoing, from, mine);
-      this.#unrecorded.push(...mine.map((f) => f.delivery.key));
+      for (const { delivery, targets } of mine) {
+        if (targets === undefined) this.#unrecorded.push(delivery.key);
+        else this.#partlyDone(delivery.key, targets);
+      }
     }
     if (ends.some((e) => e.kind === "untried")) {
       await this.#record();

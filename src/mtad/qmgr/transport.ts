@@ -17,6 +17,10 @@ export interface Result {
   readonly connecting: number;
   /** Addresses to queue a copy for before the outcome counts. */
   readonly forwards?: readonly string[];
+  /** Of targets of one `.forward` that fared otherwise (daemon/protocol.ts, DeliverReply). */
+  readonly also?: readonly Outcome[];
+  /** Targets that are final. */
+  readonly done?: readonly string[];
 }
 
 export interface Delivered {

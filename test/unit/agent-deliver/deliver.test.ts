@@ -139,6 +139,84 @@ describe("local delivery", () => {
       assert.ok(!b.exists("box.lock"));
     });
 
+    describe("with several targets", () => {
+      const later = '"|echo x >> ran; test -e ready || exit 75"';
+      const ran = (): number => (b.exists("ran") ? b.read("ran").split("\n").length - 1 : 0);
+
+      test("what is done is named, and left out when it is given back", async () => {
+        b.write(".forward", `\\alice, ${later}, bob@example.com\n`);
+        const first = await b.deliver(message);
+        assert.deepEqual([first.outcome.kind, first.outcome.status], ["deferred", "4.3.0"]);
+        assert.match(first.outcome.text, /^\|echo x >> ran.*: temporary failure/);
+        assert.deepEqual([first.also, first.done, first.forwards], [[{ kind: "sent", status: "2.0.0", text: "delivered to maildir" }], [String.raw`\alice`], ["bob@example.com"]]);
+        b.write("ready", "");
+        const second = await b.deliver(message, { done: [...(first.done ?? []), ...(first.forwards ?? [])] });
+        assert.equal(second.outcome.kind, "sent");
+        assert.deepEqual([second.also, second.done, second.forwards], [undefined, undefined, undefined]);
+        assert.deepEqual([b.maildir("Maildir").length, ran()], [1, 2]);
+      });
+
+      test("nothing done is a plain deferral", async () => {
+        b.write(".forward", `${later}\n"|exit 75"\n`);
+        const { outcome, also, done, forwards } = await b.deliver(message);
+        assert.equal(outcome.kind, "deferred");
+        assert.match(outcome.text, /temporary failure; \|exit 75: temporary failure/);
+        assert.deepEqual([also, done, forwards], [undefined, undefined, undefined]);
+      });
+
+      test("one bounces: the others have it, the text says which", async () => {
+        b.write(".forward", `"|exit 67", \\alice, bob@example.com\n`);
+        const { outcome, also, forwards } = await b.deliver(message);
+        assert.deepEqual(outcome, { kind: "bounced", status: "5.1.1", text: "|exit 67: user unknown" });
+        assert.deepEqual([also?.map((o) => o.kind), forwards], [["sent"], ["bob@example.com"]]);
+        assert.equal(b.maildir("Maildir").length, 1);
+      });
+
+      test("one bounces, one waits: both are told", async () => {
+        b.write(".forward", `"|exit 67", ${later}\n"|exit 77"\n`);
+        const { outcome, also, done } = await b.deliver(message);
+        assert.equal(outcome.kind, "deferred");
+        assert.deepEqual(also, [{ kind: "bounced", status: "5.1.1", text: "|exit 67: user unknown; |exit 77: permission denied" }]);
+        assert.deepEqual(done, ["|exit 67", "|exit 77"]);
+      });
+
+      test("the same target twice is done once", async () => {
+        b.write(".forward", `\\alice, alice@example.org\nalice\n${later}, ${later}\n`);
+        b.write("ready", "");
+        assert.equal((await b.deliver(message)).outcome.kind, "sent");
+        assert.deepEqual([b.maildir("Maildir").length, ran()], [1, 1]);
+      });
+
+      test("the present .forward counts: a command put right runs, none is brought in by the list", async () => {
+        b.write(".forward", `\\alice, "|echo right > right"\n`);
+        const reply = await b.deliver(message, { done: [String.raw`\alice`, "|echo wrong > wrong"] });
+        assert.equal(reply.outcome.kind, "sent");
+        assert.deepEqual([b.exists("right"), b.exists("wrong"), b.maildir("Maildir").length], [true, false, 0]);
+      });
+
+      test("a .forward that is gone: the mailbox, unless it has the mail", async () => {
+        assert.equal((await b.deliver(message, { done: ["bob@example.com"] })).outcome.text, "delivered to maildir");
+        assert.deepEqual((await b.deliver(message, { done: [String.raw`\alice`] })).outcome, { kind: "sent", status: "2.0.0", text: "all targets of the .forward are done" });
+        assert.equal(b.maildir("Maildir").length, 1);
+      });
+
+      test("a peer that asks for targets gets the user's own wishes", async () => {
+        b.write(".forward", "bob@example.com\n");
+        b.socket.on("error", () => {});
+        const closed = new Promise((resolve) => b.socket.once("close", resolve));
+        void b.deliver(message, { to: { kind: "targets", targets: ["|touch mine"] } as never });
+        await closed;
+        assert.ok(!b.exists("mine"));
+      });
+
+      test("texts have a bound", async () => {
+        b.write(".forward", Array.from({ length: 20 }, (_, i) => `"|exit 67; # ${String(i)}${"x".repeat(1000)}"`).join("\n"));
+        const { outcome } = await b.deliver(message);
+        assert.equal(outcome.kind, "bounced");
+        assert.ok(outcome.text.length < 2100);
+      });
+    });
+
     test("a file that is no file is refused for now", async () => {
       b.write(".forward", `${b.home}/s\n`);
       assert.equal((await b.deliver(message)).outcome.kind, "deferred");

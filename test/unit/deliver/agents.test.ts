@@ -116,6 +116,15 @@ test("no such user, try later, nobody there", async (t) => {
   assert.equal((await agents.deliver(user("alice"), job("alice"), message)).fault?.kind, "lost");
 });
 
+test("what else became of the targets of a .forward; done goes with the job", async (t) => {
+  const done = [String.raw`\alice`];
+  const also = [{ kind: "bounced", status: "5.1.1", text: "no" }];
+  const { agents } = await peer(t, () => ({ ok: true }), (j, _, socket) => sendFrame(socket, { ...ok(j, 0), also, done: j.recipients[0]?.done, forwards: ["bob", 1] }));
+  const plain = job("alice");
+  const result = await agents.deliver(user("alice"), { ...plain, recipients: plain.recipients.map((r) => ({ ...r, done })) }, source(Buffer.from("x"), true));
+  assert.deepEqual([result.replies[0]?.also, result.replies[0]?.done, result.replies[0]?.forwards], [also, done, ["bob"]]);
+});
+
 test("replies that make no sense end the connection", async (t) => {
   const bad: readonly ((j: DeliverJob) => object)[] = [
     (j) => ({ ...ok(j, 0), index: 7 }),
@@ -123,6 +132,9 @@ test("replies that make no sense end the connection", async (t) => {
     (j) => ({ ...ok(j, 0), id: 99 }),
     (j) => ({ ...ok(j, 0), outcome: { kind: "sent", status: "5.0.0", text: "" } }),
     (j) => ({ ...ok(j, 0), outcome: { kind: "gone", status: "2.0.0", text: "" } }),
+    (j) => ({ ...ok(j, 0), outcome: undefined }),
+    (j) => ({ ...ok(j, 0), also: ["bounced"] }),
+    (j) => ({ ...ok(j, 0), also: [{ kind: "bounced", status: "2.0.0", text: "" }] }),
     () => ["x"],
   ];
   let n = 0;

@@ -32,6 +32,8 @@ class Site {
   readonly directory: string;
   readonly log: string[] = [];
   readonly delivered: Delivery[] = [];
+  /** Targets that deliveries came with as done already. */
+  readonly done: (readonly string[])[] = [];
   fate: (address: string) => Partial<Result> | undefined = () => undefined;
   now = 1_800_000_000_000;
   #hold: Promise<void> = Promise.resolve();
@@ -65,6 +67,7 @@ class Site {
       for await (const piece of message.source.pieces()) body += piece.toString();
       const results = group.deliveries.map((d) => {
         this.delivered.push({ id: message.envelope.id, to: d.address, sender: group.sender, body });
+        if (d.kind === "local" && d.done !== undefined) this.done.push(d.done);
         return { outcome: sent("ok"), relay: "local", connecting: 0, ...this.fate(d.address) };
       });
       return { results, unreachable: false };
@@ -283,6 +286,83 @@ test("a forward that can not be queued keeps the message", async (t) => {
   await site.settled();
   assert.ok(site.delivered.filter((d) => d.to === "alice@example.org").length >= 3);
   assert.equal(site.delivered.filter((d) => d.to === "bob@example.org").length, 1);
+});
+
+test("targets that are done are told to the next tries, across a restart", async (t) => {
+  const site = await new Site(t).start();
+  const fates: (Partial<Result> | undefined)[] = [
+    { outcome: deferred("4.3.0", "|later: not now"), also: [sent("delivered to maildir")], done: [String.raw`\alice`], forwards: ["bob"] },
+    { outcome: deferred("4.3.0", "|later: not now"), done: ["/file"] },
+    undefined,
+  ];
+  site.fate = (a) => (a === "alice@example.org" ? fates.shift() : undefined);
+  const id = await site.send("s@far.test", ["alice@example.org", "carol@example.org"]);
+  await site.settled();
+  assert.match(site.said, new RegExp(`local: ${id}: to=<alice@example\\.org>, .*status=sent \\(delivered to maildir\\)`));
+  assert.match(site.said, new RegExp(`local: ${id}: to=<alice@example\\.org>, .*status=sent \\(forwarded as \\w+\\)`));
+  assert.match(site.said, new RegExp(`local: ${id}: to=<alice@example\\.org>, .*status=deferred \\(\\|later: not now\\)`));
+  await site.queue.flush();
+  await site.settled();
+  await site.restart();
+  await site.queue.flush();
+  await site.settled();
+  assert.deepEqual(site.done, [[String.raw`\alice`, "bob"], [String.raw`\alice`, "bob", "/file"]]);
+  assert.deepEqual(["alice", "bob", "carol"].map((n) => site.delivered.filter((d) => d.to === `${n}@example.org`).length), [3, 1, 1]);
+  assert.deepEqual(site.files("deferred"), []);
+  assert.doesNotMatch(site.said, /bounce:/);
+});
+
+test("a target that bounces is told to the sender once, and the others are tried again", async (t) => {
+  const site = await new Site(t).start();
+  site.fate = (a) => (a !== "alice@example.org" ? undefined : site.done.length > 0 ? {} : { outcome: deferred("4.3.0", "|later: not now"), also: [bounced("5.1.1", "|never: no such user")], done: ["|never"] });
+  await site.send("bob@example.org", ["alice@example.org"]);
+  await site.settled();
+  assert.equal(site.files("deferred").length, 1);
+  await site.queue.flush();
+  await site.settled();
+  assert.deepEqual(site.done, [["|never"]]);
+  const reports = site.delivered.filter((d) => d.to === "bob@example.org");
+  assert.equal(reports.length, 1);
+  assert.match(reports[0]?.body ?? "", /Status: 5\.1\.1\n[^]*never: no such user/);
+  assert.deepEqual(site.files("deferred"), []);
+});
+
+test("forwards are queued whatever became of the other targets", async (t) => {
+  const site = await new Site(t).start();
+  site.fate = (a) => (a === "alice@example.org" ? { outcome: bounced("5.1.1", "|never: no such user"), forwards: ["carol"] } : undefined);
+  await site.send("bob@example.org", ["alice@example.org"]);
+  await site.settled();
+  assert.deepEqual(site.delivered.map((d) => d.to).sort(), ["alice@example.org", "bob@example.org", "carol@example.org"]);
+  assert.match(site.said, /status=sent \(forwarded as \w+\)/);
+});
+
+test("a forward that can not be queued repeats neither the mailbox nor the mail of others", async (t) => {
+  let full = false;
+  const calls = { ...systemCalls, fsync: (fd: number) => (full ? Promise.reject(Object.assign(new Error("ENOSPC"), { code: "ENOSPC" })) : systemCalls.fsync(fd)) };
+  const site = await new Site(t).start({}, calls);
+  site.fate = (a) => {
+    full = site.done.length < 2;
+    return a === "alice@example.org" ? { done: [String.raw`\alice`], forwards: ["bob"] } : undefined;
+  };
+  await site.send("s@far.test", ["alice@example.org", "carol@example.org"]);
+  await site.settled();
+  assert.deepEqual(site.done, [[String.raw`\alice`], [String.raw`\alice`]]);
+  assert.deepEqual(["bob", "carol"].map((n) => site.delivered.filter((d) => d.to === `${n}@example.org`).length), [1, 1]);
+});
+
+test("what is remembered of targets has a bound, and a deferral with too much is still one", async (t) => {
+  const site = await new Site(t).start();
+  const many = Array.from({ length: 200 }, (_, i) => `/${String(i)}/${"x".repeat(1000)}`);
+  site.fate = () => (site.done.length < 2 ? { outcome: deferred("4.3.0", "not now"), done: many } : undefined);
+  await site.send("s@far.test", ["alice@example.org"]);
+  for (let i = 0; i < 3; i++) {
+    await site.settled();
+    await site.queue.flush();
+  }
+  await site.settled();
+  for (const done of site.done) assert.deepEqual(done, many.slice(0, done.length));
+  assert.ok(site.done.length === 2 && site.done.every((d) => d.length > 100 && d.length < 140));
+  assert.deepEqual(site.files("deferred"), []);
 });
 
 test("a full disk is told to the client, and nothing is left", async (t) => {

@@ -101,6 +101,14 @@ test("records add up, and a torn one is left out", () => {
   assert.deepEqual(history.pending, [{ to: "c@d", text: "later" }]);
 });
 
+test("targets that are done add up; members nobody knows and pieces that make no sense are passed over", () => {
+  const lines = [recordLine({ partly: [{ key: "user:a", targets: [String.raw`\a`] }, { key: "user:b", targets: ["/f"] }] }), Buffer.from('{"partly":[7,{"key":"user:c"},{"key":"user:a","targets":["|x",1]}],"news":1}\n'), Buffer.from('{"partly":{}}\n')];
+  const { history, length } = foldRecords(Buffer.concat(lines));
+  assert.equal(length, Buffer.concat(lines).length);
+  assert.deepEqual([...history.partly].map(([key, targets]) => [key, [...targets]]), [["user:a", [String.raw`\a`, "|x"]], ["user:b", ["/f"]]]);
+  assert.equal(foldRecords(recordLine({ done: ["user:a"] })).history.partly.size, 0);
+});
+
 test("queue ids rise, differ between lives, and are recognised", () => {
   let clock = 1_800_000_000_000;
   const next = queueIds(() => clock, 0.5);
