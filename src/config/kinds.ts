@@ -2,7 +2,6 @@
  * The kinds a setting can have: text of a configuration file in, typed value out. Pure.
  * Units follow postconf(5): s m h d w for durations (default seconds), and K M G for sizes.
  */
-
 export interface Kind<T> {
   readonly name: string;
   /** Throws KindFault with a sentence that names what was wrong. */
@@ -106,6 +105,29 @@ export function choices<const C extends string>(...all: readonly C[]): Kind<read
   const one = choice(...all);
   return { name: `list of ${one.name}`, parse: (t) => words(t).map((w) => one.parse(w)) };
 }
+
+/** CIDR: "192.0.2.7", "10.0.0.0/8", "[2001:db8::]/32", "2001:db8::1"; several. */
+export const networks: Kind<readonly string[]> = {
+  name: "network list",
+  parse: (t) =>
+    words(t).map((w) => {
+      const m = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Fa-f:.]+))(?:\/(\d{1,3}))?$/.exec(w);
+      const address = m?.[1] ?? m?.[2] ?? "";
+      const four = /^\d{1,3}(\.\d{1,3}){3}$/.test(address) && address.split(".").every((n) => Number(n) <= 255);
+      const six = address.includes(":") && URL.canParse(`http://[${address}]/`);
+      if (!(four || six) || Number(m?.[3] ?? 0) > (four ? 32 : 128)) throw new KindFault(`"${w}" is not a network (address/prefix)`);
+      return w;
+    }),
+};
+
+export const port: Kind<number> = {
+  name: "port",
+  parse(t) {
+    const n = number.parse(t);
+    if (n < 1 || n > 65535) throw new KindFault(`"${t}" is not a port (1 to 65535)`);
+    return n;
+  },
+};
 
 /** "host:port", "[v6]:port", "*:port" or "port"; several; empty is none. */
 export const endpoints: Kind<readonly Endpoint[]> = { name: "host:port list", parse: (t) => words(t).map(endpoint) };

@@ -1,11 +1,11 @@
 /** Settings of reading mail: imapd, pop3d, authd and sessions in agents. */
-import { choice, duration, list, number, size, text, yesno } from "./kinds.ts";
+import { choice, choices, duration, list, networks, number, size, text, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const accessSettings = {
   disable_plaintext_auth: setting(yesno, "yes", "Refuse passwords in clear without TLS, except from login_trusted_networks."),
-  login_trusted_networks: setting(list, "127.0.0.0/8 [::1]/128", "Clients that may send a password without TLS, CIDR."),
-  auth_mechanisms: setting(list, "plain login", "SASL mechanisms offered."),
+  login_trusted_networks: setting(networks, "127.0.0.0/8 [::1]/128", "Clients that may send a password without TLS, CIDR."),
+  auth_mechanisms: setting(choices("plain", "login"), "plain login", "SASL mechanisms offered."),
   auth_failure_delay: setting(duration, "2s", "How long a wrong password waits for its answer."),
   auth_username_format: setting(text, "%Lu", "How a login name becomes a user: %u as given, %n without domain, L lower case."),
   auth_require_shell: setting(yesno, "no", "Refuse the login of Unix users whose shell is nologin or false. With no they may read their mail, as with Dovecot; they receive mail either way."),

@@ -1,5 +1,5 @@
 /** Settings of local delivery: agents, mailboxes, forwarding, recipes. */
-import { duration, list, number, octal, path, size, templates, text, yesno } from "./kinds.ts";
+import { choices, duration, number, octal, path, size, templates, text, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const deliverySettings = {
@@ -19,6 +19,6 @@ export const deliverySettings = {
   agent_idle_timeout: setting(duration, "60s", "How long an agent without work stays."),
   agent_limit: setting(number, "200", "Agents at once."),
   mail_umask: setting(octal, "0077", "umask of agents."),
-  allow_mail_to_commands: setting(list, "alias forward", "Where |command is obeyed."),
+  allow_mail_to_commands: setting(choices("alias", "forward", "include"), "alias forward", "Where |command is obeyed."),
   biff: setting(yesno, "no", "Tell comsat of new mail."),
 };

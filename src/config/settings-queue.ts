@@ -1,5 +1,5 @@
 /** Settings of the queue manager, routing and mail going out. */
-import { duration, list, number, path, text, yesno } from "./kinds.ts";
+import { choice, duration, list, number, path, port, text, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const queueSettings = {
@@ -15,8 +15,8 @@ export const queueSettings = {
   qmgr_message_active_limit: setting(number, "20000", "Messages under way at once."),
   smtp_connect_timeout: setting(duration, "30s", "Time to connect to a remote server."),
   smtp_helo_timeout: setting(duration, "300s", "Time for a remote server to answer a command."),
-  smtp_tls_security_level: setting(text, "may", "none, may (use STARTTLS when offered) or encrypt (insist)."),
-  smtp_port: setting(number, "25", "Port of mail exchangers; a test may set another."),
+  smtp_tls_security_level: setting(choice("none", "may", "encrypt"), "may", "none, may (use STARTTLS when offered) or encrypt (insist)."),
+  smtp_port: setting(port, "25", "Port of mail exchangers; a test may set another."),
   resolver: setting(list, "", "Name servers as address or address:port; empty takes /etc/resolv.conf."),
   append_dot_mydomain: setting(yesno, "no", "Complete user@host to user@host.$mydomain."),
   double_bounce_sender: setting(text, "double-bounce", "Local part used for mail about bounces that could not be delivered."),

@@ -1,9 +1,9 @@
 /** Settings of mail coming in: smtpd, submission, LMTP, cleanup. */
-import { choice, duration, list, number, size, yesno } from "./kinds.ts";
+import { choice, duration, networks, number, size, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const smtpdSettings = {
-  mynetworks: setting(list, "127.0.0.0/8 [::1]/128", "Clients that may relay without authentication, CIDR."),
+  mynetworks: setting(networks, "127.0.0.0/8 [::1]/128", "Clients that may relay without authentication, CIDR."),
   message_size_limit: setting(size, "10240000", "Largest message accepted, octets; announced by SIZE."),
   smtpd_recipient_limit: setting(number, "1000", "Recipients of one message."),
   smtpd_timeout: setting(duration, "300s", "How long a client may be silent."),

@@ -165,7 +165,7 @@ test("SIGHUP", async (t) => {
     await imap.logout();
     assert.deepEqual(descendants(stack.pid).map((p) => programName(p.command)).filter((n) => n !== undefined && daemons.includes(n)).sort(), [...daemons].sort());
   });
-  await t.test("a value that only mtad can judge is kept out too", async () => {
+  await t.test("with a value of the wrong kind too", async () => {
     writeFileSync(stack.config, before.replace("message_size_limit = 50000", "message_size_limit = 70000") + "mynetworks = 10.0.0.0/99\n");
     process.kill(stack.pid, "SIGHUP");
     await stack.logged(/posthorn\/mtad\[\d+\]: error: configuration kept as it was: .*10\.0\.0\.0\/99/);
