@@ -46,6 +46,8 @@ async function main(): Promise<number> {
       (y) => y.options(configOption),
       async (argv) => {
         const settings = loadSettings(resolve(argv.config));
+        const { checkInstance } = await import("./check.ts");
+        checkInstance(settings);
         openLog(settings);
         const { supervise } = await import("./supervisor.ts");
         exit = await supervise(settings, () => void process.stdout.write("ready\n"));

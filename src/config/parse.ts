@@ -118,6 +118,11 @@ function contradictions(s: Settings): [SettingName, string][] {
   if (s.ssl && (s.ssl_cert === "" || s.ssl_key === "")) found.push(["ssl_cert", "TLS needs ssl_cert and ssl_key, or ssl = no"]);
   if (s.log !== "syslog" && s.log !== "stderr" && !s.log.startsWith("/")) found.push(["log", `"${clip(s.log)}" is not syslog, stderr or an absolute path`]);
   if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(s.myhostname)) found.push(["myhostname", `"${clip(s.myhostname)}" is not a host name`]);
+  if (!/^(?:|(?:\[[^[\]\s]+\]|[^[\]\s:]+)(?::(?:\d{1,5}|smtp|submission|lmtp))?)$/i.test(s.relayhost)) found.push(["relayhost", `"${clip(s.relayhost)}" is not [host]:port, [host], domain:port or domain`]);
+  if (!/^(?:auto$|(?:maildir|mbox):[~/%])/.test(s.mail_location)) found.push(["mail_location", `"${clip(s.mail_location)}" is not maildir:PATH, mbox:FOLDERS:INBOX=FILE or auto`]);
+  for (const w of s.resolver) if (!/^(?:[\d.]+|\[[\da-f:]+\]|[\da-f]*:[\da-f:]+)(?::\d{1,5})?$/i.test(w)) found.push(["resolver", `"${clip(w)}" is not an address or address:port`]);
+  for (const w of s.mailbox_auto_create) if (!/^[^:]+(?::\\(?:All|Archive|Drafts|Flagged|Junk|Sent|Trash))?$/i.test(w)) found.push(["mailbox_auto_create", `"${clip(w)}" is not a folder or folder:\\Use of RFC 6154`]);
+  if (s.agent_limit < 1) found.push(["agent_limit", "must be 1 or more: without agents no mail is delivered"]);
   for (const name of ["queue_directory", "run_directory"] as const) if (s[name] === "") found.push([name, "is empty"]);
   return found;
 }
