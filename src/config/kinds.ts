@@ -106,6 +106,9 @@ export function choices<const C extends string>(...all: readonly C[]): Kind<read
   return { name: `list of ${one.name}`, parse: (t) => words(t).map((w) => one.parse(w)) };
 }
 
+const isV4 = (t: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(t) && t.split(".").every((n) => Number(n) <= 255);
+const isV6 = (t: string): boolean => t.includes(":") && URL.canParse(`http://[${t}]/`);
+
 /** CIDR: "192.0.2.7", "10.0.0.0/8", "[2001:db8::]/32", "2001:db8::1"; several. */
 export const networks: Kind<readonly string[]> = {
   name: "network list",
@@ -113,9 +116,7 @@ export const networks: Kind<readonly string[]> = {
     words(t).map((w) => {
       const m = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Fa-f:.]+))(?:\/(\d{1,3}))?$/.exec(w);
       const address = m?.[1] ?? m?.[2] ?? "";
-      const four = /^\d{1,3}(\.\d{1,3}){3}$/.test(address) && address.split(".").every((n) => Number(n) <= 255);
-      const six = address.includes(":") && URL.canParse(`http://[${address}]/`);
-      if (!(four || six) || Number(m?.[3] ?? 0) > (four ? 32 : 128)) throw new KindFault(`"${w}" is not a network (address/prefix)`);
+      if (!(isV4(address) || isV6(address)) || Number(m?.[3] ?? 0) > (isV4(address) ? 32 : 128)) throw new KindFault(`"${w}" is not a network (address/prefix)`);
       return w;
     }),
 };
@@ -136,5 +137,8 @@ function endpoint(t: string): Endpoint {
   const m = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(t);
   const port = Number(m?.[3]);
   if (m === null || port > 65535) throw new KindFault(`"${t}" is not host:port`);
-  return { host: m[1] ?? m[2] ?? "*", port };
+  const host = m[1] ?? m[2] ?? "*";
+  // Names would have to be looked up before the network is up, and may mean more addresses than was thought.
+  if (host !== "*" && !isV4(host) && !isV6(host)) throw new KindFault(`"${t}": "${host}" is not an address`);
+  return { host, port };
 }

@@ -78,6 +78,8 @@ test("values that only look like one", async (t) => {
     ["mailbox_auto_create", "Drafts:\\Nonsense"],
     ["smtp_port", "70000"],
     ["smtp_listen", "127.0.0.1:99999"],
+    ["smtp_listen", "localhost:2525"],
+    ["imap_listen", "127.0.0.256:2143"],
     ["ssl_cipher_list", "NO-SUCH-CIPHER"],
     ["agent_limit", "0"],
   ] as const) {
