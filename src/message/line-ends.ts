@@ -29,6 +29,24 @@ export function toCrlf(octets: Buffer): Buffer {
   const bare = bareLineFeeds(octets);
   if (bare === 0) return octets;
   const out = Buffer.allocUnsafe(octets.length + bare);
+  fillCrlf(octets, out);
+  return out;
+}
+
+/**
+ * As `toCrlf`, but always a new buffer.
+ *
+ * @param size  octets it will have, as somebody counted them once; found out where that is not so
+ */
+export function crlfCopy(octets: Buffer, size: number | undefined): Buffer {
+  const out = Buffer.allocUnsafe(size ?? crlfSize(octets));
+  // Octets behind the end of `out` go nowhere.
+  const filled = fillCrlf(octets, out);
+  if (filled === out.length) return out;
+  return filled < out.length ? out.subarray(0, filled) : crlfCopy(octets, undefined);
+}
+
+function fillCrlf(octets: Buffer, out: Buffer): number {
   let to = 0;
   let before = 0;
   for (let at = 0; at < octets.length; at++) {
@@ -37,7 +55,7 @@ export function toCrlf(octets: Buffer): Buffer {
     out[to++] = octet;
     before = octet;
   }
-  return out;
+  return to;
 }
 
 /**

@@ -45,9 +45,11 @@ export interface MimeLimits {
   readonly parts: number;
   /** Longest boundary that is compared; RFC 2046 §5.1.1 allows 70. */
   readonly boundary: number;
+  /** False for who needs no `lines`: they are 0 then. */
+  readonly lines: boolean;
 }
 
-export const mimeLimits: MimeLimits = { depth: 100, parts: 10_000, boundary: 200 };
+export const mimeLimits: MimeLimits = { depth: 100, parts: 10_000, boundary: 200, lines: true };
 
 type Building = { -readonly [K in keyof Omit<Part, "parts" | "message">]: Part[K] } & { parts: Building[]; message: Building | undefined };
 
@@ -93,7 +95,7 @@ export function scanMime(octets: Buffer, start = 0, end = octets.length, limits:
       if (outer !== undefined) outer.message = part;
       here = header.bodyStart;
       const before = linesTo(here);
-      const isCounted = part.type.toLowerCase() === "text" || isMessage(part);
+      const isCounted = limits.lines && (part.type.toLowerCase() === "text" || isMessage(part));
       if (isCounted) {
         part.lines = -before;
         counting++;

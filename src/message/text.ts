@@ -2,6 +2,7 @@
  * The text of a message as a reader sees it: transfer encodings (RFC 2045 §6.7, §6.8), charsets, encoded words (RFC 2047), the values
  * of RFC 2231. For SEARCH; always on copies, and never throws: what can not be decoded is read as it stands.
  */
+import { isAscii } from "node:buffer";
 import { param } from "./content.ts";
 import { fieldValue, type Field, type Header } from "./header.ts";
 import type { Part } from "./mime.ts";
@@ -141,6 +142,12 @@ const wordOctets = (encoding: string, text: string): Buffer =>
 /** The value of a field as SEARCH sees it. */
 export const fieldText = (header: Header, field: Field): string => decodeWords(fieldValue(header, field));
 
+/** `searchable(fieldText(...))`. */
+export function searchableField(header: Header, field: Field): string {
+  const value = fieldValue(header, field);
+  return isAscii(value) && !value.includes("=?") ? value.toString("latin1").toLowerCase() : searchable(decodeWords(value));
+}
+
 /**
  * The text of one leaf part, or undefined when it is neither text nor a message's own text: SEARCH BODY looks at text/* only, as
  * Dovecot does.
@@ -148,9 +155,23 @@ export const fieldText = (header: Header, field: Field): string => decodeWords(f
  * @param octets  the buffer the part was scanned from
  */
 export function partText(octets: Buffer, part: Part): string | undefined {
-  if (part.type.toLowerCase() !== "text") return undefined;
-  const body = octets.subarray(part.bodyStart, part.bodyEnd);
-  return decodeCharset(decodeTransfer(body, part.encoding), param(part.params, "charset"));
+  const text = textOctets(octets, part);
+  return text === undefined ? undefined : decodeCharset(text, param(part.params, "charset"));
+}
+
+/** `searchable(partText(...))`. */
+export function searchablePart(octets: Buffer, part: Part): string | undefined {
+  const text = textOctets(octets, part);
+  if (text === undefined) return undefined;
+  const charset = param(part.params, "charset");
+  return isAscii(text) && (charset === undefined || holdsAscii.test(charset)) ? text.toString("latin1").toLowerCase() : searchable(decodeCharset(text, charset));
+}
+
+/** Charsets in which octets of US-ASCII are what they are there. Others (ISO-2022-JP, UTF-7, UTF-16) write all their text with them. */
+const holdsAscii = /^(?:(?:us-)?ascii|utf-8|iso-8859-\d{1,2}|windows-125\d)$/i;
+
+function textOctets(octets: Buffer, part: Part): Buffer | undefined {
+  return part.type.toLowerCase() === "text" ? decodeTransfer(octets.subarray(part.bodyStart, part.bodyEnd), part.encoding) : undefined;
 }
 
 /** Leaf parts of a message in order, those of messages inside it too. Iterative: depth is the sender's choice. */

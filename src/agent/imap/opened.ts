@@ -1,6 +1,6 @@
 import { envelope } from "../../message/envelope.ts";
 import { parseHeader, type Header } from "../../message/header.ts";
-import { scanMime, type Part } from "../../message/mime.ts";
+import { mimeLimits, scanMime, type Part } from "../../message/mime.ts";
 import { printBody } from "../../imap/respond-body.ts";
 import { printEnvelope } from "../../imap/respond-envelope.ts";
 import type { Learned } from "./message-cache.ts";
@@ -16,6 +16,7 @@ export class Opened {
   readonly #learned: Learned | undefined;
   #header: Header | undefined;
   #part: Part | undefined;
+  #structure: Part | undefined;
   /** Learned here and worth keeping. */
   news: Learned | undefined;
 
@@ -40,7 +41,8 @@ export class Opened {
   }
 
   #read(): Header | undefined {
-    if (this.#part !== undefined) return this.#part.header;
+    const scanned = this.#part ?? this.#structure;
+    if (scanned !== undefined) return scanned.header;
     const octets = this.octets ?? this.#head;
     return octets === undefined ? undefined : parseHeader(octets);
   }
@@ -52,6 +54,13 @@ export class Opened {
   get part(): Part | undefined {
     if (this.#part === undefined && this.octets !== undefined) this.#part = scanMime(this.octets);
     return this.#part;
+  }
+
+  /** As `part`, maybe without numbers of lines: for SEARCH. */
+  get structure(): Part | undefined {
+    if (this.#part !== undefined) return this.#part;
+    if (this.#structure === undefined && this.octets !== undefined) this.#structure = scanMime(this.octets, 0, this.octets.length, { ...mimeLimits, lines: false });
+    return this.#structure;
   }
 
   get envelope(): string | undefined {

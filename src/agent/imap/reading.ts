@@ -36,21 +36,22 @@ export async function* readBatches(mailbox: Mailbox, wanted: Iterable<Wanted>): 
   const source = wanted[Symbol.iterator]();
   let ahead = nextBatch(mailbox, source);
   while (ahead !== undefined) {
-    const batch = ahead.waits ? await Promise.all(ahead.items) : (ahead.items as Item[]);
+    if (ahead.waiting.length > 0) await Promise.all(ahead.waiting);
+    const { items } = ahead;
     ahead = nextBatch(mailbox, source);
-    yield batch;
+    yield items;
   }
 }
 
-/** Items, or where `waits` is set also promises of them. */
+/** Items that are complete when what they wait for has settled. */
 interface Batch {
-  readonly items: (Item | Promise<Item>)[];
-  readonly waits: boolean;
+  readonly items: Item[];
+  readonly waiting: Promise<void>[];
 }
 
 function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefined {
-  const items: (Item | Promise<Item>)[] = [];
-  let waits = false;
+  const items: Item[] = [];
+  const waiting: Promise<void>[] = [];
   let octets = 0;
   for (let cost = 0; cost < batchCost && octets < batchOctets; ) {
     const next = source.next();
@@ -68,10 +69,14 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
       continue;
     }
     octets += message.size;
-    waits = true;
-    items.push(readAll(mailbox, message).then((read) => ({ index, message, learned, read })));
+    const at = items.push({ index, message, learned, read: undefined }) - 1;
+    waiting.push(
+      readAll(mailbox, message).then((read) => {
+        items[at] = { index, message, learned, read };
+      }),
+    );
   }
-  return items.length === 0 ? undefined : { items, waits };
+  return items.length === 0 ? undefined : { items, waiting };
 }
 
 /** Undefined when the store can not. */

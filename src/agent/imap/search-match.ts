@@ -3,7 +3,7 @@ import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
 import { fieldsNamed, valueOf, type Header } from "../../message/header.ts";
 import type { Part } from "../../message/mime.ts";
-import { fieldText, innerHeaders, leaves, partText, searchable } from "../../message/text.ts";
+import { fieldText, innerHeaders, leaves, searchable, searchableField, searchablePart } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
 import type { Opened } from "./opened.ts";
 import { runsOf, type View } from "./view.ts";
@@ -60,7 +60,7 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
       return cheap(({ message }) => compareDay(dayOf({ time: message.internalDate, offset: localOffset(message.internalDate) }), key.how, key.day));
     case "header": {
       const needle = searchable(decode(key.text));
-      return ofHeader((header) => fieldsNamed(header, key.name).some((f) => needle === "" || searchable(fieldText(header, f)).includes(needle)));
+      return ofHeader((header) => fieldsNamed(header, key.name).some((f) => needle === "" || searchableField(header, f).includes(needle)));
     }
     case "body":
     case "text":
@@ -150,7 +150,7 @@ function inText(needle: string, withHeader: boolean): Matcher {
       if (withHeader && opened.header !== undefined && headerHolds(opened.header, needle)) return true;
       const { octets } = opened;
       if (octets === undefined) return undefined;
-      const { part } = opened;
+      const { structure: part } = opened;
       return part !== undefined && (bodyHolds(octets, part, needle) || (withHeader && innerHeaders(part).some((h) => headerHolds(h, needle))));
     },
   };
@@ -159,7 +159,4 @@ function inText(needle: string, withHeader: boolean): Matcher {
 const headerHolds = (header: Header, needle: string): boolean => header.fields.some((f) => searchable(`${f.name}: ${fieldText(header, f)}`).includes(needle));
 
 const bodyHolds = (octets: Buffer, part: Part, needle: string): boolean =>
-  leaves(part).some((leaf) => {
-    const text = partText(octets, leaf);
-    return text !== undefined && searchable(text).includes(needle);
-  });
+  leaves(part).some((leaf) => searchablePart(octets, leaf)?.includes(needle) === true);

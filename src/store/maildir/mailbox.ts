@@ -13,7 +13,6 @@
  * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own.
  */
 import { accessSync, constants, renameSync, unlinkSync } from "node:fs";
-import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { sameFlags } from "../flags.ts";
@@ -425,8 +424,7 @@ export class MaildirMailbox implements Mailbox {
   async read(uid: Uid): Promise<Buffer | undefined> {
     try {
       const read = this.#byUid(uid)?.read();
-      const octets = read instanceof Promise ? await read : read;
-      return octets === undefined ? undefined : toCrlf(octets);
+      return read instanceof Promise ? await read : read;
     } catch (error) {
       throw storeFault(error);
     }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { crlfHeader, crlfSize, toCrlf } from "../../message/line-ends.ts";
+import { crlfCopy, crlfHeader, crlfSize, toCrlf } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import type { Flags, Message, Uid } from "../mailbox.ts";
 import { sizeIn, timeIn } from "./filename.ts";
@@ -67,9 +67,9 @@ export class MessageFile {
   get size(): number {
     this.#size ??= sizeIn(this.base, "W") ?? fieldNumber(this.fields, "W");
     if (this.#size === undefined) {
-      const octets = this.#try((path) => this.#read(path));
-      if (octets === undefined) return 0;
-      this.#size = crlfSize(octets);
+      const size = this.#try((path) => this.#read(path, crlfSize));
+      if (size === undefined) return 0;
+      this.#size = size;
     }
     return this.#size;
   }
@@ -95,19 +95,19 @@ export class MessageFile {
     return this.#try((path) => (linkSync(path, to), true)) ?? false;
   }
 
-  /** Octets as stored; undefined when the file is gone. At once when it is no large file. */
+  /** Octets with CRLF line ends; undefined when the file is gone. At once when it is no large file. */
   read(): Buffer | undefined | Promise<Buffer | undefined> {
     const size = sizeIn(this.base, "S");
-    return size !== undefined && size > readNow ? this.#readLarge() : this.#try((path) => this.#read(path));
+    return size !== undefined && size > readNow ? this.#readLarge() : this.#try((path) => this.#read(path, (octets) => crlfCopy(octets, sizeIn(this.base, "W"))));
   }
 
   async #readLarge(): Promise<Buffer | undefined> {
     try {
-      return await readFile(this.path, { flag: readOnly });
+      return toCrlf(await readFile(this.path, { flag: readOnly }));
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
     }
-    return this.#try((path) => this.#read(path));
+    return this.#try((path) => this.#read(path, toCrlf));
   }
 
   /** The header with CRLF line ends and its empty line, all octets when there is no such line; undefined when the file is gone. */
@@ -118,19 +118,27 @@ export class MessageFile {
         const stats = fstatSync(fd);
         this.#date ??= Math.floor(stats.mtimeMs);
         if (!stats.isFile()) return Buffer.alloc(0);
-        const got = readSync(fd, headRoom, 0, headRoom.length, 0);
-        const header = crlfHeader(headRoom.subarray(0, got));
+        const got = readSync(fd, room, 0, headSize, 0);
+        const header = crlfHeader(room.subarray(0, got));
         if (header !== undefined) return header;
-        const octets = rest(fd, headRoom.subarray(0, got), stats.size);
-        return crlfHeader(octets) ?? toCrlf(octets);
+        const octets = contents(fd, stats.size);
+        return crlfHeader(octets) ?? crlfCopy(octets, undefined);
       } finally {
         closeSync(fd);
       }
     });
   }
 
-  #read(path: string | Buffer): Buffer {
-    return read(path, (mtime) => (this.#date ??= mtime));
+  /** @param take what is wanted of the octets; they are good only as long as it runs */
+  #read<T>(path: string | Buffer, take: (octets: Buffer) => T): T {
+    const fd = openSync(path, readOnly);
+    try {
+      const stats = fstatSync(fd);
+      this.#date ??= Math.floor(stats.mtimeMs);
+      return take(stats.isFile() ? contents(fd, stats.size) : Buffer.alloc(0));
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** `work` on the file wherever another program renamed it to; undefined when it is gone. */
@@ -151,27 +159,17 @@ export class MessageFile {
   }
 }
 
-/** Most headers fit. Used within one call only. */
-const headRoom = Buffer.allocUnsafeSlow(8192);
+/** Where files are read to, and looked at before anything else can be read. */
+const room = Buffer.allocUnsafeSlow(readNow);
+/** Most headers fit. */
+const headSize = 8192;
 
-/** @param date told the mtime, ms: it comes along with the size */
-function read(path: string | Buffer, date: (mtime: number) => void): Buffer {
-  const fd = openSync(path, readOnly);
-  try {
-    const stats = fstatSync(fd);
-    date(Math.floor(stats.mtimeMs));
-    if (!stats.isFile()) return Buffer.alloc(0);
-    if (stats.size === 0) return readFileSync(fd);
-    return rest(fd, headRoom.subarray(0, 0), stats.size);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** All `size` octets of a file, of which `start` is read already. */
-function rest(fd: number, start: Buffer, size: number): Buffer {
-  const octets = Buffer.allocUnsafe(Math.max(size, start.length));
-  let got = start.copy(octets);
+/** All of a file of `size` octets; in `room` where they fit, so good until the next call. */
+function contents(fd: number, size: number): Buffer {
+  // A file that says it is empty may be one of the kernel's.
+  if (size === 0) return readFileSync(fd);
+  const octets = size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafe(size);
+  let got = 0;
   for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, got);
   return octets.subarray(0, got);
 }
