@@ -36,15 +36,16 @@ const clean = (address: string): string => address.replace(/[\r\n\0]/g, "");
 export function headerOf(message: Buffer): Buffer {
   if (message[0] === 10 || (message[0] === 13 && message[1] === 10)) return message.subarray(0, 0);
   const lf = message.indexOf("\n\n");
-  const crlf = message.indexOf("\r\n\r\n");
-  if (lf < 0 && crlf < 0) return message;
-  if (crlf >= 0 && (lf < 0 || crlf < lf)) return message.subarray(0, crlf + 2);
-  return message.subarray(0, lf + 1);
+  // Not searched for in the body.
+  const before = lf < 0 ? message : message.subarray(0, lf + 1);
+  const crlf = before.indexOf("\r\n\r\n");
+  return crlf < 0 ? before : before.subarray(0, crlf + 2);
 }
 
 /** Has this message been delivered to the address before? Then it is in a loop. */
 export function wasDeliveredTo(message: Buffer, recipient: string): boolean {
   const header = headerOf(message).toString("latin1");
+  if (!header.toLowerCase().includes("delivered-to:")) return false;
   const wanted = recipient.toLowerCase();
   for (const m of header.matchAll(/^delivered-to:[ \t]*([^\r\n]*)/gim)) if ((m[1] ?? "").trim().toLowerCase() === wanted) return true;
   return false;

@@ -1,5 +1,5 @@
 /** `~/.forward`: where the user wants mail to go, aliases(5) syntax, one or more values on each line. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 import type { MailUser } from "../../daemon/protocol.ts";
 import { includeTargets, type AliasTarget } from "../../table/aliases.ts";
 
@@ -33,6 +33,8 @@ export function readForward(paths: readonly string[], user: MailUser, extension:
 function readOne(path: string, user: MailUser, warn: (text: string) => void): Forward | undefined {
   let fd;
   try {
+    // Most users have none, and an exception costs more than this.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (fault) {
     const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";

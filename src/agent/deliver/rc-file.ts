@@ -28,6 +28,8 @@ export function userRc(template: string, user: MailUser): RcFile {
   const path = template.replace(/^~(?=\/)/, user.home).replace(/%u/g, user.name).replace(/%h/g, user.home);
   let fd;
   try {
+    // Most users have none, and an exception costs more than this.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: "none" };
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (fault) {
     const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
