@@ -40,7 +40,7 @@ class DescriptorSink implements Sink {
   write(severity: Severity, ident: string, line: string): void {
     if (this.#lines.length === 0) setImmediate(() => this.flush());
     const word = severity === "info" ? "" : `${severity}: `;
-    this.#lines.push(`${stamp(new Date())} ${this.#host} posthorn/${ident}[${process.pid}]: ${word}${line}\n`);
+    this.#lines.push(`${stamp()} ${this.#host} posthorn/${ident}[${process.pid}]: ${word}${line}\n`);
   }
 
   flush(): void {
@@ -60,7 +60,7 @@ class SyslogSink implements Sink {
 
   write(severity: Severity, ident: string, line: string): void {
     const word = severity === "info" ? "" : `${severity}: `;
-    this.#socket.send(Buffer.from(`<${facilityMail | severities[severity]}>${stamp(new Date())} posthorn/${ident}[${process.pid}]: ${word}${line}`));
+    this.#socket.send(Buffer.from(`<${facilityMail | severities[severity]}>${stamp()} posthorn/${ident}[${process.pid}]: ${word}${line}`));
   }
 
   flush(): void {}
@@ -69,8 +69,17 @@ class SyslogSink implements Sink {
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (n: number): string => String(n).padStart(2, "0");
 
-/** RFC 3164 §4.1.2 TIMESTAMP, local time. */
-const stamp = (d: Date): string => `${months[d.getMonth()]} ${String(d.getDate()).padStart(2)} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+let stamped = { second: -1, text: "" };
+
+/** RFC 3164 §4.1.2 TIMESTAMP, local time; made once a second. */
+function stamp(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== stamped.second) {
+    const d = new Date(second * 1000);
+    stamped = { second, text: `${months[d.getMonth()]} ${String(d.getDate()).padStart(2)} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}` };
+  }
+  return stamped.text;
+}
 
 let sink: Sink = new DescriptorSink(2);
 let debugging = false;

@@ -2,7 +2,7 @@
  * A text file that is read again when it changed: users, shadow, per-user maps. A file that became unreadable or
  * wrong keeps its last good content, because forgetting all users would bounce their mail.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, type Stats } from "node:fs";
 
 /** A file is wrong: where and why. `faults` are "FILE:LINE: text" lines. */
 export class TableFault extends Error {
@@ -14,6 +14,12 @@ export class TableFault extends Error {
   }
 }
 
+/** Device, inode, size and times: ctime tells of a change that kept size and mtime. */
+function sameFile(a: Stats | undefined, b: Stats | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
+}
+
 /** Makes the table of a file's lines; calls `fault` with what is wrong with a line (counted from 1). */
 export type ReadLines<T> = (lines: readonly string[], fault: (line: number, text: string) => void) => T;
 
@@ -21,7 +27,8 @@ export class LinesFile<T> {
   readonly #path: string;
   readonly #read: ReadLines<T>;
   readonly #hear: (fault: TableFault) => void;
-  #stamp = "";
+  /** Of the content; undefined while the file is not there. */
+  #stamp: Stats | undefined;
   #content: T | undefined;
 
   /** @param hear  is told once per change when a changed file can not be used and the old content stays */
@@ -42,8 +49,8 @@ export class LinesFile<T> {
   }
 
   #fresh(): T {
-    const stamp = this.#stampNow();
-    if (this.#content !== undefined && stamp === this.#stamp) return this.#content;
+    const stamp = statSync(this.#path, { throwIfNoEntry: false });
+    if (this.#content !== undefined && sameFile(stamp, this.#stamp)) return this.#content;
     this.#stamp = stamp;
     try {
       this.#content = this.#parse();
@@ -52,12 +59,6 @@ export class LinesFile<T> {
       if (fault instanceof TableFault && this.#content !== undefined) this.#hear(fault);
       throw fault;
     }
-  }
-
-  /** Device, inode, size and times: ctime tells of a change that kept size and mtime. "" while the file is not there. */
-  #stampNow(): string {
-    const s = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return s === undefined ? "absent" : `${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`;
   }
 
   #parse(): T {
