@@ -6,12 +6,14 @@ import type { QueueFile } from "./read.ts";
 
 /** Octets held in memory before they go to the disk. */
 const holdLimit = 128 << 10;
+/** More pieces than this become one: a client may send octet by octet. */
+const piecesLimit = 16;
 
 /** An accepted message. */
 export interface Accepted {
   readonly file: QueueFile;
-  /** The message itself, when it is short enough to be still in memory. */
-  readonly body: Buffer | undefined;
+  /** The message itself, in pieces, when it is short enough to be still in memory. */
+  readonly body: readonly Buffer[] | undefined;
 }
 
 export class SpoolWriter {
@@ -91,7 +93,7 @@ export class SpoolWriter {
       closeSync(fd);
       const bodyOffset = prefixLength + this.#line.length;
       const file = { envelope: this.#envelope, octets: this.#octets, bodyOffset, end: bodyOffset + this.#octets + endLength };
-      const body = whole === undefined ? undefined : whole.length === 1 && whole[0] !== undefined ? whole[0] : Buffer.concat(whole, this.#octets);
+      const body = whole === undefined || whole.length <= piecesLimit ? whole : [Buffer.concat(whole, this.#octets)];
       return { file, body };
     } catch (fault) {
       await this.abort();

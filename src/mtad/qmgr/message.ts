@@ -74,14 +74,14 @@ export class ActiveMessage {
   #recording: Promise<void> = Promise.resolve();
 
   /** @param body  the message, when it is in memory */
-  constructor(parts: QueueParts, queue: QueueName, file: QueueFile, history: History, body: Buffer | undefined) {
+  constructor(parts: QueueParts, queue: QueueName, file: QueueFile, history: History, body: readonly Buffer[] | undefined) {
     this.id = file.envelope.id;
     this.#parts = parts;
     this.#queue = queue;
     this.#file = file;
     this.#history = history;
     this.#entered = parts.now();
-    const source: MessageSource = body === undefined ? { octets: file.octets, memory: undefined, pieces: () => parts.spool.body(this.#queue, this.id, file) } : { octets: file.octets, memory: body, pieces: () => once(body) };
+    const source: MessageSource = body === undefined ? { octets: file.octets, memory: undefined, pieces: () => parts.spool.body(this.#queue, this.id, file) } : { octets: file.octets, memory: body, pieces: () => each(body) };
     this.outgoing = { envelope: file.envelope, source };
   }
 
@@ -284,6 +284,6 @@ export class ActiveMessage {
   }
 }
 
-async function* once(body: Buffer): AsyncGenerator<Buffer> {
-  yield body;
+async function* each(body: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* body;
 }

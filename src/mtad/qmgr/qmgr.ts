@@ -68,7 +68,7 @@ export class QueueManager {
       return;
     }
     const body = this.#memory + octets <= this.#limits.memory ? accepted.body : undefined;
-    const held = body?.length ?? 0;
+    const held = body === undefined ? 0 : octets;
     this.#memory += held;
     const message = new ActiveMessage(this.#parts, "incoming", accepted.file, noHistory, body);
     this.#begin(envelope.id, () => this.#try(message).finally(() => (this.#memory -= held)));

@@ -16,7 +16,7 @@ const job = (...names: string[]): AgentJob => ({ queueId: "q", sender: "", arriv
 function source(body: Buffer, memory: boolean): MessageSource {
   return {
     octets: body.length,
-    memory: memory ? body : undefined,
+    memory: memory ? [body] : undefined,
     async *pieces() {
       for (let at = 0; at < body.length; at += 65536) yield body.subarray(at, at + 65536);
     },

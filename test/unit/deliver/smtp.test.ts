@@ -14,7 +14,7 @@ function source(text: string): MessageSource {
   const memory = Buffer.from(text);
   return {
     octets: memory.length,
-    memory,
+    memory: [memory],
     async *pieces() {
       for (let at = 0; at < memory.length; at += 7000) yield memory.subarray(at, at + 7000);
     },
@@ -214,4 +214,47 @@ test("replies in any pieces", () => {
   assert.throws(() => new ReplyReader().push(Buffer.alloc(10_000, "2")));
   assert.equal(statusOf({ code: 550, lines: ["4.2.2 does not fit its code"] }), "5.0.0");
   assert.equal(replyOutcome({ code: 421, lines: ["4.7.0 bye"] }, "RCPT TO command", "h[1.2.3.4]:25").kind, "deferred");
+});
+
+test("an address that would be more than an address on the wire is not sent", async (t) => {
+  for (const hello of ["250-mx.test\n250 PIPELINING", "250 mx.test"]) {
+    const server = await scripted(t, "220 mx.test ESMTP", [[/^EHLO/, hello], [/^DATA/, "354 go"]]);
+    const evil = ["x@y.test>\r\nRSET", 'x>@y.test', "a b@y.test", '"a\rb"@y.test', "<x@y.test"];
+    const result = await smtpTransaction(place(server.port), options, transaction(evil[0] ?? "", "good@x.test", '"a b>"@x.test', ...evil.slice(1)), () => 0);
+    assert.deepEqual(statuses(result.outcomes), ["bounced 5.1.3", "sent 2.0.0", "sent 2.0.0", ...evil.slice(1).map(() => "bounced 5.1.3")]);
+    assert.deepEqual(server.lines.filter((l) => l.startsWith("RCPT")), ["RCPT TO:<good@x.test>", 'RCPT TO:<"a b>"@x.test>']);
+    assert.ok(!server.lines.includes("RSET"));
+    const before = server.lines.length;
+    const none = await smtpTransaction(place(server.port), options, transaction(...evil), () => 0);
+    assert.deepEqual(statuses(none.outcomes), evil.map(() => "bounced 5.1.3"));
+    assert.equal(server.lines.length, before);
+    const from = await smtpTransaction(place(server.port), options, { ...transaction("good@x.test"), sender: "a@b.test>\r\nRSET" }, () => 0);
+    assert.deepEqual(statuses(from.outcomes), ["bounced 5.1.7"]);
+    assert.ok(!server.lines.includes("RSET"));
+  }
+});
+
+test("a server that talks without end is left", async (t) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.write("220 mx.test\r\n");
+    socket.once("data", () => socket.write(`250 mx.test\r\n${"250 more\r\n".repeat(5000)}`));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    for (const s of sockets) s.destroy();
+    server.close();
+  });
+  const result = await smtpTransaction(place((server.address() as AddressInfo).port), options, transaction("one@x.test"), () => 0);
+  assert.deepEqual(statuses(result.outcomes), ["deferred 4.5.0"]);
+  assert.match(result.outcomes[0]?.text ?? "", /more replies than commands/);
+});
+
+test("of an endless reply as much is kept as a log line or a bounce can bear", () => {
+  const [reply] = new ReplyReader().push(Buffer.from(`${`550-${"x".repeat(5000)}\r\n`.repeat(100)}550 end\r\n`));
+  assert.ok(reply);
+  assert.ok(replyOutcome(reply, "RCPT TO command", "mx.test[127.0.0.1]:25").text.length < 2200);
 });

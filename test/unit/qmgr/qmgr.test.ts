@@ -442,7 +442,7 @@ test("the local transport tries again while an agent is gone, and stops in order
   };
   const delivery = (name: string) => ({ kind: "local", key: name, address: `${name}@x`, original: `${name}@x`, user: user(name), extension: "", direct: false, to: { kind: "user" } }) as const;
   const group = { kind: "local", destination: "local:virtual", sender: "", deliveries: ["a", "b", "c"].map(delivery) } as const;
-  const message = { envelope: { id: "q", arrived: 0, sender: "", recipients: [] }, source: { octets: 0, memory: Buffer.alloc(0), pieces: async function* () {} } };
+  const message = { envelope: { id: "q", arrived: 0, sender: "", recipients: [] }, source: { octets: 0, memory: [], pieces: async function* () {} } };
   const all = await localTransport(agents, () => Promise.resolve(true), () => 100)(group, message);
   assert.deepEqual(asked, [["a", "b", "c"], ["a", "c"], ["c"]]);
   assert.deepEqual(all.results.map((r) => r?.outcome.kind), ["sent", "sent", "sent"]);

@@ -37,7 +37,7 @@ async function written(e: StoredEnvelope, pieces: readonly Buffer[]): Promise<st
   for (const p of pieces) await writer.write(p);
   const { file, body } = await writer.commit();
   assert.equal(file.octets, Buffer.concat(pieces).length);
-  if (body !== undefined) assert.deepEqual(body, Buffer.concat(pieces));
+  if (body !== undefined) assert.deepEqual(Buffer.concat(body), Buffer.concat(pieces));
   return path;
 }
 
