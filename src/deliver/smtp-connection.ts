@@ -24,6 +24,9 @@ const words: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
 };
 
+/** Replies kept that nobody has asked for yet. More than the commands of one pipelined transaction have. */
+const repliesLimit = 1000;
+
 export class SmtpConnection {
   readonly relay: string;
   readonly #host: string;
@@ -81,8 +84,9 @@ export class SmtpConnection {
   #arrived(reply: ServerReply): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting === undefined) this.#replies.push(reply);
-    else waiting.resolve(reply);
+    if (waiting !== undefined) waiting.resolve(reply);
+    else if (this.#replies.length < repliesLimit) this.#replies.push(reply);
+    else this.#fail(new ConnectionLost("nonsense", `protocol error from ${this.relay}: more replies than commands`));
   }
 
   #fail(fault: ConnectionLost): void {

@@ -42,8 +42,11 @@ export class ReplyReader {
   }
 }
 
-/** "550 5.1.1 no such user", on one line. */
-export const replyText = (reply: ServerReply): string => `${reply.code} ${reply.lines.join(" ")}`.trim();
+/** It goes into the log, the queue file at every try, and the bounce. */
+const textLimit = 2000;
+
+/** "550 5.1.1 no such user", on one line; its beginning when it is long. */
+export const replyText = (reply: ServerReply): string => `${reply.code} ${reply.lines.join(" ")}`.trim().slice(0, textLimit);
 
 /** The enhanced status of a reply (RFC 2034 §4), or X.0.0 of its class. */
 export function statusOf(reply: ServerReply): EnhancedStatus {

@@ -54,8 +54,24 @@ class Refused extends Error {
   }
 }
 
+/**
+ * What may stand between the angle brackets: no controls, and white space and brackets in quotes only. Addresses come from users' `.forward`
+ * and from lists, too; a line end or ">" in one would be further commands on the wire.
+ */
+const onWire = /^(?:[^\s"<>\u0000-\u001f\u007f]|"(?:[^"\\\u0000-\u001f\u007f]|\\[^\u0000-\u001f\u007f])*")*$/;
+
 /** Never rejects: whatever happens is an outcome. */
 export async function smtpTransaction(place: ServerPlace, options: SessionOptions, transaction: Transaction, now: () => number): Promise<SessionResult> {
+  const { sender, recipients } = transaction;
+  if (onWire.test(sender) && recipients.every((r) => onWire.test(r))) return converse(place, options, transaction, now);
+  const bad = (status: `5.${number}.${number}`, what: string): Outcome => ({ kind: "bounced", status, text: `bad ${what} address syntax` });
+  const good = onWire.test(sender) ? recipients.filter((r) => onWire.test(r)) : [];
+  const session = good.length === 0 ? { outcomes: [], relay: "none", connecting: 0, failed: undefined } : await converse(place, options, { ...transaction, recipients: good }, now);
+  const outcomes = session.outcomes.values();
+  return { ...session, outcomes: recipients.map((r) => (!onWire.test(sender) ? bad("5.1.7", "sender") : !onWire.test(r) ? bad("5.1.3", "recipient") : (outcomes.next().value ?? { kind: "deferred", status: "4.3.0", text: "no result" }))) };
+}
+
+async function converse(place: ServerPlace, options: SessionOptions, transaction: Transaction, now: () => number): Promise<SessionResult> {
   const started = now();
   const all = (outcome: Outcome): Outcome[] => transaction.recipients.map(() => outcome);
   let connection: SmtpConnection | undefined;

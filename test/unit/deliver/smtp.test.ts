@@ -234,13 +234,19 @@ test("an address that would be more than an address on the wire is not sent", as
   }
 });
 
-test("a server that talks without end is left", async (t) => {
+test("a server that talks and does not listen is left", async (t) => {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
+    let text = "";
     socket.on("error", () => {});
     socket.write("220 mx.test\r\n");
-    socket.once("data", () => socket.write(`250 mx.test\r\n${"250 more\r\n".repeat(5000)}`));
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      if (!text.includes("DATA\r\n")) return void socket.write("250 mx.test\r\n");
+      socket.pause();
+      socket.write(`354 go\r\n${"250 more\r\n".repeat(5000)}`);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -248,7 +254,10 @@ test("a server that talks without end is left", async (t) => {
     for (const s of sockets) s.destroy();
     server.close();
   });
-  const result = await smtpTransaction(place((server.address() as AddressInfo).port), options, transaction("one@x.test"), () => 0);
+  const message = { ...transaction("one@x.test").message, async *pieces() {
+    for (let i = 0; i < 1000; i++) yield Buffer.alloc(65536, "line\n");
+  } };
+  const result = await smtpTransaction(place((server.address() as AddressInfo).port), options, { ...transaction("one@x.test"), message }, () => 0);
   assert.deepEqual(statuses(result.outcomes), ["deferred 4.5.0"]);
   assert.match(result.outcomes[0]?.text ?? "", /more replies than commands/);
 });
