@@ -24,29 +24,15 @@ function bareLineFeeds(octets: Buffer): number {
 /** The length of `toCrlf(octets)`, without making it: RFC822.SIZE and POP3 sizes. */
 export const crlfSize = (octets: Buffer): number => octets.length + bareLineFeeds(octets);
 
+/** Up to here octets go through a string, whose replacement is native code. */
+const short = 1 << 20;
+
 /** Every LF with a CR before it. The same buffer when there is nothing to do, else a new one. */
 export function toCrlf(octets: Buffer): Buffer {
+  if (octets.length <= short && !octets.includes(cr)) return octets.includes(lf) ? Buffer.from(octets.toString("latin1").replace(/\n/g, "\r\n"), "latin1") : octets;
   const bare = bareLineFeeds(octets);
   if (bare === 0) return octets;
   const out = Buffer.allocUnsafe(octets.length + bare);
-  fillCrlf(octets, out);
-  return out;
-}
-
-/**
- * As `toCrlf`, but always a new buffer.
- *
- * @param size  octets it will have, as somebody counted them once; found out where that is not so
- */
-export function crlfCopy(octets: Buffer, size: number | undefined): Buffer {
-  const out = Buffer.allocUnsafe(size ?? crlfSize(octets));
-  // Octets behind the end of `out` go nowhere.
-  const filled = fillCrlf(octets, out);
-  if (filled === out.length) return out;
-  return filled < out.length ? out.subarray(0, filled) : crlfCopy(octets, undefined);
-}
-
-function fillCrlf(octets: Buffer, out: Buffer): number {
   let to = 0;
   let before = 0;
   for (let at = 0; at < octets.length; at++) {
@@ -55,7 +41,13 @@ function fillCrlf(octets: Buffer, out: Buffer): number {
     out[to++] = octet;
     before = octet;
   }
-  return to;
+  return out;
+}
+
+/** As `toCrlf`, but always a new buffer. */
+export function crlfCopy(octets: Buffer): Buffer {
+  const out = toCrlf(octets);
+  return out === octets ? Buffer.from(octets) : out;
 }
 
 /**
@@ -67,18 +59,15 @@ function fillCrlf(octets: Buffer, out: Buffer): number {
 export function crlfHeader(octets: Buffer): Buffer | undefined {
   let end = 0;
   let lineStart = true;
-  let bare = 0;
   for (; end < octets.length; end++) {
     const octet = octets[end];
     if (octet === lf) {
-      if (end === 0 || octets[end - 1] !== cr) bare++;
       if (lineStart) break;
       lineStart = true;
     } else if (octet !== cr || octets[end + 1] !== lf) lineStart = false;
   }
   if (end === octets.length) return undefined;
-  const header = octets.subarray(0, end + 1);
-  return bare === 0 ? Buffer.from(header) : toCrlf(header);
+  return crlfCopy(octets.subarray(0, end + 1));
 }
 
 /** Every CRLF as LF; other CRs stay. The same buffer when there is nothing to do, else a new one. */

@@ -98,7 +98,7 @@ export class MessageFile {
   /** Octets with CRLF line ends; undefined when the file is gone. At once when it is no large file. */
   read(): Buffer | undefined | Promise<Buffer | undefined> {
     const size = sizeIn(this.base, "S");
-    return size !== undefined && size > readNow ? this.#readLarge() : this.#try((path) => this.#read(path, (octets) => crlfCopy(octets, sizeIn(this.base, "W"))));
+    return size !== undefined && size > readNow ? this.#readLarge() : this.#try((path) => this.#read(path, crlfCopy));
   }
 
   async #readLarge(): Promise<Buffer | undefined> {
@@ -122,7 +122,7 @@ export class MessageFile {
         const header = crlfHeader(room.subarray(0, got));
         if (header !== undefined) return header;
         const octets = contents(fd, stats.size);
-        return crlfHeader(octets) ?? crlfCopy(octets, undefined);
+        return crlfHeader(octets) ?? crlfCopy(octets);
       } finally {
         closeSync(fd);
       }
