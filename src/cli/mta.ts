@@ -52,6 +52,11 @@ export function settingsFor(file: string | undefined): Settings {
 /** How long mtad may take to come up and to answer, ms. */
 export const patience = 30_000;
 
+/** A queue of 100,000 messages takes a while to read; ms. */
+const listPatience = 600_000;
+/** And its list is one line; octets. */
+const listLimit = 400 << 20;
+
 export interface Mta {
   /** Throws Exit with EX_TEMPFAIL when mtad does not answer: whether it has the message is then unknown. */
   submit(request: Omit<SubmitRequest, "id" | "op" | "octets">, octets: Buffer): Promise<SubmitReply>;
@@ -71,7 +76,7 @@ export async function connectMta(settings: Settings, wait = patience): Promise<M
     if (fault.message.endsWith(": EACCES")) throw new Exit(exNoPerm, `${path}: permission denied`);
     throw down(fault.message);
   }
-  const framer = new WireFramer(0);
+  const framer = new WireFramer(0, listLimit);
   let settle: { resolve: (value: object) => void; reject: (fault: Exit) => void } | undefined;
   let timer: NodeJS.Timeout | undefined;
   const fail = (why: string): void => {
@@ -93,16 +98,16 @@ export async function connectMta(settings: Settings, wait = patience): Promise<M
     }
   });
   let lastId = 0;
-  const ask = (value: object, body?: Buffer): Promise<object> =>
+  const ask = (value: object, body?: Buffer, limit = patience): Promise<object> =>
     new Promise((resolve, reject) => {
       settle = { resolve, reject };
-      timer = setTimeout(() => fail(`${path}: no answer`), patience);
+      timer = setTimeout(() => fail(`${path}: no answer`), limit);
       sendFrame(socket, { ...value, id: ++lastId }, body);
     });
   // The answers come from our own daemon, whose socket only its owner can make.
   return {
     submit: async (request, octets) => (await ask({ ...request, op: "submit" }, octets)) as SubmitReply,
-    queue: async (op) => (await ask({ op })) as QueueReply,
+    queue: async (op) => (await ask({ op }, undefined, listPatience)) as QueueReply,
     close: () => socket.destroy(),
   };
 }

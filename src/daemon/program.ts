@@ -43,15 +43,18 @@ export async function program(name: ProgramName, start: (context: ProgramContext
   process.on("uncaughtException", (fault) => die(`fatal: ${describeFault(fault, true)}`, exSoftware));
   process.on("unhandledRejection", (fault) => die(`fatal: unhandled rejection: ${describeFault(fault, true)}`, exSoftware));
 
+  const misconfigured = (fault: ConfigFault): never => {
+    for (const line of fault.message.split("\n")) log.error(line);
+    flushLog();
+    process.exit(exConfig);
+  };
   let settings: Settings;
   try {
     settings = loadSettings(configFile());
     openLog(settings);
   } catch (fault) {
     if (!(fault instanceof ConfigFault)) throw fault;
-    for (const line of fault.message.split("\n")) log.error(line);
-    flushLog();
-    process.exit(exConfig);
+    return misconfigured(fault);
   }
   const supervised = process.send !== undefined;
   const inherited = inheritedListeners();
@@ -69,6 +72,7 @@ export async function program(name: ProgramName, start: (context: ProgramContext
   try {
     running = await start({ settings, listen });
   } catch (fault) {
+    if (fault instanceof ConfigFault) return misconfigured(fault);
     return die(`can not start: ${describeFault(fault, !(fault instanceof SystemFault))}`, fault instanceof SystemFault ? exOsError : exSoftware);
   }
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import { faultLine, parseFile, resolve, type Assignment, type Fault } from "../config/parse.ts";
-import { table, type Settings } from "../config/table.ts";
+import { table, type SettingName, type Settings } from "../config/table.ts";
 
 export const defaultConfigFile = "/etc/posthorn/posthorn.conf";
 
@@ -48,6 +48,12 @@ export function loadSettings(file: string, env: NodeJS.ProcessEnv = process.env)
   if ("faults" in resolved) throw new ConfigFault([...faults, ...resolved.faults]);
   if (faults.length > 0) throw new ConfigFault(faults);
   return resolved.settings;
+}
+
+/** Where a setting of these files was set, for a fault that shows only when it is used. Line 0: nowhere, it is the default. */
+export function whereSet(file: string, name: SettingName): { readonly file: string; readonly line: number } {
+  const at = [file, ...confD(file)].flatMap((path) => parseFile(readFileSync(path, "utf8"), path).assignments).findLast((a) => a.name === name);
+  return { file: at?.file ?? file, line: at?.line ?? 0 };
 }
 
 function confD(file: string): string[] {

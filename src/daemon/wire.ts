@@ -16,14 +16,17 @@ export class WireFault extends Error {}
 /** Splits a byte stream into (JSON value, body) pairs. Pure: push chunks in, take frames out. Throws WireFault. */
 export class WireFramer {
   readonly #bodyLimit: number;
+  readonly #lineLimit: number;
   #chunks: Buffer[] = [];
   #length = 0;
   #head: { value: unknown; octets: number } | undefined;
   /** Octets of #chunks known to hold no LF while a head is awaited. */
   #scanned = 0;
 
-  constructor(bodyLimit: number) {
+  /** `longest`: of a JSON line, octets. */
+  constructor(bodyLimit: number, longest = lineLimit) {
     this.#bodyLimit = bodyLimit;
+    this.#lineLimit = longest;
   }
 
   push(chunk: Buffer): { value: unknown; body: Buffer }[] {
@@ -60,7 +63,7 @@ export class WireFramer {
       before += c.length;
     }
     this.#scanned = this.#length;
-    if (this.#length > lineLimit) throw new WireFault("line too long");
+    if (this.#length > this.#lineLimit) throw new WireFault("line too long");
     return undefined;
   }
 

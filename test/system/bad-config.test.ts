@@ -129,6 +129,12 @@ test("a certificate that can not be used starts nothing", async (t) => {
   assert.equal(ended.status, 78, ended.stderr);
   assert.ok(ended.stderr.includes(`${d}/cert.pem`), ended.stderr);
   assert.doesNotMatch(ended.stdout, /ready/);
+  // By itself, as under a service manager.
+  for (const daemon of ["mtad", "imapd", "pop3d"]) {
+    const alone = await run(bin("posthornd"), [daemon], { env: { POSTHORN_CONFIG: file } });
+    assert.equal(alone.status, 78, `${daemon}: ${alone.stderr}`);
+    assert.ok(alone.stderr.includes(`${d}/cert.pem: is not PEM of the right kind`), alone.stderr);
+  }
 });
 
 test("init refuses what check would, and to overwrite", async (t) => {
