@@ -60,7 +60,8 @@ export class HeaderPass {
     if (this.#inBody) return out;
     this.#inBody = true;
     const fields = this.#atEnd(this.#present());
-    if (fields !== "") out.push(Buffer.from(fields, "utf8"));
+    const open = this.#midLine && !this.#drop;
+    if (fields !== "") out.push(Buffer.from(open ? `\n${fields}` : fields, "utf8"));
     return out;
   }
 

@@ -1,7 +1,7 @@
 /** One message on its way into the queue: states 0 to 3 of INTERNALS.md. */
 import { closeSync, constants } from "node:fs";
 import type { SystemCalls } from "./calls.ts";
-import { checksum, count, countOffset, endRecord, envelopeLine, header, prefixLength, endLength, type StoredEnvelope } from "./format.ts";
+import { checksum, count, countOffset, endRecord, envelopeLimit, envelopeLine, header, prefixLength, endLength, type StoredEnvelope } from "./format.ts";
 import type { QueueFile } from "./read.ts";
 
 /** Octets held in memory before they go to the disk. */
@@ -79,6 +79,8 @@ export class SpoolWriter {
     try {
       await this.#writing;
       if (this.#fault !== undefined) throw this.#fault;
+      // It would be set aside as corrupt when it is next read.
+      if (this.#line.length > envelopeLimit) throw Object.assign(new Error("the envelope is too long"), { code: "EFBIG" });
       const end = endRecord(this.#octets, this.#crc);
       const whole = this.#created ? undefined : this.#held;
       const fd = await this.#file();

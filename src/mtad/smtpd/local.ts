@@ -31,6 +31,9 @@ const requestTime = 60_000;
 const requestLimit = 60;
 const userRequestLimit = 20;
 
+/** Of one message, by the command line and its header together. */
+const recipientLimit = 20_000;
+
 const pickupLog = logger("pickup");
 const cleanupLog = logger("cleanup");
 
@@ -62,6 +65,8 @@ export function createLocalSubmission(settings: Settings, around: { readonly int
   };
 
   const start = (socket: Socket, uid: number): void => {
+    // Lost while it waited: it will not say so again.
+    if (socket.destroyed) return;
     active.set(socket, uid);
     socket.on("close", () => {
       active.delete(socket);
@@ -169,6 +174,7 @@ export async function submit(request: SubmitRequest, octets: Buffer, uid: number
     for (const recipient of extracted.recipients) recipients.add(recipient);
   }
   if (recipients.size === 0) return refuse(exUsage, request.fromHeader ? "No recipient addresses found in message header" : "Recipient addresses must be specified on the command line or via the -t option");
+  if (recipients.size > recipientLimit) return refuse(exUnavailable, "too many recipients");
   if (body.length > settings.message_size_limit) return refuse(exUnavailable, "message file too big");
   if (!around.intake.hasRoom(body.length)) return refuse(exTempFail, "Insufficient system storage");
 

@@ -179,6 +179,26 @@ ${" ".repeat(76 - 36)}(connect to mx[192.0.2.1]:25: refused)
   });
 });
 
+it("a long queue is listed, too", async () => {
+  entries = Array.from({ length: 12_000 }, (_, i) => ({ queueId: `4Zx1abc${i}`, queue: "deferred" as const, arrived: 0, octets: 443, sender: "alice@example.org", recipients: [{ address: "bob@example.net", reason: "connect to mx[192.0.2.1]:25: refused" }] }));
+  const listed = await run("mailq", ["--json"]);
+  entries = [];
+  assert.equal(listed.err, "");
+  assert.equal(listed.out.split("\n").length, 12_001);
+});
+
+it("a header whose last line has no end is ended before fields are added", async () => {
+  assert.equal((await run("sendmail", ["bob"], "Subject: x")).status, 0);
+  assert.match(last().text, /\nSubject: x\nMessage-Id: /);
+  assert.equal((await run("sendmail", ["bob"], "Message-ID: <a@b>\nDate: Sat, 21 Nov 2026 05:42:07 +0000\nBcc: x")).status, 0);
+  assert.match(last().text, /\nDate: Sat, 21 Nov 2026 05:42:07 \+0000\nFrom: /);
+});
+
+it("more recipients than the queue can plan for are refused", async () => {
+  const refused = await run("sendmail", ["-t"], `To: ${Array.from({ length: 20_001 }, (_, i) => i.toString(36)).join(",")}\n\nx\n`);
+  assert.deepEqual(refused, { status: 69, out: "", err: "sendmail: fatal: too many recipients\n" });
+});
+
 it("the mta socket cuts off what is no request", async () => {
   for (const rubbish of ["not json\n", '{"op":"submit","id":1}\n', '{"id":1,"op":"dance"}\n', '{"id":1,"op":"submit","recipients":["a"],"fromHeader":false,"octets":99999999}\n', "x".repeat(2 << 20)]) {
     const socket: Socket = await connectUnix(join(directory, "mta"));

@@ -45,6 +45,15 @@ test("a disk that is full at any call leaves nothing behind", async (t) => {
   }
 });
 
+test("an envelope that could not be read back is not accepted", async (t) => {
+  const spool = open(t);
+  const recipients = Array.from({ length: 70_000 }, (_, i) => ({ address: `${"x".repeat(230)}${i}@example.org` }));
+  const writer = spool.begin({ id: spool.nextId(), arrived: 5, sender: "", recipients });
+  await writer.write(Buffer.alloc(300_000, 97));
+  await assert.rejects(writer.commit(), { code: "EFBIG" });
+  assert.deepEqual(readdirSync(spool.path("incoming", "")), []);
+});
+
 test("an aborted message was never there", async (t) => {
   const spool = open(t);
   const writer = spool.begin({ id: spool.nextId(), arrived: 5, sender: "", recipients: [{ address: "c@d" }] });
