@@ -9,11 +9,12 @@
  * the next one. N concurrent deliveries cost about two directory fsyncs, not N.
  */
 import { closeSync, constants, fdatasync, fsync, fsyncSync, openSync, writeSync } from "node:fs";
-import { promisify } from "node:util";
+
+const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
 
 /** fsync on a thread, so that many overlap. */
-export const syncFile: (fd: number) => Promise<void> = promisify(fsync);
-export const syncData: (fd: number) => Promise<void> = promisify(fdatasync);
+export const syncFile = (fd: number): Promise<void> => onThread(fd, fsync);
+export const syncData = (fd: number): Promise<void> => onThread(fd, fdatasync);
 
 interface Waiting {
   running: Promise<void>;

@@ -68,11 +68,16 @@ function systemUserNamed(settings: Settings, name: string): MailUser | undefined
   return user;
 }
 
+/** Users made of lines: each message asks for the same few. A file that is read again has new lines. */
+const fileUsers = new WeakMap<FileUser, { readonly template: string; readonly user: MailUser }>();
+
 function fileUserNamed(settings: Settings, name: string): MailUser | undefined {
   const entry = passwdFileEntry(settings, name);
   if (entry === undefined) return undefined;
   const template = entry.mail ?? mappedLocation(settings, name) ?? settings.mail_location;
-  return {
+  const known = fileUsers.get(entry);
+  if (known?.template === template) return known.user;
+  const user: MailUser = Object.freeze({
     name,
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
@@ -80,7 +85,9 @@ function fileUserNamed(settings: Settings, name: string): MailUser | undefined {
     mail: expandLocation(template, name, entry.home),
     shell: entry.shell,
     agent: "virtual",
-  };
+  });
+  fileUsers.set(entry, { template, user });
+  return user;
 }
 
 function mappedLocation(settings: Settings, name: string): string | undefined {
