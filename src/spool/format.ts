@@ -68,6 +68,9 @@ export const endLength = 1 + 3 + 1 + 14 + 1 + 8 + 1;
 
 export const count = (octets: number): string => String(octets).padStart(14, "0");
 
+/** Where the records of a file begin. */
+export const recordsOffset = (file: { readonly bodyOffset: number; readonly octets: number }): number => file.bodyOffset + file.octets + endLength;
+
 /** First line and envelope line. `octets` of the message, undefined while it still streams in. */
 export function header(envelopeLine: Buffer, octets: number | undefined): Buffer {
   return Buffer.concat([Buffer.from(`${magic}${octets === undefined ? unknown : count(octets)} ${String(envelopeLine.length).padStart(8, "0")}\n`), envelopeLine]);

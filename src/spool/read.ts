@@ -17,7 +17,7 @@ export type Found =
   | { readonly kind: "half-written" }
   | { readonly kind: "corrupt"; readonly why: string };
 
-/** Longest records we read back, octets; beyond this the file is called corrupt. */
+/** Longest records we read back, octets; what is behind them is not known, and done again at worst. */
 const recordsLimit = 64 << 20;
 
 export async function readQueueFile(path: string, verify: boolean): Promise<Found> {
@@ -49,7 +49,6 @@ async function examine(fd: number, verify: boolean): Promise<Found> {
   const endOffset = bodyOffset + prefix.octets;
   const recordsOffset = endOffset + endLength;
   if (stat.size < recordsOffset) return { kind: "half-written" };
-  if (stat.size - recordsOffset > recordsLimit) return corrupt("records too long");
 
   const part = async (from: number, length: number): Promise<Buffer> => (from + length <= first.length ? first.subarray(from, from + length) : exactly(fd, length, from));
   const line = await part(prefixLength, prefix.envelopeLength);
@@ -66,7 +65,7 @@ async function examine(fd: number, verify: boolean): Promise<Found> {
     }
     if (actual !== crc) return corrupt("wrong checksum");
   }
-  const { history, length } = foldRecords(await part(recordsOffset, stat.size - recordsOffset));
+  const { history, length } = foldRecords(await part(recordsOffset, Math.min(recordsLimit, stat.size - recordsOffset)));
   return { kind: "complete", file: { envelope, octets: prefix.octets, bodyOffset, end: recordsOffset + length }, history };
 }
 

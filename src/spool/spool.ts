@@ -117,13 +117,14 @@ export class Spool {
     }
   }
 
-  /** Appends a record. Not durable: losing it repeats a delivery. Cuts off a torn append first. */
+  /** Appends a record. Not durable: losing it repeats a delivery. Cuts off what is behind it: a torn append, or records it takes the place of. */
   async append(queue: QueueName, id: string, file: QueueFile, record: QueueRecord): Promise<QueueFile> {
     const line = recordLine(record);
     const fd = await this.calls.open(this.path(queue, id), constants.O_RDWR, 0);
     try {
-      if (fstatSync(fd).size > file.end) ftruncateSync(fd, file.end);
       await this.calls.pwrite(fd, line, file.end);
+      // In this order a kill in between loses nothing: what is left of an old line is no record.
+      if (fstatSync(fd).size > file.end + line.length) ftruncateSync(fd, file.end + line.length);
     } finally {
       closeSync(fd);
     }

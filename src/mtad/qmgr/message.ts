@@ -6,7 +6,7 @@ import type { Logger } from "../../daemon/log.ts";
 import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
 import type { MessageSource } from "../../deliver/source.ts";
 import type { Delivery } from "../../route/router.ts";
-import type { History, PartlyDone, PendingRecipient } from "../../spool/format.ts";
+import { recordsOffset, type History, type PartlyDone, type PendingRecipient } from "../../spool/format.ts";
 import type { QueueFile } from "../../spool/read.ts";
 import type { QueueName, Spool } from "../../spool/spool.ts";
 import { nextTry, type Backoff } from "./backoff.ts";
@@ -57,6 +57,17 @@ interface Failed {
 
 type End = { readonly delivery: Delivery } & ({ readonly kind: "done" } | { readonly kind: "pending"; readonly text: string } | Failed | { readonly kind: "untried" });
 
+/** Octets of records after which the next try's record says it all anew: mail that is tried for days, for many, must stay readable. */
+const compactAfter = 1 << 20;
+/** Of why a recipient waits, for mailq(1); UTF-16 units. */
+const reasonLimit = 500;
+
+/** What was done and could not be written down. */
+export interface Owed {
+  readonly done: readonly string[];
+  readonly partly: readonly PartlyDone[];
+}
+
 /** How a try ended, for the queue manager's books. */
 export type Ended = "removed" | "deferred" | "stopped";
 
@@ -73,13 +84,20 @@ export class ActiveMessage {
   #recordTimer: NodeJS.Timeout | undefined;
   #recording: Promise<void> = Promise.resolve();
 
-  /** @param body  the message, when it is in memory */
-  constructor(parts: QueueParts, queue: QueueName, file: QueueFile, history: History, body: readonly Buffer[] | undefined) {
+  /**
+   * @param body  the message, when it is in memory
+   * @param owed  of an earlier try
+   */
+  constructor(parts: QueueParts, queue: QueueName, file: QueueFile, history: History, body: readonly Buffer[] | undefined, owed?: Owed) {
     this.id = file.envelope.id;
     this.#parts = parts;
     this.#queue = queue;
     this.#file = file;
-    this.#history = history;
+    this.#history = owed === undefined ? history : together(history, owed);
+    if (owed !== undefined) {
+      this.#unrecorded = [...owed.done];
+      this.#unrecordedParts = [...owed.partly];
+    }
     this.#entered = parts.now();
     const source: MessageSource = body === undefined ? { octets: file.octets, memory: undefined, pieces: () => parts.spool.body(this.#queue, this.id, file) } : { octets: file.octets, memory: body, pieces: () => each(body) };
     this.outgoing = { envelope: file.envelope, source };
@@ -88,6 +106,11 @@ export class ActiveMessage {
   /** Where the file is now. */
   get queue(): QueueName {
     return this.#queue;
+  }
+
+  /** Undefined when everything is on disk. */
+  get owed(): Owed | undefined {
+    return this.#unrecorded.length + this.#unrecordedParts.length === 0 ? undefined : { done: this.#unrecorded, partly: this.#unrecordedParts };
   }
 
   /** One try. Rejects only when the queue itself fails (the message stays where it is). */
@@ -239,7 +262,14 @@ export class ActiveMessage {
     this.#unrecorded = [];
     this.#unrecordedParts = [];
     try {
-      this.#file = await this.#parts.spool.append(this.#queue, this.id, this.#file, { ...(done.length > 0 ? { done } : {}), ...(partly.length > 0 ? { partly } : {}), ...end });
+      const record = { ...(done.length > 0 ? { done } : {}), ...(partly.length > 0 ? { partly } : {}), ...end };
+      const { spool } = this.#parts;
+      const first = recordsOffset(this.#file);
+      const known = end !== undefined && this.#file.end - first > compactAfter ? await spool.read(this.#queue, this.id) : undefined;
+      this.#file =
+        known?.kind === "complete"
+          ? await spool.append(this.#queue, this.id, { ...this.#file, end: first }, { ...record, ...allOf(together(known.history, { done, partly })) })
+          : await spool.append(this.#queue, this.id, this.#file, record);
     } catch (fault) {
       this.#unrecorded.unshift(...done);
       this.#unrecordedParts.unshift(...partly);
@@ -277,12 +307,20 @@ export class ActiveMessage {
       log("qmgr").info(lines.removed(this.id));
       return "removed";
     }
-    await this.#record({ tries, pending: pending.map((p) => ({ to: p.delivery.address, text: p.text })) });
+    await this.#record({ tries, pending: pending.map((p) => ({ to: p.delivery.address, text: p.text.slice(0, reasonLimit) })) });
     spool.move(this.#queue, "deferred", this.id, due);
     this.#queue = "deferred";
     return "deferred";
   }
 }
+
+function together(history: History, owed: Owed): History {
+  const partly = new Map(history.partly);
+  for (const { key, targets } of owed.partly) partly.set(key, new Set([...(partly.get(key) ?? []), ...targets]));
+  return { ...history, done: new Set([...history.done, ...owed.done]), partly };
+}
+
+const allOf = ({ done, partly }: History): Owed => ({ done: [...done], partly: [...partly].map(([key, targets]) => ({ key, targets: [...targets] })) });
 
 async function* each(body: readonly Buffer[]): AsyncGenerator<Buffer> {
   yield* body;

@@ -7,7 +7,7 @@ import { describeFault } from "../../daemon/log.ts";
 import { noHistory } from "../../spool/format.ts";
 import type { Accepted } from "../../spool/write.ts";
 import { queueNames, type QueueName, type Spool } from "../../spool/spool.ts";
-import { ActiveMessage, type QueueParts } from "./message.ts";
+import { ActiveMessage, type Owed, type QueueParts } from "./message.ts";
 
 export interface QueueLimits {
   /** Messages under way at once. */
@@ -28,6 +28,8 @@ export class QueueManager {
   /** Accepted or due, and waiting for room among the active; ids only. */
   readonly #waiting: { readonly queue: QueueName; readonly id: string }[] = [];
   readonly #waitingIds = new Set<string>();
+  /** Of messages whose records could not be written (full or read-only disk): nobody gets them again for that. */
+  readonly #owed = new Map<string, Owed>();
   /** Entries of #waiting before this one are taken. */
   #head = 0;
   #memory = 0;
@@ -46,7 +48,15 @@ export class QueueManager {
     const log = this.#parts.log("qmgr");
     const strange = (name: string): void => log.warning(`${this.#spool.directory}: "${name}" is not a queue file`);
     for (const id of this.#spool.ids("incoming", strange)) {
-      const found = await this.#spool.read("incoming", id, true);
+      let found;
+      try {
+        found = await this.#spool.read("incoming", id, true);
+      } catch (fault) {
+        // One bad sector must not stop all mail.
+        log.error(`${id}: can not be read: ${describeFault(fault)}`);
+        this.#later("incoming", id);
+        continue;
+      }
       if (found?.kind === "complete") this.#wait("incoming", id);
       else if (found?.kind === "half-written") {
         log.info(`${id}: removed: half-written, and never acknowledged`);
@@ -152,17 +162,24 @@ export class QueueManager {
     if (found === undefined) return;
     if (found.kind !== "complete") return this.#setAside(queue, id, found.kind === "corrupt" ? found.why : "half-written");
     if (found.file.envelope.id !== id) return this.#setAside(queue, id, "holds another queue id");
-    await this.#try(new ActiveMessage(this.#parts, queue, found.file, found.history, undefined));
+    await this.#try(new ActiveMessage(this.#parts, queue, found.file, found.history, undefined, this.#owed.get(id)));
   }
 
   async #try(message: ActiveMessage): Promise<void> {
     try {
-      await message.run();
+      const ended = await message.run();
+      this.#owe(message.id, ended === "removed" ? undefined : message.owed);
     } catch (fault) {
+      this.#owe(message.id, message.owed);
       // Full disk, or a queue directory in trouble: the message is where it was, and is tried again.
       this.#parts.log("qmgr").error(`${message.id}: try broken off: ${describeFault(fault, true)}`);
       this.#later(message.queue, message.id);
     }
+  }
+
+  #owe(id: string, owed: Owed | undefined): void {
+    if (owed === undefined) this.#owed.delete(id);
+    else this.#owed.set(id, owed);
   }
 
   #later(queue: QueueName, id: string): void {

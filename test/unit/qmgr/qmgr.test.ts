@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -369,6 +369,59 @@ test("a full disk is told to the client, and nothing is left", async (t) => {
   const site = await new Site(t).start({}, { ...systemCalls, writev: () => Promise.reject(Object.assign(new Error("ENOSPC"), { code: "ENOSPC" })) });
   await assert.rejects(site.send("s@far.test", ["alice@example.org"]), (fault) => fault instanceof IntakeFault && fault.kind === "no-space");
   assert.deepEqual(site.files("incoming"), []);
+});
+
+test("while records can not be written nobody gets the message again and again", async (t) => {
+  let broken = false;
+  const fails = (): Promise<never> => Promise.reject(Object.assign(new Error("EROFS"), { code: "EROFS" }));
+  const site = await new Site(t).start({}, {
+    ...systemCalls,
+    pwrite: (...args) => (broken ? fails() : systemCalls.pwrite(...args)),
+    unlink: (path) => (broken ? fails() : systemCalls.unlink(path)),
+  });
+  broken = true;
+  site.fate = (address) => (address.startsWith("bob") ? { outcome: bounced("5.1.1", "no") } : undefined);
+  await site.send("carol@example.org", ["alice@example.org", "bob@example.org"]);
+  const limit = Date.now() + 10_000;
+  while (site.log.filter((l) => l.includes("try broken off")).length < 4 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(site.delivered.map((d) => d.to).filter((to) => !to.startsWith("carol")), ["alice@example.org", "bob@example.org"]);
+  assert.equal(site.log.filter((l) => l.includes("sender non-delivery notification")).length, 1);
+  broken = false;
+  await site.settled();
+  assert.deepEqual(site.delivered.map((d) => d.to).sort(), ["alice@example.org", "bob@example.org", "carol@example.org"]);
+});
+
+test("a message tried very often is still one, and its file does not grow without end", async (t) => {
+  const site = await new Site(t).start();
+  const reason = "busy ".repeat(100);
+  site.fate = (address) => (address.startsWith("alice") ? undefined : { outcome: deferred("4.2.0", reason) });
+  const others = Array.from({ length: 400 }, (_, i) => `x${i}@example.net`);
+  const id = await site.send("carol@example.org", ["alice@example.org", ...others]);
+  const file = join(site.directory, "deferred", id);
+  for (let tries = 1; tries <= 12; tries++) {
+    const limit = Date.now() + 5000;
+    while (!(site.files("deferred").length === 1 && site.log.filter((l) => l.includes("to=<x399@")).length === tries) && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (tries < 12) await site.queue.flush();
+  }
+  assert.ok(statSync(file).size < 1_600_000, String(statSync(file).size));
+  await site.restart();
+  site.fate = () => undefined;
+  await site.queue.flush();
+  await site.heard(new RegExp(`${id}: removed`));
+  assert.equal(site.delivered.filter((d) => d.to === "alice@example.org").length, 1);
+});
+
+test("one queue file that can not be opened does not keep mtad from starting", async (t) => {
+  const site = await new Site(t).start();
+  await site.stop();
+  const other = "4ZqTVS1nVrz0000";
+  symlinkSync("nowhere", join(site.directory, "incoming", other));
+  await site.start();
+  assert.match(site.said, new RegExp(`${other}: can not be read`));
+  rmSync(join(site.directory, "incoming", other));
+  await site.queue.stop();
+  site.spool.close();
 });
 
 test("only so many at once; the others wait in the queue and are delivered", async (t) => {
