@@ -54,6 +54,8 @@ export type Reception = "local" | "relay" | "elsewhere" | "unknown-user";
 
 /** Most things one message may become by aliases. */
 const deliveryLimit = 50_000;
+/** Targets looked at for one recipient: lists that name each other need not make many deliveries to be endless. */
+const stepLimit = 200_000;
 /** Aliases of aliases of ... */
 const depthLimit = 100;
 
@@ -63,6 +65,7 @@ export class Router {
   readonly #rules: RouteRules;
   readonly #tables: LookUps;
   readonly #local: ReadonlySet<string>;
+  #steps = 0;
 
   constructor(rules: RouteRules, tables: LookUps) {
     this.#rules = rules;
@@ -91,11 +94,12 @@ export class Router {
         if (plan.size + mine.size >= deliveryLimit) throw new Error("aliases make too many recipients of this one");
         mine.set(d.key, d);
       };
+      this.#steps = 0;
       try {
         this.#expand(recipient.address, { original, sender: undefined, path: [], direct: recipient.direct === true }, add);
       } catch (fault) {
         mine.clear();
-        add({ kind: "final", key: `!${recipient.address}`, address: recipient.address, original, outcome: deferred("4.3.0", `alias database unavailable: ${fault instanceof Error ? fault.message : String(fault)}`) });
+        mine.set(`!${recipient.address}`, { kind: "final", key: `!${recipient.address}`, address: recipient.address, original, outcome: deferred("4.3.0", `alias database unavailable: ${fault instanceof Error ? fault.message : String(fault)}`) });
       }
       for (const [key, d] of mine) plan.set(key, d);
     }
@@ -204,6 +208,7 @@ export class Router {
   #targets(targets: readonly AliasTarget[], name: string, where: "alias" | "include", about: { address: string; original: string }, from: Origin, add: (d: Delivery) => void): void {
     const common = { address: about.address, original: from.original, ...(from.sender === undefined ? {} : { sender: from.sender }) };
     for (const target of targets) {
+      if (++this.#steps > stepLimit) throw new Error("aliases lead to too many others");
       switch (target.kind) {
         case "address":
           this.#expand(target.address, from, add);

@@ -1,5 +1,5 @@
 /** aliases(5): the file as text, read again when it changes, and the list of targets its entries and :include: files hold. */
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { logger } from "../daemon/log.ts";
 import { LinesFile, TableFault } from "./lines.ts";
 import { logicalLines } from "./map.ts";
@@ -146,9 +146,25 @@ export function includeTargets(text: string, fault: AliasFaults): AliasTarget[] 
 /** Reads an :include: file. Throws TableFault when it can not be read: then try later. */
 export function readInclude(path: string): readonly AliasTarget[] {
   try {
-    return includeTargets(readFileSync(path, "utf8"), (line, why) => logger("local").warning(`${path}:${line}: ${why}`));
+    return includeTargets(readList(path), (line, why) => logger("local").warning(`${path}:${line}: ${why}`));
   } catch (cause) {
     throw new TableFault([`${path}: ${cause instanceof Error ? cause.message : String(cause)}`]);
+  }
+}
+
+/** Longest :include: file, octets. */
+const listLimit = 16 << 20;
+
+/** The file may be a user's: a FIFO or a device in its place must not stop the mail of all. */
+function readList(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error("not a regular file");
+    if (stat.size > listLimit) throw new Error("too long");
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
   }
 }
 

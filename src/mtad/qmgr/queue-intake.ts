@@ -1,6 +1,7 @@
 /** The intake seam (mtad/intake.ts) over the spool and the queue manager. */
 import { describeFault, logger } from "../../daemon/log.ts";
 import type { Outcome } from "../../deliver/outcome.ts";
+import { splitAddress } from "../../route/address.ts";
 import type { Router } from "../../route/router.ts";
 import type { Spool } from "../../spool/spool.ts";
 import type { Accepted } from "../../spool/write.ts";
@@ -43,7 +44,9 @@ function decide(router: Router, recipient: string, facts: ClientFacts): RcptVerd
       case "unknown-user":
         return { kind: "refuse", code: "550", status: "5.1.1", text: `${rejected}User unknown in local recipient table` };
       case "relay":
-        return { kind: "accept" };
+        // The server behind us may trust us, and read "user@elsewhere"@here and user%elsewhere@here as a way (postconf(5) allow_untrusted_routing).
+        if (facts.trusted || facts.user !== undefined || !/[@%!]/.test(splitAddress(recipient).local)) return { kind: "accept" };
+        return { kind: "refuse", code: "554", status: "5.7.1", text: `<${recipient}>: Relay access denied` };
       case "elsewhere":
         return facts.trusted || facts.user !== undefined ? { kind: "accept" } : { kind: "refuse", code: "554", status: "5.7.1", text: `<${recipient}>: Relay access denied` };
     }

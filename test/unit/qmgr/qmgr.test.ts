@@ -57,7 +57,7 @@ class Site {
       return { info: write, warning: write, error: write, debug: write };
     };
     const router = new Router(
-      { myhostname: "mail.example.org", myorigin: "example.org", mydestination: ["example.org"], relay_domains: [], relayhost: "", recipient_delimiter: "+", default_privs: "nobody", allow_mail_to_commands: [], double_bounce_sender: "double-bounce", ownAddresses: [] },
+      { myhostname: "mail.example.org", myorigin: "example.org", mydestination: ["example.org"], relay_domains: ["partner.test"], relayhost: "", recipient_delimiter: "+", default_privs: "nobody", allow_mail_to_commands: [], double_bounce_sender: "double-bounce", ownAddresses: [] },
       { alias: () => undefined, include: () => [], user: (n) => (["alice", "bob", "carol", "postmaster"].includes(n) ? user(n) : undefined), privileged: () => undefined, transport: () => undefined },
     );
     const inserts: InsertParts = { spool, now, myhostname: "mail.example.org", myorigin: "example.org", accepted: (m) => this.queue.accept(m) };
@@ -235,6 +235,11 @@ test("decisions at RCPT", async (t) => {
   assert.deepEqual(await site.intake.decide("ghost@example.org", facts), { kind: "refuse", code: "550", status: "5.1.1", text: "<ghost@example.org>: Recipient address rejected: User unknown in local recipient table" });
   assert.deepEqual(await site.intake.decide("x@far.test", facts), { kind: "refuse", code: "554", status: "5.7.1", text: "<x@far.test>: Relay access denied" });
   assert.deepEqual(await site.intake.decide("x@far.test", { ...facts, trusted: true }), { kind: "accept" });
+  assert.deepEqual(await site.intake.decide("x@partner.test", facts), { kind: "accept" });
+  for (const routed of ['"x@far.test"@partner.test', "x%far.test@partner.test", "far.test!x@partner.test"]) {
+    assert.deepEqual(await site.intake.decide(routed, facts), { kind: "refuse", code: "554", status: "5.7.1", text: `<${routed}>: Relay access denied` });
+    assert.deepEqual(await site.intake.decide(routed, { ...facts, trusted: true }), { kind: "accept" });
+  }
   assert.deepEqual(await site.intake.decide("x@far.test", { ...facts, user: "alice" }), { kind: "accept" });
 });
 

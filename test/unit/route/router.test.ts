@@ -166,3 +166,15 @@ test("addresses in parts", () => {
   assert.equal(splitExtension("owner-list", "-"), undefined);
   assert.equal(splitExtension("postmaster", "m"), undefined);
 });
+
+test("lists that name each other many times over are put off, and cost little", () => {
+  const aliases = Array.from({ length: 60 }, (_, i) => `a${i}: a${i + 1}, b${i + 1}\nb${i}: a${i + 1}, b${i + 1}\n`).join("");
+  assert.deepEqual(plan({ aliases: `${aliases}a60: alice\nb60: bob\n` }, "a0@example.org", "alice@example.org"), ["deferred 4.3.0: alias database unavailable: aliases lead to too many others", "alice"]);
+});
+
+test("a plan that is full says so of the recipients that have no room", () => {
+  const many = Array.from({ length: 50_000 }, (_, i) => `x${i}@far.test`).join(", ");
+  const full = plan({ aliases: `many: ${many}\n` }, "many@example.org", "bob@example.org");
+  assert.equal(full.length, 50_001);
+  assert.equal(full.at(-1), "deferred 4.3.0: alias database unavailable: aliases make too many recipients of this one");
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -60,4 +61,19 @@ test("files are read again when they change; a missing one is empty; the first o
   assert.deepEqual(files.lookup("x")?.targets, [address("first")]);
   assert.deepEqual(files.lookup("y")?.targets, [address("only")]);
   assert.equal(aliasPath("texthash:/etc/aliases"), "/etc/aliases");
+});
+
+test("an :include: that is no file, or has no end, is put off and keeps nobody waiting", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "posthorn-include-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const fifo = join(directory, "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  // In a process of its own, as it would hang this one.
+  const read = (path: string): string => spawnSync(process.execPath, ["--input-type=module", "-e", `import { readInclude } from ${JSON.stringify(join(import.meta.dirname, "../../../src/table/aliases.ts"))}; try { console.log(readInclude(${JSON.stringify(path)}).length); } catch (fault) { console.log(fault.message); }`], { encoding: "utf8", timeout: 10_000 }).stdout;
+  assert.match(read(fifo), /fifo: not a regular file/);
+  assert.match(read("/dev/zero"), /zero: not a regular file/);
+  writeFileSync(join(directory, "list"), "a@b.test\n");
+  assert.equal(read(join(directory, "list")), "1\n");
+  truncateSync(join(directory, "list"), 100 << 20);
+  assert.match(read(join(directory, "list")), /list: too long/);
 });
