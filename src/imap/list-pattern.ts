@@ -1,13 +1,16 @@
 /**
  * Whether a folder name fits a pattern of LIST or LSUB: "*" is any text, "%" any text without the separator (RFC 3501 §6.3.8). The first
- * level has no case where it is INBOX. Time is at most the product of the lengths.
+ * level has no case where it is INBOX. Time is at most the square of the name's length, however long the pattern.
  */
 export function matchesPattern(pattern: string, name: string, separator = "/"): boolean {
+  // A run of wildcards is one; and what is not a wildcard needs a place in the name.
+  const short = pattern.replace(/[*%]{2,}/g, (run) => (run.includes("*") ? "*" : "%"));
+  if (short.length > 2 * name.length + 1) return false;
   const inboxLength = /^INBOX(?=\/|$)/.test(name) ? 5 : 0;
   /** reached[i]: the pattern so far fits the first i characters of the name. */
   let reached = new Uint8Array(name.length + 1);
   reached[0] = 1;
-  for (const p of pattern) {
+  for (const p of short) {
     const next = new Uint8Array(name.length + 1);
     if (p === "*" || p === "%") {
       for (let i = 0; i <= name.length; i++) {

@@ -28,6 +28,16 @@ export type SearchKey =
 
 /** Nesting of NOT, OR and parentheses. */
 const depthLimit = 50;
+/** Keys of one search, those in others too: each is asked of every message. */
+const keyLimit = 1000;
+
+/** How deep, and how many keys so far in all of the search. */
+interface Place {
+  readonly depth: number;
+  readonly count: { keys: number };
+}
+
+const below = ({ depth, count }: Place): Place => ({ depth: depth + 1, count });
 
 const flags: Readonly<Record<string, string>> = { ANSWERED: "\\Answered", DELETED: "\\Deleted", DRAFT: "\\Draft", FLAGGED: "\\Flagged", SEEN: "\\Seen" };
 const fields: Readonly<Record<string, string>> = { BCC: "Bcc", CC: "Cc", FROM: "From", SUBJECT: "Subject", TO: "To" };
@@ -35,7 +45,8 @@ const fields: Readonly<Record<string, string>> = { BCC: "Bcc", CC: "Cc", FROM: "
 /** 1*(SP search-key) without the first SP, up to the end: all must match. Throws SyntaxFault. */
 export function searchKeys(s: CommandScanner): SearchKey {
   const keys: SearchKey[] = [];
-  do keys.push(searchKey(s, 0));
+  const place = { depth: 0, count: { keys: 0 } };
+  do keys.push(searchKey(s, place));
   while (s.take(" "));
   return all(keys);
 }
@@ -43,15 +54,16 @@ export function searchKeys(s: CommandScanner): SearchKey {
 const all = (keys: readonly SearchKey[]): SearchKey => (keys.length === 1 && keys[0] !== undefined ? keys[0] : { key: "and", of: keys });
 
 /** search-key = "ALL" / "ANSWERED" / ... / sequence-set / "(" search-key *(SP search-key) ")" */
-function searchKey(s: CommandScanner, depth: number): SearchKey {
-  if (depth > depthLimit) s.fail("search too deep");
+function searchKey(s: CommandScanner, place: Place): SearchKey {
+  if (place.depth > depthLimit) s.fail("search too deep");
   if (s.take("(")) {
     const keys: SearchKey[] = [];
-    do keys.push(searchKey(s, depth + 1));
+    do keys.push(searchKey(s, below(place)));
     while (s.take(" "));
     s.expect(")");
     return all(keys);
   }
+  if (++place.count.keys > keyLimit) s.fail("too many search keys");
   const next = s.peek();
   if (next === 0x2a || (next >= 0x30 && next <= 0x39)) return { key: "seq", set: sequenceSet(s) };
   const at = s.position;
@@ -94,9 +106,9 @@ function searchKey(s: CommandScanner, depth: number): SearchKey {
     case "UID":
       return { key: "uid", set: argument(s, sequenceSet) };
     case "NOT":
-      return { key: "not", of: argument(s, () => searchKey(s, depth + 1)) };
+      return { key: "not", of: argument(s, () => searchKey(s, below(place))) };
     case "OR":
-      return { key: "or", left: argument(s, () => searchKey(s, depth + 1)), right: argument(s, () => searchKey(s, depth + 1)) };
+      return { key: "or", left: argument(s, () => searchKey(s, below(place))), right: argument(s, () => searchKey(s, below(place))) };
     default:
       return s.fail("no such search key", at);
   }

@@ -6,7 +6,7 @@ import type { Part } from "../../message/mime.ts";
 import { fieldText, innerHeaders, leaves, searchable, searchableField, searchablePart } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
 import type { Opened } from "./opened.ts";
-import { runsOf, type View } from "./view.ts";
+import { runsOf, type Run, type View } from "./view.ts";
 
 export interface Candidate {
   readonly index: number;
@@ -109,9 +109,20 @@ function inSet(view: View, key: Extract<SearchKey, { key: "seq" | "uid" }>): Mat
     const high = Math.max(from === "*" ? n : from, to === "*" ? n : to);
     return low > n || n === 0 ? [] : [{ from: low, to: Math.min(high, n) }];
   });
-  const member = new Uint8Array(n);
-  for (const run of runsOf(view, clipped, key.key === "uid") ?? []) member.fill(1, run.from, run.to);
-  return cheap(({ index }) => member[index] === 1);
+  const runs = runsOf(view, clipped, key.key === "uid") ?? [];
+  return cheap(({ index }) => holds(runs, index));
+}
+
+/** Is the index in one of the ascending runs? */
+function holds(runs: readonly Run[], index: number): boolean {
+  let low = 0;
+  let high = runs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((runs[middle]?.to ?? 0) <= index) low = middle + 1;
+    else high = middle;
+  }
+  return (runs[low]?.from ?? Infinity) <= index;
 }
 
 const ofHeader = (test: (header: Header) => boolean): Matcher => ({
@@ -159,4 +170,16 @@ function inText(needle: string, withHeader: boolean): Matcher {
 const headerHolds = (header: Header, needle: string): boolean => header.fields.some((f) => searchable(`${f.name}: ${fieldText(header, f)}`).includes(needle));
 
 const bodyHolds = (octets: Buffer, part: Part, needle: string): boolean =>
-  leaves(part).some((leaf) => searchablePart(octets, leaf)?.includes(needle) === true);
+  leaves(part).some((leaf) => textOf(octets, leaf)?.includes(needle) === true);
+
+/** Decoded once for all keys of a search; goes with the part, when the next message is looked at. */
+const texts = new WeakMap<Part, string>();
+
+function textOf(octets: Buffer, leaf: Part): string | undefined {
+  let text = texts.get(leaf);
+  if (text === undefined) {
+    text = searchablePart(octets, leaf);
+    if (text !== undefined) texts.set(leaf, text);
+  }
+  return text;
+}

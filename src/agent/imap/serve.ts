@@ -95,6 +95,8 @@ async function converse(session: Session): Promise<string> {
       continue;
     }
     const understood = await answer(session, framer, frame);
+    // One that sends its commands at once and reads nothing must not have all the answers made for it.
+    if (out.congested) await out.settle(settings.imap_idle_timeout);
     quietUntil = Date.now() + settings.imap_idle_timeout;
     if (session.state.name === "logout") return "Logged out";
     if (out.gone) return "Connection closed";
@@ -155,6 +157,8 @@ function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Repl
 }
 
 async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<Understood> {
+  // Its numbers mean other messages by now.
+  if (session.state.name === "selected" && session.state.view.uidValidity !== session.state.view.mailbox.uidValidity) return "renumbered";
   const reply = await outcome(session, framer, command);
   if (reply === "end" || reply === "stop") return reply;
   if (session.state.name === "selected") {
