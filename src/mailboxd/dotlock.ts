@@ -11,7 +11,7 @@
 import { closeSync, constants, fstatSync, futimesSync, linkSync, lstatSync, openSync, readFileSync, type Stats, unlinkSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 const isCode = (fault: unknown, code: string): boolean => fault instanceof Error && "code" in fault && fault.code === code;
 
@@ -118,7 +118,8 @@ export class SpoolLocks {
     if (!seen.isFile() || seen.uid !== process.geteuid?.() || seen.size > 300) return false;
     let text: string;
     try {
-      const fd = openSync(path, O_RDONLY | O_NOFOLLOW);
+      // Never waits, should a FIFO have taken its place since.
+      const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
         text = readFileSync(fd, "latin1");
       } finally {

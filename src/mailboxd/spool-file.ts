@@ -11,7 +11,7 @@ import type { MailUser } from "../daemon/protocol.ts";
 
 /** Debian Policy §11.6: mailboxes are user:mail 0660. */
 const inboxMode = 0o660;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, O_RDONLY, O_DIRECTORY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = constants;
 
 const isCode = (fault: unknown, code: string): boolean => fault instanceof Error && "code" in fault && fault.code === code;
 
@@ -51,10 +51,10 @@ async function checkInbox(path: string, user: MailUser, group: number | undefine
 }
 
 async function giveAway(path: string, inode: number, user: MailUser, group: number | undefined): Promise<string | undefined> {
-  const file = await open(path, O_NOFOLLOW | O_WRONLY);
+  const file = await open(path, O_NOFOLLOW | O_NONBLOCK | O_WRONLY);
   try {
     const s = await file.stat();
-    if (s.ino !== inode || s.uid !== process.geteuid?.() || s.size !== 0 || s.nlink !== 1) return `${path} changes while it is looked at`;
+    if (!s.isFile() || s.ino !== inode || s.uid !== process.geteuid?.() || s.size !== 0 || s.nlink !== 1) return `${path} changes while it is looked at`;
     await file.chmod(group === undefined ? 0o600 : inboxMode);
     await file.chown(user.uid, group ?? user.gid);
     await file.sync();

@@ -62,7 +62,7 @@ interface Limits {
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
   const t = transaction(await maildrop(mailbox, settings.pop3_uidl_format, log));
   const reader = new LineReader(socket, new LineFramer(lineLimit));
-  const session: Session = { socket, mailbox, t, patience: settings.pop3_idle_timeout, log };
+  const session: Session = { socket, mailbox, uidValidity: mailbox.uidValidity, t, patience: settings.pop3_idle_timeout, log };
   let removed = 0;
   let why: string | undefined;
   await send(session, [replyOctets(ok("Logged in."))]);
@@ -101,6 +101,8 @@ async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Li
 interface Session {
   readonly socket: Socket;
   readonly mailbox: Mailbox;
+  /** When the session began: with another one, the UIDs of the maildrop mean other messages. */
+  readonly uidValidity: number;
   readonly t: Transaction;
   /** How long a client may read nothing of what it asked for, ms. */
   readonly patience: number;
@@ -117,6 +119,9 @@ async function maildrop(mailbox: Mailbox, format: string, log: Logger): Promise<
   return mailbox.messages.map(({ uid, size, guid }) => ({ uid, size, uidl: uidl(usable, { uid, uidValidity, guid }) }));
 }
 
+const renumbered = err("Mailbox was numbered anew, please log in again.", "SYS/TEMP");
+const isRenumbered = ({ mailbox, uidValidity }: Session): boolean => mailbox.uidValidity !== uidValidity;
+
 /** RETR and TOP. RFC 1939 §5, §7. */
 async function sendMessage(session: Session, index: number, lines: number | undefined): Promise<void> {
   const { mailbox, t } = session;
@@ -124,6 +129,7 @@ async function sendMessage(session: Session, index: number, lines: number | unde
   if (drop === undefined) return;
   let octets: Buffer | undefined;
   try {
+    if (isRenumbered(session)) return void (await send(session, [replyOctets(renumbered)]));
     octets = await mailbox.read(drop.uid);
   } catch (fault) {
     session.log.error(`UID ${drop.uid}: ${describeFault(fault, !(fault instanceof StoreFault))}`);
@@ -150,6 +156,7 @@ async function sendMessage(session: Session, index: number, lines: number | unde
 async function removeDeleted(session: Session): Promise<{ readonly removed: number; readonly reply: Reply }> {
   const { mailbox, t } = session;
   if (t.deleted.size === 0) return { removed: 0, reply: ok("Logging out.") };
+  if (isRenumbered(session)) return { removed: 0, reply: renumbered };
   const uids = t.drops.flatMap((d, i) => (t.deleted.has(i) ? [d.uid] : []));
   try {
     const removed = await mailbox.expunge(uids);
@@ -164,7 +171,7 @@ async function removeDeleted(session: Session): Promise<{ readonly removed: numb
 async function markSeen(session: Session): Promise<void> {
   const { mailbox, t } = session;
   const uids = t.drops.flatMap((d, i) => (t.retrieved.has(i) ? [d.uid] : []));
-  if (uids.length === 0 || mailbox.readOnly) return;
+  if (uids.length === 0 || mailbox.readOnly || isRenumbered(session)) return;
   try {
     await mailbox.setFlags(uids, { how: "add", flags: new Set(["\\Seen"]) });
   } catch (fault) {

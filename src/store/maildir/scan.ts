@@ -52,14 +52,14 @@ export function timesOf(folder: string): Times {
 
 export const sameTimes = (a: Times, b: Times): boolean => a.cur === b.cur && a.new === b.new;
 
-/** File names are latin1 strings: octets, one character each. */
+/** File names are latin1 strings: octets, one character each. One with a line end in it is no message, as in Dovecot: the uidlist could not hold it. */
 export function scan(folder: string): Scan {
   const now = BigInt(Date.now()) * 1_000_000n;
   const times = timesOf(folder);
   const found = new Map<string, Found>();
   for (const directory of ["new", "cur"] as const) {
     for (const file of readdirSync(`${folder}/${directory}`, "latin1")) {
-      if (file.startsWith(".")) continue;
+      if (file.startsWith(".") || file.includes("\n") || file.includes("\r")) continue;
       const { base, letters } = parseFileName(file);
       if (base !== "") found.set(base, { file, directory, letters });
     }

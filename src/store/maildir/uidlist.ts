@@ -31,9 +31,9 @@ export interface UidlistLine {
 export interface Uidlist {
   readonly header: UidlistHeader;
   readonly lines: readonly UidlistLine[];
-  /** Octets up to the end of the last good line. */
+  /** Octets up to the end of the last line that is ended. */
   readonly end: number;
-  /** False when octets after `end` were not lines: a torn append. The next writer replaces the file. */
+  /** False when some octets were no lines, such as a torn append. The next writer replaces the file. */
   readonly whole: boolean;
 }
 
@@ -85,26 +85,36 @@ export function parseLines(octets: Buffer, from: number, above: number, version3
   const lines: UidlistLine[] = [];
   let at = 0;
   let last = above;
+  let whole = true;
   while (at < text.length) {
     const eol = text.indexOf("\n", at);
     if (eol < 0) break;
-    let uid = 0;
-    let i = at;
-    for (; i < eol && i < at + 10; i++) {
-      const digit = text.charCodeAt(i) - 48;
-      if (digit < 0 || digit > 9) break;
-      uid = uid * 10 + digit;
+    const line = lineAt(text, at, eol, version3);
+    // Passed over, not the end: UIDs behind it were given, and must not be given again.
+    if (line === undefined || line.uid <= last) whole = false;
+    else {
+      lines.push(line);
+      last = line.uid;
     }
-    if (uid <= last || uid > 0xffffffff || text.charCodeAt(i) !== 0x20) break;
-    const colon = version3 ? text.indexOf(":", i) : i;
-    if (colon < 0 || colon >= eol) break;
-    const base = baseOf(text, colon + 1, eol);
-    if (base === "") break;
-    lines.push({ uid, fields: text.slice(i + 1, Math.max(i + 1, colon - 1)), base });
-    last = uid;
     at = eol + 1;
   }
-  return { lines, end: from + at, whole: at === text.length };
+  return { lines, end: from + at, whole: whole && at === text.length };
+}
+
+/** Undefined when it is not a line of the list. */
+function lineAt(text: string, at: number, eol: number, version3: boolean): UidlistLine | undefined {
+  let uid = 0;
+  let i = at;
+  for (; i < eol && i < at + 10; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) break;
+    uid = uid * 10 + digit;
+  }
+  if (uid === 0 || uid > 0xffffffff || text.charCodeAt(i) !== 0x20) return undefined;
+  const colon = version3 ? text.indexOf(":", i) : i;
+  if (colon < 0 || colon >= eol) return undefined;
+  const base = baseOf(text, colon + 1, eol);
+  return base === "" ? undefined : { uid, fields: text.slice(i + 1, Math.max(i + 1, colon - 1)), base };
 }
 
 /** A name may have been written with its flags. */

@@ -453,8 +453,10 @@ export class MboxMailbox implements Mailbox {
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
+    const { uidValidity } = this;
     return this.#alone(() =>
       this.#writing(async (file) => {
+        if (this.#uidValidity !== uidValidity) return [];
         const own: FlagChange = { how: change.how, flags: this.#storable(change.flags, change.how !== "remove") };
         const wanted = new Map<Entry, State>();
         for (const entry of this.#chosen(uids)) {
@@ -505,8 +507,10 @@ export class MboxMailbox implements Mailbox {
   }
 
   read(uid: Uid): Promise<Buffer | undefined> {
+    const { uidValidity } = this;
     return this.#alone(async () => {
       for (let tries = 0; tries < 5; tries++) {
+        if (this.#uidValidity !== uidValidity) return undefined;
         const result = await withMbox(this.#place.path, "read", this.#policy.lock, async (file) => {
           if (!this.#isKnown(file)) return "changed" as const;
           const entry = this.#byUid(uid);
@@ -615,8 +619,11 @@ export class MboxMailbox implements Mailbox {
   }
 
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+    const { uidValidity } = this;
     return this.#alone(() =>
       this.#writing(async (file) => {
+        // Another file is in its place: the caller's UIDs mean other messages.
+        if (this.#uidValidity !== uidValidity) return [];
         const going = new Set(this.#chosen(uids));
         const index = this.#entries.findIndex((entry) => going.has(entry));
         if (index < 0) return [];

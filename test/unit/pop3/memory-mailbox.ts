@@ -5,7 +5,7 @@ import { StoreFault } from "../../../src/store/mailbox.ts";
 
 export class MemoryMailbox implements Mailbox {
   readonly name = "INBOX";
-  readonly uidValidity = 1_700_000_000;
+  uidValidity = 1_700_000_000;
   readonly readOnly = false;
   readonly keywords: readonly string[] = [];
   readonly canCreateKeywords = true;
