@@ -2,8 +2,6 @@
 import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
 import { StoreFault, type MailStore } from "./mailbox.ts";
-import { MaildirStore } from "./maildir/store.ts";
-import { MboxStore } from "./mbox/store.ts";
 import type { InboxLocker } from "./privileged.ts";
 
 export type MailLocation =
@@ -36,6 +34,8 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
   const location = parseMailLocation(user.mail);
   switch (location.kind) {
     case "maildir": {
+      // Loaded for who needs it: an agent as a rule has one user and one kind of store.
+      const { MaildirStore } = await import("./maildir/store.ts");
       const store = new MaildirStore(location.root, settings.mailbox_auto_create);
       await store.start();
       return store;
@@ -43,6 +43,7 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
     case "mbox": {
       const lock = { attempts: Math.max(1, settings.deliver_lock_attempts), delay: settings.deliver_lock_delay, stale: settings.stale_lock_time };
       const { root, inbox } = location;
+      const { MboxStore } = await import("./mbox/store.ts");
       const store = new MboxStore({ root, inbox, sizeLimit: settings.mailbox_size_limit, lock, autoCreate: settings.mailbox_auto_create }, { ...lock, locker });
       await store.start();
       return store;

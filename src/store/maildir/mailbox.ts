@@ -500,10 +500,12 @@ export class MaildirMailbox implements Mailbox {
           const letters: string[] = [];
           for (const one of messages) letters.push(await this.#lettersFor(one.flags));
           return await this.#enlist(async (shown) => {
-            for (const [i, one] of prepared.entries()) {
-              const own = letters[i] ?? "";
-              shown.push({ base: one.base, letters: own, ...show(this.#place.path, one, own) });
-            }
+            await this.#changing(async () => {
+              for (const [i, one] of prepared.entries()) {
+                const own = letters[i] ?? "";
+                shown.push({ base: one.base, letters: own, ...show(this.#place.path, one, own) });
+              }
+            });
           });
         } catch (error) {
           for (const one of prepared) forget(one.temporary);
@@ -547,7 +549,6 @@ export class MaildirMailbox implements Mailbox {
       for (const one of shown) forget(octetPath(`${this.#place.path}/${one.directory}`, one.file));
       throw error;
     }
-    this.#clean = undefined;
     lines.forEach((line, i) => {
       const one = shown[i];
       if (one === undefined) return;
@@ -589,6 +590,7 @@ export class MaildirMailbox implements Mailbox {
       for (const { message } of files) if (!letters.has(message.flags)) letters.set(message.flags, await this.#lettersFor(message.flags));
       try {
         const to = await this.#enlist(async (shown) => {
+          this.#clean = undefined;
           for (const [i, file] of files.entries()) {
             if (i > 0 && i % batchSize === 0) await breathe();
             const base = newBase(sizeIn(file.base, "S") ?? file.storedSize, file.size);
