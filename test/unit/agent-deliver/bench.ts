@@ -28,7 +28,7 @@ export interface Bench {
 
 export async function bench(overrides: Readonly<Record<string, string>> = {}): Promise<Bench> {
   const home = mkdtempSync(join(tmpdir(), "posthorn-deliver-"));
-  const values = { user_database: "file", mydestination: "example.org", log: join(home, "posthorn.log"), deliver_lock_delay: "20ms", ...overrides };
+  const values = { user_database: "file", mydestination: "example.org", log: join(home, "posthorn.log"), deliver_lock_delay: "20ms", deliver_lock_attempts: "150", ...overrides };
   const resolved = resolve(
     Object.entries(values).map(([name, value]) => ({ name, value, file: "test", line: 1 })),
     "/nonexistent/posthorn.conf",
