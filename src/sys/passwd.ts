@@ -1,5 +1,6 @@
 /** passwd(5) and group(5) through the C library, so that every NSS source of the host counts. Blocking. */
-import { cFunction, koffi } from "./libc.ts";
+import { closeSync, openSync } from "node:fs";
+import { cFunction, errno, koffi, SystemFault } from "./libc.ts";
 
 export interface Passwd {
   readonly name: string;
@@ -35,10 +36,30 @@ function passwdAt(pointer: unknown): Passwd | undefined {
   return { name: p.pw_name, uid: p.pw_uid, gid: p.pw_gid, gecos: p.pw_gecos ?? "", home: p.pw_dir, shell: p.pw_shell ?? "" };
 }
 
-/** undefined when there is no such user. A name with NUL has none. */
+/** undefined when there is no such user. A name with NUL has none. Throws when that can not be told: mail must not be returned for it. */
 export function getpwnam(name: string): Passwd | undefined {
   if (name.includes("\0")) return undefined;
-  return passwdAt(cGetpwnam(name));
+  koffi().errno(0);
+  const found = passwdAt(cGetpwnam(name));
+  if (found === undefined) certain(name);
+  return found;
+}
+
+/** "No such user" also comes with these: ENOENT, ESRCH, EBADF, EPERM (getpwnam(3)). */
+const noUser = new Set([0, 1, 2, 3, 9]);
+
+/**
+ * nsswitch.conf(5) goes on to the next source where one failed, and the answer of the last hides why: without a free
+ * descriptor, everybody in /etc/passwd would be unknown.
+ */
+function certain(name: string): void {
+  const number = errno();
+  if (!noUser.has(number)) throw new SystemFault("getpwnam", number, name);
+  try {
+    closeSync(openSync("/etc/passwd", "r"));
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code !== "ENOENT") throw fault;
+  }
 }
 
 export function getpwuid(uid: number): Passwd | undefined {

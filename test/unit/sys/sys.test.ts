@@ -74,3 +74,14 @@ test("bound descriptors serve; a Unix socket has its mode and tells who is there
     tcp.close();
   }
 });
+
+test("a user who can not be looked up is not a user who does not exist", () => {
+  const script = `
+    import { openSync } from "node:fs";
+    import { getpwnam } from ${JSON.stringify(join(import.meta.dirname, "../../../src/sys/passwd.ts"))};
+    console.log(getpwnam("no-such-user-here"), getpwnam("daemon")?.uid);
+    try { for (;;) openSync("/dev/null"); } catch {}
+    try { console.log(getpwnam("daemon")); } catch (fault) { console.log(fault.code); }`;
+  const { stdout } = spawnSync("sh", ["-c", 'ulimit -n 100; exec "$0" --input-type=module -e "$1"', process.execPath, script], { encoding: "utf8" });
+  assert.equal(stdout, "undefined 1\nEMFILE\n");
+});
