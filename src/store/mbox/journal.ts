@@ -7,8 +7,9 @@
  *
  * | on disk | next opener |
  * |---|---|
- * | `NAME.append` says "octets OLD, adding N, beginning B"; file has OLD octets | nothing was added; mark removed |
+ * | `NAME.append` says "octets OLD, adding N, beginning B, messages at P, Q"; file has OLD octets | nothing was added; mark removed |
  * | mark; file has OLD + some of N, beginning as B | half a message, never acknowledged: cut back to OLD |
+ * | the same, and behind the half another program's message, which begins where none of ours does | the half is taken out, the other stays |
  * | mark; OLD + N octets or more | the message is whole and stays; mark removed |
  * | no mark | fsynced: the *commit point* of an append is the fsync of the mailbox |
  *
@@ -31,6 +32,8 @@ import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, re
 import { createHash } from "node:crypto";
 import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
+import { fromLineLimit, parseFromLine } from "./from-line.ts";
+import { FileWindow } from "./window.ts";
 
 /** A stretch of new octets: given, or to be taken from the old file. */
 export type Piece = Buffer | { readonly from: number; readonly to: number };
@@ -76,7 +79,7 @@ export class Journal {
     this.ready();
     const stats = fstatSync(fd);
     const old = stats.size;
-    writeFileSync(this.side("append"), `${stats.ino} ${old} ${octets.length} ${octets.toString("hex", 0, probe)}\n`, { mode: 0o600 });
+    writeFileSync(this.side("append"), `${stats.ino} ${old} ${octets.length} ${octets.toString("hex", 0, probe)} ${messageStarts(octets).join(",")}\n`, { mode: 0o600 });
     try {
       writeFully(fd, octets, old);
       await syncFile(fd);
@@ -89,19 +92,37 @@ export class Journal {
     return old;
   }
 
-  #recoverAppend(fd: number): void {
+  async #recoverAppend(fd: number): Promise<void> {
     const text = readIf(this.side("append"))?.toString("latin1");
     if (text === undefined) return;
-    const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)\n$/.exec(text);
+    try {
+      await this.#takeBack(fd, text);
+    } finally {
+      rmSync(this.side("append"), { force: true });
+    }
+  }
+
+  async #takeBack(fd: number, mark: string): Promise<void> {
+    const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)(?: ([\d,]+))?\n$/.exec(mark);
     const stats = fstatSync(fd);
     if (m !== null && m[1] === String(stats.ino)) {
       const [old, added] = [Number(m[2]), Number(m[3])];
       const begin = Buffer.from(m[4] ?? "", "hex").subarray(0, stats.size - old);
       const there = Buffer.alloc(Math.max(0, begin.length));
       // The mark's removal is not fsynced either: an old one may be back after a power cut, and means nothing then.
-      if (stats.size > old && stats.size < old + added && readSync(fd, there, 0, begin.length, old) === begin.length && there.equals(begin)) ftruncateSync(fd, old);
+      if (stats.size <= old || stats.size >= old + added || readSync(fd, there, 0, begin.length, old) !== begin.length) return;
+      let same = 0;
+      while (same < begin.length && there[same] === begin[same]) same++;
+      const foreign = foreignStart(fd, old, stats.size, new Set((m[5] ?? "0").split(",").map(Number)));
+      // Not ours from early on: either the other's message begins there, perhaps behind a line end, or the mark is an old one.
+      if (same < begin.length && (foreign === undefined || foreign - old > same + 1)) return;
+      if (foreign === undefined) ftruncateSync(fd, old);
+      else {
+        // Killed in there, the half stays: the mark would not know the file again.
+        rmSync(this.side("append"), { force: true });
+        await this.rewrite(fd, old, [{ from: foreign, to: stats.size }]);
+      }
     }
-    rmSync(this.side("append"), { force: true });
   }
 
   // ---------------------------------------------------------------- rewrite
@@ -178,7 +199,7 @@ export class Journal {
 
   /** Finishes or undoes what a killed process began; only under the write lock. */
   async recover(fd: number): Promise<void> {
-    this.#recoverAppend(fd);
+    await this.#recoverAppend(fd);
     rmSync(this.side("tmp"), { force: true });
     await this.#withPlan("prepared", fd, async (_, plan) => {
       const { size } = fstatSync(fd);
@@ -211,6 +232,29 @@ export class Journal {
       closeSync(journal);
     }
   }
+}
+
+const separator = Buffer.from("\nFrom ");
+
+/** Where messages begin in octets that quote "From " in bodies. */
+function messageStarts(octets: Buffer): number[] {
+  const starts = octets.toString("latin1", 0, 5) === "From " ? [0] : [];
+  for (let at = octets.indexOf(separator); at >= 0; at = octets.indexOf(separator, at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/**
+ * Where another program's message begins in [from, to), which ours begin at `own` (counted from `from`). It need not stand at
+ * the start of a line: who appends does not look at how the file ended.
+ */
+function foreignStart(fd: number, from: number, to: number, own: ReadonlySet<number>): number | undefined {
+  const window = new FileWindow(fd, to);
+  for (let at = window.indexOf("From ", from); at >= 0; at = window.indexOf("From ", at + 1)) {
+    if (own.has(at - from) || (at > 0 && window.bytes(at - 1, 1)[0] === 0x3e)) continue;
+    const line = window.bytes(at, fromLineLimit).toString("latin1").split(/\r?\n/, 1)[0] ?? "";
+    if (parseFromLine(line) !== undefined) return at;
+  }
+  return undefined;
 }
 
 /** Encoded, or a digest where that would be longer than a file name may be. */

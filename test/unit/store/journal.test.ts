@@ -102,3 +102,30 @@ test("a half-written append is cut, a whole one stays, a mark from before is ign
     assert.equal(existsSync(`${side}/a%2Fb.append`), false);
   }
 });
+
+test("mail another program appended to a half-written append is kept", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  const ours = `From y@example.org Sat Nov 21 05:30:00 2026\n\n>From a@b Sat Nov 21 05:30:00 2026\nlong text\n\n`;
+  const second = "From z@example.org Sat Nov 21 05:30:00 2026\n\nsecond\n\n";
+  const foreign = "From procmail@example.org  Sat Nov 21 05:31:00 2026\nSubject: precious\n\ntext\n\n";
+  const fd = openSync(path, "r+");
+  const inode = String((await import("node:fs")).fstatSync(fd).ino);
+  closeSync(fd);
+  journal.ready();
+  // As `append` writes it.
+  const octets = ours + second + "x".repeat(5000);
+  const mark = `${inode} ${old.length} ${octets.length} ${Buffer.from(octets).toString("hex", 0, 512)} 0,${ours.length}\n`;
+  for (const [torn, after, kept] of [
+    [ours.slice(0, 12), foreign, foreign],
+    [ours.slice(0, -4), foreign, foreign],
+    [ours + second.slice(0, -4), foreign, foreign],
+    [ours + second.slice(0, -4), `\n${foreign}${foreign}`, foreign + foreign],
+    [ours + second.slice(0, -4), "", ""],
+  ] as const) {
+    writeFileSync(path, old + torn + after);
+    writeFileSync(`${side}/a%2Fb.append`, mark);
+    await recover();
+    assert.equal(content(), old + kept);
+    assert.deepEqual(readdirSync(side), []);
+  }
+});
