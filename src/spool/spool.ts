@@ -23,6 +23,31 @@ export class QueueInUse extends SystemFault {
 /** File systems where fsync of a new file makes its directory entry durable: ext2/3/4, XFS, Btrfs, F2FS, ZFS, NFS, overlayfs on those; tmpfs has no durability to lose. */
 const entryWithFile = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x6969, 0x794c7630, 0x01021994]);
 
+/** Queue files open at once to be looked at or written on: thousands become due at the same time, or are put off at the same time. */
+const openLimit = 64;
+
+/** So many at once; the others wait for their turn. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#free = limit;
+  }
+
+  async turn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
+
 export interface SpoolOptions {
   /** ms since the epoch. */
   readonly now?: () => number;
@@ -38,6 +63,7 @@ export class Spool {
   readonly #incoming: number;
   readonly #now: () => number;
   readonly #nextId: () => string;
+  readonly #files = new Turns(openLimit);
   #room = { at: -Infinity, octets: 0 };
 
   private constructor(directory: string, lock: number, options: SpoolOptions) {
@@ -94,7 +120,7 @@ export class Spool {
   /** Reads the file without its message. `verify`: also go through the message for the checksum. Undefined when there is no such file. */
   async read(queue: QueueName, id: string, verify = false): Promise<Found | undefined> {
     try {
-      return await readQueueFile(this.path(queue, id), verify);
+      return await this.#files.turn(() => readQueueFile(this.path(queue, id), verify));
     } catch (fault) {
       if ((fault as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw fault;
@@ -118,7 +144,11 @@ export class Spool {
   }
 
   /** Appends a record. Not durable: losing it repeats a delivery. Cuts off what is behind it: a torn append, or records it takes the place of. */
-  async append(queue: QueueName, id: string, file: QueueFile, record: QueueRecord): Promise<QueueFile> {
+  append(queue: QueueName, id: string, file: QueueFile, record: QueueRecord): Promise<QueueFile> {
+    return this.#files.turn(() => this.#append(queue, id, file, record));
+  }
+
+  async #append(queue: QueueName, id: string, file: QueueFile, record: QueueRecord): Promise<QueueFile> {
     const line = recordLine(record);
     const fd = await this.calls.open(this.path(queue, id), constants.O_RDWR, 0);
     try {

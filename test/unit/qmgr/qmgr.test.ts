@@ -15,6 +15,7 @@ import { queueIntake } from "../../../src/mtad/qmgr/queue-intake.ts";
 import type { Deliver, Result } from "../../../src/mtad/qmgr/transport.ts";
 import { Router } from "../../../src/route/router.ts";
 import { systemCalls } from "../../../src/spool/calls.ts";
+import { checksum, endRecord, envelopeLine, header } from "../../../src/spool/format.ts";
 import { Spool } from "../../../src/spool/spool.ts";
 
 const hour = 3_600_000;
@@ -427,6 +428,27 @@ test("one queue file that can not be opened does not keep mtad from starting", a
   rmSync(join(site.directory, "incoming", other));
   await site.queue.stop();
   site.spool.close();
+});
+
+test("a long queue is taken up without opening all of it at once", async (t) => {
+  const site = await new Site(t).start();
+  await site.queue.stop();
+  const body = Buffer.from("Subject: x\n\nhello\n");
+  for (let i = 0; i < 1500; i++) {
+    const id = site.spool.nextId();
+    const line = envelopeLine({ id, arrived: site.now, sender: "carol@example.org", recipients: [{ address: "alice@example.org" }] });
+    writeFileSync(join(site.directory, "deferred", id), Buffer.concat([header(line, body.length), body, endRecord(body.length, checksum(body, checksum(line)))]));
+  }
+  site.spool.close();
+  let most = 0;
+  const watch = setInterval(() => (most = Math.max(most, readdirSync("/proc/self/fd").length)), 1);
+  await site.start({ active: 2000 });
+  await site.queue.flush();
+  const limit = Date.now() + 20_000;
+  while (site.log.filter((l) => l.endsWith("removed")).length < 1500 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 1));
+  clearInterval(watch);
+  assert.equal(site.delivered.length, 1500);
+  assert.ok(most < 400, `${most} descriptors`);
 });
 
 test("only so many at once; the others wait in the queue and are delivered", async (t) => {
