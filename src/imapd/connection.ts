@@ -1,28 +1,17 @@
 /** One connection of imapd: greeting, the not authenticated state, then octets to and from the user's agent. */
 import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
-import type { Logger } from "../daemon/log.ts";
-import { disconnectLine, loginDetails, originOf, startTls, type LoginGate, type LoginResult, type Origin } from "../daemon/login.ts";
+import { disconnectLine, loginDetails, originOf, startTls, type LoginResult, type Origin } from "../daemon/login.ts";
+import { attemptLimit, endConnection, type Surroundings } from "../daemon/login-program.ts";
 import { passOctets } from "../daemon/pass-octets.ts";
-import type { TlsContext } from "../daemon/tls.ts";
 import type { FramerLimits } from "../imap/framer.ts";
 import { condition, no, ok, type Reply } from "../imap/respond.ts";
 import { responseLimit, type Credentials } from "../sasl/exchange.ts";
 import { capabilitiesNow, start, step, type Authorization, type Conditions } from "./authorization.ts";
 import { FrameReader } from "./frame-reader.ts";
 
-/** What connections share. */
-export interface Surroundings {
-  readonly settings: Settings;
-  readonly gate: LoginGate;
-  readonly tls: TlsContext;
-  readonly log: Logger;
-}
-
 /** Commands in a row that can not be understood before the client is sent away. */
 const badLimit = 10;
-/** Wrong passwords after which the connection is closed; each has taken auth_failure_delay. */
-const attemptLimit = 5;
 /** Before login nobody has anything large to say: a name, a password, ID. */
 const limits: FramerLimits = { line: responseLimit + 4096, literals: 64, literal: () => 8192, skip: 65_536 };
 
@@ -75,7 +64,7 @@ class Connection {
     const why = await this.#authorize();
     if (why === undefined) return;
     this.#disconnected(why);
-    await this.#end();
+    await endConnection(this.#socket);
   }
 
   /** Commands until the client is logged in and its session is over (undefined), or why there was no session. */
@@ -180,21 +169,6 @@ class Connection {
 
   #disconnected(why: string): void {
     this.#around.log.info(disconnectLine(why, this.#attempts, this.#since, Date.now(), this.#details()));
-  }
-
-  /** Ends our side; what the client does not take within a few seconds is lost. */
-  #end(): Promise<void> {
-    return new Promise((resolve) => {
-      const socket = this.#socket;
-      if (socket.destroyed) return resolve();
-      const timer = setTimeout(() => socket.destroy(), 5000);
-      socket.once("close", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      socket.resume();
-      socket.end();
-    });
   }
 }
 

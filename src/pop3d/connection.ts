@@ -2,26 +2,15 @@
 import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
 import { LineFramer, LineReader } from "../daemon/line-reader.ts";
-import type { Logger } from "../daemon/log.ts";
-import { disconnectLine, loginDetails, originOf, startTls, type LoginGate, type LoginResult, type Origin } from "../daemon/login.ts";
+import { disconnectLine, loginDetails, originOf, startTls, type LoginResult, type Origin } from "../daemon/login.ts";
+import { attemptLimit, endConnection, type Surroundings } from "../daemon/login-program.ts";
 import { passOctets } from "../daemon/pass-octets.ts";
-import type { TlsContext } from "../daemon/tls.ts";
 import { err, ok, replyOctets, type Reply } from "../pop3/reply.ts";
 import { responseLimit, type Credentials } from "../sasl/exchange.ts";
 import { overlong, start, step, type Authorization } from "./authorization.ts";
 
-/** What connections share. */
-export interface Surroundings {
-  readonly settings: Settings;
-  readonly gate: LoginGate;
-  readonly tls: TlsContext;
-  readonly log: Logger;
-}
-
 /** Lines that were no command after which the connection is closed. */
 const badCommandLimit = 10;
-/** Wrong passwords after which the connection is closed; each has taken auth_failure_delay. */
-const attemptLimit = 5;
 /** Room for "AUTH PLAIN " before the longest response. */
 const lineRoom = responseLimit + 32;
 
@@ -74,7 +63,7 @@ class Connection {
     const why = await this.#authorize();
     if (why === undefined) return;
     this.#disconnected(why);
-    await this.#end();
+    await endConnection(this.#socket);
   }
 
   /** Commands until the client is logged in and its session is over (undefined), or why there was no session. */
@@ -174,21 +163,6 @@ class Connection {
 
   #disconnected(why: string): void {
     this.#around.log.info(disconnectLine(why, this.#attempts, this.#since, Date.now(), this.#details()));
-  }
-
-  /** Ends our side; what the client does not take within a few seconds is lost. */
-  #end(): Promise<void> {
-    return new Promise((resolve) => {
-      const socket = this.#socket;
-      if (socket.destroyed) return resolve();
-      const timer = setTimeout(() => socket.destroy(), 5000);
-      socket.once("close", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      socket.resume();
-      socket.end();
-    });
   }
 }
 
