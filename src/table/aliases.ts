@@ -1,6 +1,6 @@
 /** aliases(5): the file as text, read again when it changes, and the list of targets its entries and :include: files hold. */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
-import { logger } from "../daemon/log.ts";
+import { logger, printable } from "../daemon/log.ts";
 import { LinesFile, TableFault } from "./lines.ts";
 import { logicalLines } from "./map.ts";
 
@@ -146,7 +146,7 @@ export function includeTargets(text: string, fault: AliasFaults): AliasTarget[] 
 /** Reads an :include: file. Throws TableFault when it can not be read: then try later. */
 export function readInclude(path: string): readonly AliasTarget[] {
   try {
-    return includeTargets(readList(path), (line, why) => logger("local").warning(`${path}:${line}: ${why}`));
+    return includeTargets(readList(path), (line, why) => logger("local").warning(`${path}:${line}: ${printable(why)}`));
   } catch (cause) {
     throw new TableFault([`${path}: ${cause instanceof Error ? cause.message : String(cause)}`]);
   }
@@ -181,7 +181,7 @@ export class AliasFiles {
       lines: new LinesFile(
         path,
         // A bad line must not take the good ones with it: it is told, and left out.
-        (lines) => readAliases(path, lines, (line, why) => logger("local").warning(`${path}:${line}: ${why}`)),
+        (lines) => readAliases(path, lines, (line, why) => logger("local").warning(`${path}:${line}: ${printable(why)}`)),
         (fault) => logger("local").error(`${fault.message}; the old aliases stay in use`),
       ),
     }));

@@ -77,3 +77,14 @@ test("an :include: that is no file, or has no end, is put off and keeps nobody w
   truncateSync(join(directory, "list"), 100 << 20);
   assert.match(read(join(directory, "list")), /list: too long/);
 });
+
+test("what is wrong with a user's list does not steer the log", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "posthorn-include-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, "list"), "a b\r\u001b[2Jx\n");
+  writeFileSync(join(directory, "aliases"), "a: b c\u001b[2J\n");
+  const source = JSON.stringify(join(import.meta.dirname, "../../../src/table/aliases.ts"));
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", `import { AliasFiles, readInclude } from ${source}; readInclude(${JSON.stringify(join(directory, "list"))}); new AliasFiles([${JSON.stringify(join(directory, "aliases"))}]).lookup("a");`], { encoding: "utf8" });
+  assert.match(stderr, /list:1: .*a b\\x0d\\x1b/);
+  assert.match(stderr, /aliases:1: .*b c\\x1b/);
+});
