@@ -1,7 +1,9 @@
 /** Runs one command with a message on its standard input, as the user this process is. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
 import { getpwnam } from "../../sys/passwd.ts";
+import { makePipe } from "../../sys/pipe.ts";
 
 export interface CommandRequest {
   /** Program and arguments; no shell unless they name one. */
@@ -80,19 +82,20 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
     const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
     return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), ...collected() };
   };
-  let child;
+  let started: Started;
   try {
-    child = spawn(program, args, { cwd: request.cwd, env: { ...request.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+    started = start(program, args, request);
   } catch (fault) {
     return notStarted(fault);
   }
-  child.stdout.on("data", out.take);
-  child.stderr.on("data", err.take);
+  const { child, stdin, stdout, stderr } = started;
+  stdout.on("data", out.take);
+  stderr.on("data", err.take);
   const chunks: readonly Buffer[] = Buffer.isBuffer(request.input) ? [request.input] : request.input;
   // A command may well not look at its input. What fits into a pipe counts as taken, as it does for any program that writes to one.
   const fits = chunks.reduce((sum, chunk) => sum + chunk.length, 0) <= pipeSize;
-  child.stdin.on("error", () => (inputLeft = !fits));
-  const streamsClosed = once(child, "close").catch(() => {});
+  stdin.on("error", () => (inputLeft = !fits));
+  const streamsClosed = Promise.all([stdout, stderr].map(closed));
   const ended = new Promise<CommandEnd["kind"] | Error>((resolve) => {
     child.on("error", resolve);
     child.on("exit", () => resolve("exit"));
@@ -106,24 +109,57 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
     }, request.timeLimit);
   }
   if (child.pid !== undefined) {
-    for (const chunk of chunks) child.stdin.write(chunk);
-    child.stdin.end();
+    for (const chunk of chunks) stdin.write(chunk);
+    stdin.end();
   }
   const end = await ended;
   clearTimeout(timer);
-  if (end instanceof Error && child.pid === undefined) return notStarted(end);
-  if (!child.stdin.writableFinished) inputLeft = !fits;
+  if (end instanceof Error && child.pid === undefined) {
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    return notStarted(end);
+  }
+  if (!stdin.writableFinished) inputLeft = !fits;
   const patience = setTimeout(() => {
-    child.stdout.destroy();
-    child.stderr.destroy();
+    stdout.destroy();
+    stderr.destroy();
   }, drain);
-  child.stdin.destroy();
+  stdin.destroy();
   await streamsClosed;
   clearTimeout(patience);
   if (timedOut) return { kind: "timeout", ...collected() };
   if (child.signalCode !== null) return { kind: "signal", signal: child.signalCode, ...collected() };
   return { kind: "exit", status: child.exitCode ?? 0, ...collected() };
 }
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+}
+
+/** With real pipes: a script may open /dev/stdin. Throws SystemFault, or what spawn throws; no descriptor is left open then. */
+function start(program: string, args: readonly string[], { cwd, env }: CommandRequest): Started {
+  const made: number[] = [];
+  const pipe = (): { readonly read: number; readonly write: number } => {
+    const ends = makePipe();
+    made.push(ends.read, ends.write);
+    return ends;
+  };
+  try {
+    const [input, output, errors] = [pipe(), pipe(), pipe()];
+    const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.read, output.write, errors.write], detached: true });
+    for (const theirs of [input.read, output.write, errors.write]) closeSync(theirs);
+    made.length = 0;
+    const reading = (fd: number): Socket => new Socket({ fd, readable: true, writable: false }).on("error", () => {});
+    return { child, stdin: new Socket({ fd: input.write, readable: false, writable: true }), stdout: reading(output.read), stderr: reading(errors.read) };
+  } catch (fault) {
+    for (const fd of made) closeSync(fd);
+    throw fault;
+  }
+}
+
+const closed = (stream: Socket): Promise<void> => new Promise((resolve) => (stream.destroyed ? resolve() : void stream.once("close", () => resolve())));
 
 /** setpriv(1) takes the identity before the command's first instruction; an unknown user makes it fail, with the status of a temporary fault. */
 function identity(name: string): readonly string[] {
