@@ -60,9 +60,11 @@ interface Limits {
 
 /** `unlock` is called when the maildrop needs no protection any more: before the client can know, for it may come back at once. */
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
+  await mailbox.refresh();
+  const { uidValidity } = mailbox;
   const t = transaction(await maildrop(mailbox, settings.pop3_uidl_format, log));
   const reader = new LineReader(socket, new LineFramer(lineLimit));
-  const session: Session = { socket, mailbox, uidValidity: mailbox.uidValidity, t, patience: settings.pop3_idle_timeout, log };
+  const session: Session = { socket, mailbox, uidValidity, t, patience: settings.pop3_idle_timeout, log };
   let removed = 0;
   let why: string | undefined;
   await send(session, [replyOctets(ok("Logged in."))]);
@@ -109,14 +111,22 @@ interface Session {
   readonly log: Logger;
 }
 
+/** Messages looked at before other sessions of this agent have their turn. */
+const turn = 128;
+
 /** The messages that are there now, numbered from 1. */
 async function maildrop(mailbox: Mailbox, format: string, log: Logger): Promise<readonly Drop[]> {
-  await mailbox.refresh();
   const fault = uidlFormatFault(format);
   if (fault !== undefined) log.error(`pop3_uidl_format: ${fault}; the default is used`);
   const usable = fault === undefined ? format : "%08Xu%08Xv";
-  const { uidValidity } = mailbox;
-  return mailbox.messages.map(({ uid, size, guid }) => ({ uid, size, uidl: uidl(usable, { uid, uidValidity, guid }) }));
+  const { uidValidity, messages } = mailbox;
+  const drops: Drop[] = [];
+  for (const { uid, size, guid } of messages) {
+    drops.push({ uid, size, uidl: uidl(usable, { uid, uidValidity, guid }) });
+    // A size may cost the reading of a file.
+    if (drops.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return drops;
 }
 
 const renumbered = err("Mailbox was numbered anew, please log in again.", "SYS/TEMP");
