@@ -453,7 +453,9 @@ export class MaildirMailbox implements Mailbox {
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
+    const { uidValidity } = this;
     return this.#alone(async () => {
+      if (this.uidValidity !== uidValidity) return [];
       const letters = await this.#keywords.lettersOf(change.flags, change.how === "remove" ? "none" : "all");
       const changed: MessageFile[] = [];
       // Thousands of messages have the same few letters.
@@ -610,7 +612,10 @@ export class MaildirMailbox implements Mailbox {
   }
 
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+    const { uidValidity } = this;
     return this.#alone(async () => {
+      // Numbered anew since: the caller's UIDs mean other messages.
+      if (this.uidValidity !== uidValidity) return [];
       const gone: MessageFile[] = [];
       const directories = new Set<string>();
       await this.#changing(() =>
