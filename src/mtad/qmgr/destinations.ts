@@ -19,6 +19,8 @@ interface Destination {
 }
 
 const initialConcurrency = 5;
+/** With so many known not to answer, those of the past are forgotten. */
+const deadLimit = 1000;
 
 export class Destinations {
   readonly #limit: number;
@@ -78,6 +80,7 @@ export class Destinations {
     destination.busy--;
     if (delivered.unreachable) {
       const text = delivered.results[0]?.outcome.text ?? "unreachable";
+      if (this.#dead.size >= deadLimit) for (const [other, { until }] of this.#dead) if (until <= this.#now()) this.#dead.delete(other);
       this.#dead.set(key, { until: this.#now() + this.#pause, text });
       for (const job of destination.waiting.splice(0)) job.skip({ kind: "unreachable", text });
     } else if (destination.window < this.#limit) destination.window++;

@@ -52,7 +52,9 @@ export function insertForward(parts: InsertParts, message: OutgoingMessage, deli
 /** RFC 5321 §4.4 trace field of a message that did not come by a protocol. */
 export const received = (myhostname: string, id: string, arrived: number): string => `Received: by ${myhostname} (Posthorn)\n\tid ${id}; ${formatDate(arrived, localOffset(arrived))}\n`;
 
-function forwardRecipient(text: string, myorigin: string): StoredRecipient {
+/** The agent is the user's: what it calls an address must not become a line of its own in a header or an envelope. */
+function forwardRecipient(asked: string, myorigin: string): StoredRecipient {
+  const text = asked.replaceAll(/[\u0000-\u001f\u007f]/g, "?");
   const direct = text.startsWith("\\");
   const name = direct ? text.slice(1) : text;
   const address = name.includes("@") ? name : `${name}@${myorigin}`;

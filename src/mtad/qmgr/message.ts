@@ -155,7 +155,14 @@ export class ActiveMessage {
   async #deliver(group: Group, resolve: (ends: readonly End[]) => void, reject: (fault: unknown) => void): Promise<Delivered> {
     const started = this.#parts.now();
     const ident = group.kind === "local" ? "local" : group.deliveries[0]?.hop.protocol === "lmtp" ? "lmtp" : "smtp";
-    const delivered = await (group.kind === "local" ? this.#parts.deliverLocal : this.#parts.deliverRemote)(group, this.outgoing);
+    let delivered: Delivered;
+    try {
+      delivered = await (group.kind === "local" ? this.#parts.deliverLocal : this.#parts.deliverRemote)(group, this.outgoing);
+    } catch (fault) {
+      // Only a bug can do that; the message is tried again, and the others go on.
+      reject(fault);
+      return { results: [], unreachable: false };
+    }
     const ends: End[] = [];
     const faults: unknown[] = [];
     for (const [i, delivery] of group.deliveries.entries()) {

@@ -271,6 +271,31 @@ test("a forward is a new message, durable before the delivery counts", async (t)
   assert.match(site.said, new RegExp(`local: ${id}: to=<alice@example\\.org>, .*status=sent \\(forwarded as ${copies[0]?.id}\\)`));
 });
 
+test("an agent can not put lines into what others are told of its user's forwards", async (t) => {
+  const site = await new Site(t).start();
+  site.fate = (a) => (a.startsWith("alice") ? { outcome: sent("forwarded"), forwards: ["bob+x\nBcc: all@example.org", "carol\r+y"] } : undefined);
+  await site.send("s@far.test", ["alice@example.org"]);
+  await site.settled();
+  assert.deepEqual(site.delivered.map((d) => d.to).filter((to) => /[\u0000-\u001f]/.test(to)), []);
+  assert.ok(site.delivered.some((d) => d.to === "bob+x?Bcc: all@example.org"));
+});
+
+test("a way out that breaks puts the message off and ends nothing", async (t) => {
+  const site = await new Site(t).start();
+  let broken = true;
+  site.fate = () => {
+    if (broken) throw new Error("bug in a transport");
+    return undefined;
+  };
+  await site.send("s@far.test", ["alice@example.org"]);
+  const limit = Date.now() + 5000;
+  while (!site.said.includes("try broken off") && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.match(site.said, /try broken off: .*bug in a transport/);
+  broken = false;
+  await site.heard(/removed/);
+  assert.equal(site.delivered.at(-1)?.to, "alice@example.org");
+});
+
 test("forwards that nothing else stops end after a while", async (t) => {
   const site = await new Site(t).start();
   site.fate = (a) => (a === "alice@example.org" ? { forwards: ["alice"] } : undefined);
