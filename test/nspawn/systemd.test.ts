@@ -124,7 +124,7 @@ test("a broken configuration starts no daemon and says why", { skip }, () => {
   machine.try("systemctl", "restart", "posthorn-imapd");
   const journal = machine.run("journalctl", "--no-pager", "-u", "posthorn-imapd", "-n", "20");
   assert.match(journal, /broken\.conf:1: unknown setting "mynetwork"; did you mean "mynetworks"\?/);
+  assert.match(machine.run("systemctl", "show", "--property=ExecMainStatus,ActiveState", "posthorn-imapd"), /ExecMainStatus=78[^]*ActiveState=failed/);
   machine.run("rm", "/etc/posthorn/conf.d/broken.conf");
-  machine.run("systemctl", "reset-failed", "posthorn-imapd");
   machine.run("systemctl", "restart", "posthorn-imapd");
 });
