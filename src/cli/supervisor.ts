@@ -12,6 +12,7 @@ import type { Settings } from "../config/table.ts";
 import { bindListener, separated } from "../daemon/bind.ts";
 import { describeFault, flushLog, logForChild, logger } from "../daemon/log.ts";
 import { listenerNames, programOf, programs, socketPath, unixListeners, isUnixName, type ListenerName, type ProgramName } from "../daemon/sockets.ts";
+import { keepDescriptors } from "../sys/descriptor.ts";
 import { tryLock } from "../sys/lock.ts";
 import { closeDescriptor } from "../sys/socket.ts";
 import { getgrnam, getpwnam } from "../sys/passwd.ts";
@@ -55,6 +56,7 @@ export class Supervisor {
   /** Takes the instance's lock and binds every listener. Throws CommandFault. */
   constructor(settings: Settings) {
     this.#settings = settings;
+    keepDescriptors();
     if (separated(settings)) reachablePrograms();
     prepareDirectories(settings);
     this.#lock = openSync(join(settings.run_directory, "lock"), "a", 0o600);

@@ -8,6 +8,7 @@
  */
 import { createServer, type Server, type ServerOpts, type Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
+import { keepDescriptors } from "../sys/descriptor.ts";
 import { SystemFault } from "../sys/libc.ts";
 import { bindListener } from "./bind.ts";
 import { describeFault, flushLog, logger, openLog } from "./log.ts";
@@ -56,6 +57,7 @@ export async function program(name: ProgramName, start: (context: ProgramContext
     if (!(fault instanceof ConfigFault)) throw fault;
     return misconfigured(fault);
   }
+  keepDescriptors();
   const supervised = process.send !== undefined;
   const inherited = inheritedListeners();
   const servers: Server[] = [];

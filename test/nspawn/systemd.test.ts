@@ -119,6 +119,22 @@ test("service stops and starts everything", { skip }, () => {
   assert.equal(readImap("once-more"), "Subject: once-more");
 });
 
+test("a masked listener is off, the others serve; the log is found by program", { skip }, () => {
+  const connects = (port: number): boolean => machine.try("python3", "-c", `import socket; socket.create_connection(('127.0.0.1', ${port}), 5)`).status === 0;
+  assert.equal(connects(110), true);
+  machine.run("systemctl", "mask", "--now", "posthorn-pop3.socket");
+  // The listeners stay open meanwhile.
+  for (let i = 0; i < 3; i++) {
+    machine.run("systemctl", "restart", "posthorn");
+    assert.deepEqual([connects(995), connects(143), connects(25)], [true, true, true]);
+  }
+  send("after-restarts");
+  assert.equal(readImap("after-restarts"), "Subject: after-restarts");
+  assert.equal(connects(110), false);
+  machine.run("systemctl", "unmask", "posthorn-pop3.socket");
+  assert.match(machine.run("journalctl", "--no-pager", "-t", "posthorn/smtpd"), /client=/);
+});
+
 test("a broken configuration starts no daemon and says why", { skip }, () => {
   machine.run("sh", "-c", "mkdir -p /etc/posthorn/conf.d && echo 'mynetwork = x' > /etc/posthorn/conf.d/broken.conf");
   machine.try("systemctl", "restart", "posthorn-imapd");

@@ -81,6 +81,9 @@ test("values that only look like one", async (t) => {
     ["smtp_listen", "localhost:2525"],
     ["imap_listen", "127.0.0.256:2143"],
     ["ssl_cipher_list", "NO-SUCH-CIPHER"],
+    ["users_file", "/nonexistent/users"],
+    ["default_transport_map", "/nonexistent/transport"],
+    ["mail_location_maps", "/nonexistent/locations"],
     ["agent_limit", "0"],
   ] as const) {
     await t.test(`${name} = ${value}`, async (t) => {

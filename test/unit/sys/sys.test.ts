@@ -85,3 +85,19 @@ test("a user who can not be looked up is not a user who does not exist", () => {
   const { stdout } = spawnSync("sh", ["-c", 'ulimit -n 100; exec "$0" --input-type=module -e "$1"', process.execPath, script], { encoding: "utf8" });
   assert.equal(stdout, "undefined 1\nEMFILE\n");
 });
+
+test("what the caller had open does not reach programs started here", (t) => {
+  const d = mkdtempSync(join(tmpdir(), "ph-fd-"));
+  t.after(() => rmSync(d, { recursive: true }));
+  // Far above the others: libuv by itself looks only at the first ones.
+  const shown = (keep: boolean): string => {
+    const code = `
+      import { spawnSync } from "node:child_process";
+      import { keepDescriptors } from ${JSON.stringify(join(import.meta.dirname, "../../../src/sys/descriptor.ts"))};
+      if (${keep}) keepDescriptors();
+      process.stdout.write(spawnSync("/bin/ls", ["-l", "/proc/self/fd"], { encoding: "utf8" }).stdout);`;
+    return spawnSync("/bin/bash", ["-c", 'exec 251>"$0/secret"; exec "$@"', d, process.execPath, "--input-type=module", "-e", code], { encoding: "utf8" }).stdout;
+  };
+  assert.match(shown(false), /secret/);
+  assert.doesNotMatch(shown(true), /secret/);
+});
