@@ -13,6 +13,12 @@
 /** RFC 3501 §2.3.1.1: 1 to 4,294,967,295, strictly ascending, never used again. */
 export type Uid = number & { readonly __brand: "Uid" };
 
+/**
+ * RFC 7162 §3.1.2: grows with every change of a mailbox, 1 to 2^53-1. Ours come from the clock (microseconds since the epoch, and always above
+ * the last), so that an index made anew never gives a number that a client has seen mean something else.
+ */
+export type ModSeq = number & { readonly __brand: "ModSeq" };
+
 /** RFC 3501 §2.3.2 system flags except \Recent, which belongs to a session. */
 export const systemFlags = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"] as const;
 
@@ -31,6 +37,10 @@ export interface Message {
   readonly size: number;
   /** INTERNALDATE, ms since the epoch. */
   readonly internalDate: number;
+  /** When it came into this mailbox (RFC 8514), ms since the epoch; undefined when unknown. */
+  readonly saveDate: number | undefined;
+  /** Of its last change: arrival or flags. */
+  readonly modSeq: ModSeq;
   /** A name that stays with the message for life (Maildir base name, mbox "UID.UIDVALIDITY"): UIDL and logs. */
   readonly guid: string;
 }
@@ -82,6 +92,8 @@ export class StoreFault extends Error {
 export interface Mailbox {
   /** Folder name, UTF-8, hierarchy separator "/" . "INBOX" is spelled so. */
   readonly name: string;
+  /** Stays when the folder is renamed; another one when it is removed and made again. Printable, without spaces. */
+  readonly id: string;
   readonly uidValidity: number;
   /** The next UID that will be given. */
   readonly uidNext: Uid;
@@ -90,6 +102,8 @@ export interface Mailbox {
   readonly keywords: readonly string[];
   /** False when no further keyword can be made ("\*" is then not in PERMANENTFLAGS). */
   readonly canCreateKeywords: boolean;
+  /** The highest `modSeq` that a change here ever had, expunges too (RFC 7162 §3.1.2.1 HIGHESTMODSEQ). */
+  readonly highestModSeq: ModSeq;
   /** Live messages as of the last `refresh`, ascending by UID. Stable until the next refresh or change made here. */
   readonly messages: readonly Message[];
 
@@ -111,6 +125,18 @@ export interface Mailbox {
    * Stores that would have to wait for it do not offer it.
    */
   readHead?(uid: Uid): Buffer | undefined;
+
+  /** UIDs expunged by changes above `modSeq`, ascending; undefined when that is no longer known (RFC 7162 §3.2.10). */
+  expungedSince(modSeq: ModSeq): readonly Uid[] | undefined;
+
+  /**
+   * What was kept ready of a message (ENVELOPE and the like): octets that whoever opened the store knows how to read. Undefined when there is
+   * nothing kept. At once; ascending UIDs are cheapest, being read ahead. The octets stay as they are.
+   */
+  facts(uid: Uid): Buffer | undefined;
+
+  /** Keep these for `facts`, from now on and for later. Rebuildable: never throws, written some time later, lost without harm. */
+  keepFacts(uid: Uid, facts: Buffer): void;
 
   /** Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed. */
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]>;
@@ -151,6 +177,8 @@ export interface FolderStatus {
 /** All folders of one user. Names are UTF-8 with "/"; the store maps them to its disk names. */
 export interface MailStore {
   readonly separator: "/";
+  /** A directory of the user's for files that can be made again; it is there. Absolute. */
+  readonly side: string;
   folders(): Promise<readonly Folder[]>;
   create(name: string, specialUse?: string): Promise<void>;
   remove(name: string): Promise<void>;

@@ -17,7 +17,7 @@ import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { sameFlags } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
-import type { Changes, FlagChange, Flags, Mailbox, Message, NewMessage, Uid } from "../mailbox.ts";
+import type { Changes, FlagChange, Flags, Mailbox, Message, ModSeq, NewMessage, Uid } from "../mailbox.ts";
 import { Serial, batchSize, breathe, inBatches } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { forget, newBase, placeFor, prepare, show, sweep, type Prepared } from "./deliver.ts";
@@ -87,8 +87,16 @@ export class MaildirMailbox implements Mailbox {
     return this.#place;
   }
 
+  get id(): string {
+    return this.#header?.guid ?? "";
+  }
+
   get uidValidity(): number {
     return this.#header?.uidValidity ?? 0;
+  }
+
+  get highestModSeq(): ModSeq {
+    return 1 as ModSeq;
   }
 
   get uidNext(): Uid {
@@ -437,6 +445,16 @@ export class MaildirMailbox implements Mailbox {
       throw storeFault(error);
     }
   }
+
+  expungedSince(): readonly Uid[] | undefined {
+    return undefined;
+  }
+
+  facts(): Buffer | undefined {
+    return undefined;
+  }
+
+  keepFacts(): void {}
 
   #byUid(uid: Uid): MessageFile | undefined {
     const message = this.#messages[indexOf(this.#messages, uid)];

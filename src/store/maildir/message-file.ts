@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, read
 import { readFile } from "node:fs/promises";
 import { crlfCopy, crlfHeader, crlfSize, toCrlf } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
-import type { Flags, Message, Uid } from "../mailbox.ts";
+import type { Flags, Message, ModSeq, Uid } from "../mailbox.ts";
 import { sizeIn, timeIn } from "./filename.ts";
 import { locate, octetPath, type Found } from "./scan.ts";
 import { fieldNumber } from "./uidlist.ts";
@@ -200,6 +200,15 @@ class MaildirMessage implements Message {
 
   get internalDate(): number {
     return this.#file.date;
+  }
+
+  get saveDate(): number | undefined {
+    const seconds = timeIn(this.#file.base);
+    return seconds === undefined ? undefined : seconds * 1000;
+  }
+
+  get modSeq(): ModSeq {
+    return 1 as ModSeq;
   }
 
   get guid(): string {

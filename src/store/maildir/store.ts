@@ -1,5 +1,5 @@
 /** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
-import { renameSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
@@ -32,10 +32,16 @@ export class MaildirStore implements MailStore {
     this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".");
   }
 
+  /** Without a dot: other programs take those for folders. */
+  get side(): string {
+    return `${this.#root}/posthorn`;
+  }
+
   /** Makes INBOX when it is not there. */
   start(): Promise<void> {
     return faulting(async () => {
       if (!isFolder(this.#root, this.#root)) makeFolder(this.#root, this.#root);
+      mkdirSync(this.side, { recursive: true, mode: 0o700 });
     });
   }
 

@@ -18,7 +18,7 @@ import { syncFile, writeFully } from "../durable.ts";
 import { faulting, storeFault } from "../faults.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
-import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type NewMessage, type Uid } from "../mailbox.ts";
+import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Uid } from "../mailbox.ts";
 import { Serial, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { Journal, type Piece } from "./journal.ts";
@@ -97,9 +97,27 @@ export class MboxMailbox implements Mailbox {
     return this.#place.name;
   }
 
+  get id(): string {
+    return `${this.#uidValidity}`;
+  }
+
   get uidValidity(): number {
     return this.#uidValidity;
   }
+
+  get highestModSeq(): ModSeq {
+    return 1 as ModSeq;
+  }
+
+  expungedSince(): readonly Uid[] | undefined {
+    return undefined;
+  }
+
+  facts(): Buffer | undefined {
+    return undefined;
+  }
+
+  keepFacts(): void {}
 
   get uidNext(): Uid {
     return (this.#lastUid + 1) as Uid;
@@ -309,7 +327,7 @@ export class MboxMailbox implements Mailbox {
   }
 
   #entry(found: Found, uid: number, state: State): Entry {
-    const message: Message = { uid: uid as Uid, flags: state.flags, size: found.size, internalDate: found.from.date, guid: `${uid}.${this.#uidValidity}` };
+    const message: Message = { uid: uid as Uid, flags: state.flags, size: found.size, internalDate: found.from.date, saveDate: undefined, modSeq: 1 as ModSeq, guid: `${uid}.${this.#uidValidity}` };
     const entry = { found, state, message, uidValidity: this.#uidValidity, written: fieldValue(found.fields, "x-uid") === String(uid) };
     this.#made.set(found, entry);
     return entry;

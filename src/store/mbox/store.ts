@@ -35,7 +35,7 @@ export class MboxStore implements MailStore {
   readonly separator = "/";
   readonly #settings: MboxSettings;
   readonly #inboxLock: LockPolicy;
-  readonly #side: string;
+  readonly side: string;
   readonly #special: ReadonlyMap<string, string | undefined>;
   readonly #open = new OpenMailboxes<MboxMailbox>(kept);
   readonly #subscriptions: Subscriptions;
@@ -46,14 +46,14 @@ export class MboxStore implements MailStore {
   constructor(settings: MboxSettings, inboxLock: LockPolicy) {
     this.#settings = settings;
     this.#inboxLock = inboxLock;
-    this.#side = `${settings.root}/.posthorn`;
+    this.side = `${settings.root}/.posthorn`;
     this.#special = specialUses(settings.autoCreate);
     this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/");
   }
 
   start(): Promise<void> {
     return faulting(async () => {
-      mkdirSync(this.#side, { recursive: true, mode: 0o700 });
+      mkdirSync(this.side, { recursive: true, mode: 0o700 });
       if (!lstatSync(this.#settings.inbox, { throwIfNoEntry: false })) {
         try {
           createMbox(this.#settings.inbox);
@@ -136,7 +136,7 @@ export class MboxStore implements MailStore {
           }
         } else {
           rmSync(path);
-          forgetSide(this.#side, own);
+          forgetSide(this.side, own);
         }
         this.#open.drop(own);
         await syncDirectory(dirname(path));
@@ -158,7 +158,7 @@ export class MboxStore implements MailStore {
         if (look(old)?.isFile() === true) await this.#finish(own);
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
         renameSync(old, path);
-        forgetSide(this.#side, own);
+        forgetSide(this.side, own);
         for (const name of this.#open.names()) {
           if (name !== own && !name.startsWith(`${own}/`)) continue;
           const next = target + name.slice(own.length);
@@ -233,9 +233,9 @@ export class MboxStore implements MailStore {
   #take(own: string): Promise<MboxMailbox> {
     const { root, sizeLimit, lock } = this.#settings;
     return this.#open.take(own, async () => {
-      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(this.#side, Date.now()) };
+      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(this.side, Date.now()) };
       mkdirSync(root, { recursive: true, mode: 0o700 });
-      return new MboxMailbox({ path: this.#path(own), name: own, side: this.#side }, policy);
+      return new MboxMailbox({ path: this.#path(own), name: own, side: this.side }, policy);
     });
   }
 

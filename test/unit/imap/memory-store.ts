@@ -1,6 +1,6 @@
 /** A MailStore in memory, for faults and timing that a disk can not be asked for. Keeps the contract of store/mailbox.ts. */
 import { toCrlf } from "../../../src/message/line-ends.ts";
-import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type NewMessage, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
+import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
 
 const none: Changes = { arrived: [], expunged: [], flagged: [] };
 
@@ -16,6 +16,9 @@ export class MemoryMailbox implements Mailbox {
   /** Operations so far. */
   readonly calls: string[] = [];
   readonly #octets = new Map<Uid, Buffer>();
+  readonly #facts = new Map<Uid, Buffer>();
+  readonly #expunged: { readonly uid: Uid; readonly at: ModSeq }[] = [];
+  highestModSeq = 1 as ModSeq;
   readonly #unclaimed = new Set<Uid>();
   readonly #hearers = new Set<(changes: Changes) => void>();
   #next = 1;
@@ -23,6 +26,27 @@ export class MemoryMailbox implements Mailbox {
   constructor(name: string, uidValidity: number) {
     this.name = name;
     this.uidValidity = uidValidity;
+  }
+
+  get id(): string {
+    return `${this.name}-${this.uidValidity}`;
+  }
+
+  /** The number of the change that is made now. */
+  #change(): ModSeq {
+    return (this.highestModSeq = (this.highestModSeq + 1) as ModSeq);
+  }
+
+  expungedSince(modSeq: ModSeq): readonly Uid[] {
+    return this.#expunged.flatMap(({ uid, at }) => (at > modSeq ? uid : [])).sort((a, b) => a - b);
+  }
+
+  facts(uid: Uid): Buffer | undefined {
+    return this.#facts.get(uid);
+  }
+
+  keepFacts(uid: Uid, facts: Buffer): void {
+    this.#facts.set(uid, facts);
   }
 
   get uidNext(): Uid {
@@ -70,11 +94,12 @@ export class MemoryMailbox implements Mailbox {
     const wanted = new Set(uids);
     const spelled = this.#spell(flags);
     const flagged: Message[] = [];
+    const modSeq = this.#change();
     this.messages = this.messages.map((m) => {
       if (!wanted.has(m.uid)) return m;
       const next = how === "replace" ? spelled : new Set(how === "add" ? [...m.flags, ...spelled] : [...m.flags].filter((f) => !spelled.has(f)));
       if (next.size === m.flags.size && [...next].every((f) => m.flags.has(f))) return m;
-      const changed = { ...m, flags: next };
+      const changed = { ...m, flags: next, modSeq };
       flagged.push(changed);
       return changed;
     });
@@ -99,12 +124,13 @@ export class MemoryMailbox implements Mailbox {
 
   /** As `append`, as if another program had done it. */
   add(messages: readonly NewMessage[]): Uid[] {
+    const modSeq = this.#change();
     const arrived = messages.map((m): Message => {
       const uid = this.#next++ as Uid;
       const octets = toCrlf(m.octets);
       this.#octets.set(uid, octets);
       this.#unclaimed.add(uid);
-      return { uid, flags: this.#spell(m.flags), size: octets.length, internalDate: m.internalDate ?? 0, guid: `g${uid}` };
+      return { uid, flags: this.#spell(m.flags), size: octets.length, internalDate: m.internalDate ?? 0, saveDate: 0, modSeq, guid: `g${uid}` };
     });
     this.messages = [...this.messages, ...arrived];
     this.#tell({ arrived });
@@ -122,7 +148,12 @@ export class MemoryMailbox implements Mailbox {
     this.#enter("expunge");
     const expunged = this.messages.filter((m) => uids.includes(m.uid)).map((m) => m.uid);
     this.messages = this.messages.filter((m) => !expunged.includes(m.uid));
-    for (const uid of expunged) this.#octets.delete(uid);
+    const at = this.#change();
+    for (const uid of expunged) {
+      this.#octets.delete(uid);
+      this.#facts.delete(uid);
+      this.#expunged.push({ uid, at });
+    }
     if (expunged.length > 0) this.#tell({ expunged });
     return expunged;
   }
@@ -135,6 +166,7 @@ export class MemoryMailbox implements Mailbox {
 
 export class MemoryStore implements MailStore {
   readonly separator = "/" as const;
+  readonly side = "/nonexistent";
   readonly mailboxes = new Map<string, MemoryMailbox>();
   /** Opened and not released. */
   open_ = 0;

@@ -1,11 +1,13 @@
 /** A mailbox in memory behind the mailbox seam, for sessions without a store on disk. */
 import { toCrlf } from "../../../src/message/line-ends.ts";
-import type { Changes, Folder, FolderStatus, Mailbox, MailStore, Message, NewMessage, Uid } from "../../../src/store/mailbox.ts";
+import type { Changes, Folder, FolderStatus, Mailbox, MailStore, Message, ModSeq, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 
 export class MemoryMailbox implements Mailbox {
   readonly name = "INBOX";
+  readonly id = "inbox";
   uidValidity = 1_700_000_000;
+  readonly highestModSeq = 1 as ModSeq;
   readonly readOnly = false;
   readonly keywords: readonly string[] = [];
   readonly canCreateKeywords = true;
@@ -23,7 +25,7 @@ export class MemoryMailbox implements Mailbox {
     const uid = this.uidNext;
     const stored = toCrlf(octets);
     this.#octets.set(uid, stored);
-    this.messages = [...this.messages, { uid, flags: new Set(), size: stored.length, internalDate: 0, guid: `17000000${uid}.M1P1.host` }];
+    this.messages = [...this.messages, { uid, flags: new Set(), size: stored.length, internalDate: 0, saveDate: undefined, modSeq: 1 as ModSeq, guid: `17000000${uid}.M1P1.host` }];
     this.uidNext = (uid + 1) as Uid;
     return uid;
   }
@@ -34,6 +36,16 @@ export class MemoryMailbox implements Mailbox {
     this.fault = undefined;
     throw fault;
   }
+
+  expungedSince(): undefined {
+    return undefined;
+  }
+
+  facts(): undefined {
+    return undefined;
+  }
+
+  keepFacts(): void {}
 
   async refresh(): Promise<Changes> {
     this.#maybe("refresh");
@@ -80,6 +92,7 @@ export function memoryStore(mailbox: MemoryMailbox): MailStore {
   const no = (): Promise<never> => Promise.reject(new StoreFault("nonexistent", "There is only INBOX."));
   return {
     separator: "/",
+    side: "/nonexistent",
     folders: async (): Promise<readonly Folder[]> => [],
     create: no,
     remove: no,
