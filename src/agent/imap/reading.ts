@@ -1,4 +1,5 @@
 /** Reading many messages in order: a batch is on its way while the one before it is worked on, and what is held is bounded. */
+import { withoutNul } from "../../imap/nul.ts";
 import { StoreFault, type Mailbox, type Message } from "../../store/mailbox.ts";
 import type { Learned } from "./message-cache.ts";
 
@@ -99,13 +100,4 @@ async function readAll(mailbox: Mailbox, message: Message): Promise<Read> {
     if (fault instanceof StoreFault) return { fault };
     throw fault;
   }
-}
-
-/** A literal can not hold NUL (RFC 3501 §9 CHAR8): 0x80 stands for it, as Dovecot has it, so that sizes stay. */
-function withoutNul(octets: Buffer): Buffer {
-  let at = octets.indexOf(0);
-  if (at < 0) return octets;
-  const clean = Buffer.from(octets);
-  for (; at >= 0; at = clean.indexOf(0, at + 1)) clean[at] = 0x80;
-  return clean;
 }

@@ -1,0 +1,127 @@
+/**
+ * Header fields in facts: raw, in the order of the message, so that BODY[HEADER.FIELDS (...)] is answered octet for octet. A short header is
+ * kept whole, of others the fields that clients ask for in lists of messages.
+ *
+ *     u16  how many fields
+ *     u32  for each: its number in `kept` plus one (0: another), and from bit 8 its length in octets
+ *          the fields; behind those of a whole header what ends it
+ */
+import type { Field, Header } from "../message/header.ts";
+
+/** Lower case. Those of Thunderbird, Apple Mail, mutt, Roundcube, K-9 Mail, mbsync, and of the envelope. */
+export const kept = [
+  ...["date", "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "message-id", "in-reply-to", "references", "newsgroups", "followup-to", "lines"],
+  ...["mime-version", "content-type", "content-transfer-encoding", "content-description", "content-disposition", "content-language", "content-class"],
+  ...["list-id", "list-post", "list-subscribe", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-archive", "list-owner"],
+  ...["priority", "x-priority", "importance", "precedence", "x-msmail-priority", "auto-submitted", "organization", "user-agent", "x-mailer", "return-path", "delivered-to"],
+  ...["mail-followup-to", "mail-reply-to", "disposition-notification-to", "return-receipt-to", "resent-from", "resent-to", "resent-date", "resent-message-id"],
+  ...["x-label", "x-keywords", "x-spam-flag", "x-spam-status", "x-spam-level", "x-draft-info", "x-tuid", "x-uniform-type-identifier", "x-universally-unique-identifier", "x-k9mail-identity", "chat-version", "autocrypt-setup-message"],
+] as const;
+
+/** Headers up to here are kept whole. */
+const wholeLimit = 2048;
+
+const numbers: ReadonlyMap<string, number> = new Map(kept.map((name, i) => [name, i + 1]));
+const longest = Math.max(...kept.map((name) => name.length));
+
+/** 0 for a field that is kept only with the whole header. */
+const numberOf = (name: string): number => (name.length > longest ? 0 : (numbers.get(name.toLowerCase()) ?? 0));
+
+export const wholeHeader = (header: Header): boolean => header.bodyStart - header.start <= wholeLimit;
+
+/** Empty when it would be longer than `limit`. */
+export function packFields(header: Header, limit: number): Buffer {
+  const whole = wholeHeader(header);
+  const fields = header.fields.map((f) => ({ number: numberOf(f.name), start: f.start, length: f.end - f.start })).filter((f) => whole || f.number > 0);
+  const table = 2 + 4 * fields.length;
+  const octets = whole ? header.bodyStart - header.start : fields.reduce((sum, f) => sum + f.length, 0);
+  if (table + octets > limit) return Buffer.alloc(0);
+  const packed = Buffer.alloc(table + octets);
+  packed.writeUInt16LE(fields.length, 0);
+  fields.forEach((f, i) => packed.writeUInt32LE(f.number + f.length * 256, 2 + 4 * i));
+  if (whole) header.octets.copy(packed, table, header.start, header.bodyStart);
+  else {
+    let at = table;
+    for (const f of fields) at += header.octets.copy(packed, at, f.start, f.start + f.length);
+  }
+  return packed;
+}
+
+/** What a list of field names asks for, looked up once for many messages. */
+export interface FieldChoice {
+  /** By number: 1 where the field is named. */
+  readonly named: Uint8Array;
+  /** Names that have no number. Lower case. */
+  readonly others: ReadonlySet<string>;
+  /** HEADER.FIELDS.NOT */
+  readonly not: boolean;
+}
+
+export function fieldChoice(names: readonly string[], not = false): FieldChoice {
+  const named = new Uint8Array(256);
+  const others = new Set<string>();
+  for (const name of names) {
+    const n = numberOf(name);
+    if (n > 0) named[n] = 1;
+    else others.add(name.toLowerCase());
+  }
+  return { named, others, not };
+}
+
+/** Whether it can be answered from fields that are not the whole header. */
+export const needsWhole = (choice: FieldChoice): boolean => choice.not || choice.others.size > 0;
+
+const lengthAt = (facts: Buffer, at: number): number => (facts[at + 1] ?? 0) | ((facts[at + 2] ?? 0) << 8) | ((facts[at + 3] ?? 0) << 16);
+
+/**
+ * The chosen fields as runs of octets: pairs of start and end in `facts`, neighbours joined.
+ *
+ * @param from  start of the section
+ * @param runs  filled from its start, emptied first; the caller's, to be used again
+ */
+export function chosenRuns(facts: Buffer, from: number, choice: FieldChoice, runs: number[]): void {
+  runs.length = 0;
+  eachField(facts, from, choice, (start, end) => {
+    if (runs.at(-1) === start) runs[runs.length - 1] = end;
+    else runs.push(start, end);
+  });
+}
+
+function eachField(facts: Buffer, from: number, choice: FieldChoice, take: (start: number, end: number) => void): void {
+  let at = fieldsStart(facts, from);
+  const table = at;
+  for (let entry = from + 2; entry < table; entry += 4) {
+    const end = at + lengthAt(facts, entry);
+    const n = facts[entry] ?? 0;
+    const named = n > 0 ? choice.named[n] === 1 : choice.others.size > 0 && choice.others.has(nameAt(facts, at, end));
+    if (named !== choice.not) take(at, end);
+    at = end;
+  }
+}
+
+/** "" where there is no colon in the first line, as message/header.ts has it. Lower case. */
+const nameAt = (facts: Buffer, start: number, end: number): string => facts.toString("latin1", start, nameEnd(facts, start, end).to).toLowerCase();
+
+/** Where the name ends, and where the value begins: both `start` for a line that has no name. */
+function nameEnd(facts: Buffer, start: number, end: number): { readonly to: number; readonly value: number } {
+  let at = start;
+  while (at < end && facts[at] !== 0x3a && facts[at] !== 0x0a) at++;
+  if (at >= end || facts[at] !== 0x3a || at === start) return { to: start, value: start };
+  const value = at + 1;
+  while (at > start && (facts[at - 1] === 0x20 || facts[at - 1] === 0x09)) at--;
+  return { to: at, value };
+}
+
+/** Where the octets of the fields begin: with a whole header, where it begins. */
+export const fieldsStart = (facts: Buffer, from: number): number => from + 2 + 4 * ((facts[from] ?? 0) | ((facts[from + 1] ?? 0) << 8));
+
+/** The chosen fields as a header of their own, for who looks into their values. Its octets are the facts. */
+export function chosenHeader(facts: Buffer, from: number, to: number, choice: FieldChoice): Header {
+  const fields: Field[] = [];
+  eachField(facts, from, choice, (start, end) => {
+    const { to: nameTo, value } = nameEnd(facts, start, end);
+    const lineEnd = facts.indexOf(0x0a, start);
+    fields.push({ name: facts.toString("latin1", start, nameTo), start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
+  });
+  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to };
+}

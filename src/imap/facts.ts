@@ -1,0 +1,142 @@
+/**
+ * The facts of a message: what clients ask for of many messages at once, kept ready to send. A store keeps them as octets that it does not
+ * understand (store/mailbox.ts `facts`); they are made once and read many times, so reading parses nothing and copies nothing.
+ *
+ *     0  u8   layout; another number reads as no facts
+ *     1  u8   1: the fields are all of the header; 2: the subject says reply or forward; 4: there is a sent date
+ *     2  i16  minutes east of UTC of the sent date
+ *     4  u32  octets of the message
+ *     8  u32  octets of its header, empty line included
+ *    12  f64  sent date, ms since the epoch
+ *    20  u32  one for each section: where it ends, counted from the start; the last is the length of all
+ *
+ * and the sections one behind the other. Numbers are little-endian. An empty section is one that is not kept, because it would be too
+ * long: its reader opens the message.
+ */
+import { envelope } from "../message/envelope.ts";
+import { scanMime, type Part } from "../message/mime.ts";
+import { ownId, references } from "../message/message-id.ts";
+import { sorted, type SortKeys } from "../message/sort-keys.ts";
+import { packFields, wholeHeader } from "./facts-fields.ts";
+import { hashId, idOctets } from "./facts-ids.ts";
+import { withoutNul } from "./nul.ts";
+import { printBody } from "./respond-body.ts";
+import { printEnvelope } from "./respond-envelope.ts";
+
+const layout = 1;
+
+/** In their order. */
+export const section = { keys: 0, ids: 1, envelope: 2, body: 3, bodyStructure: 4, fields: 5 } as const;
+export type FactsSection = (typeof section)[keyof typeof section];
+
+const sections = 6;
+const ends = 20;
+/** Where the first section begins. */
+const start = ends + 4 * sections;
+
+/** Longest section kept. */
+const sectionLimit = 16_384;
+/** Octets of a sort key that count. */
+const keyLimit = 1000;
+/** References that count, from the last one back. */
+const referenceLimit = 1000;
+
+export const keyNames = ["subject", "from", "to", "cc", "displayFrom", "displayTo"] as const satisfies readonly (keyof SortKeys)[];
+export type KeyName = (typeof keyNames)[number];
+
+/** @param octets all of a message, with CRLF. Never throws. */
+export function makeFacts(octets: Buffer): Buffer {
+  const clean = withoutNul(octets);
+  return factsOf(scanMime(clean));
+}
+
+/** As `makeFacts`, of a message that was scanned already, with lines counted, and holds no NUL. */
+export function factsOf(message: Part): Buffer {
+  const { header } = message;
+  const e = envelope(header);
+  const { keys, reply, sent } = sorted(header, e);
+  const parts = [packKeys(keys), packIds(ownId(header), references(header)), printed(printEnvelope(e)), printed(printBody(message, false)), printed(printBody(message, true)), packFields(header, sectionLimit)];
+  const facts = Buffer.alloc(parts.reduce((sum, part) => sum + part.length, start));
+  facts[0] = layout;
+  facts[1] = (wholeHeader(header) ? 1 : 0) | (reply ? 2 : 0) | (sent === undefined ? 0 : 4);
+  facts.writeInt16LE(sent?.offset ?? 0, 2);
+  facts.writeUInt32LE(message.bodyEnd - message.headerStart, 4);
+  facts.writeUInt32LE(message.headerEnd - message.headerStart, 8);
+  facts.writeDoubleLE(sent?.time ?? 0, 12);
+  let at: number = start;
+  for (const [i, part] of parts.entries()) {
+    at += part.copy(facts, at);
+    facts.writeUInt32LE(at, ends + 4 * i);
+  }
+  return facts;
+}
+
+const none: Buffer = Buffer.alloc(0);
+
+/** Text of a response, or nothing when it is too long. */
+const printed = (text: string): Buffer => (text.length > sectionLimit ? none : Buffer.from(text, "latin1"));
+
+/** For each of `keyNames` its length in two octets, and it. */
+function packKeys(keys: SortKeys): Buffer {
+  return Buffer.concat(
+    keyNames.flatMap((name) => {
+      const key = Buffer.from(keys[name]).subarray(0, keyLimit);
+      return [Buffer.of(key.length & 0xff, key.length >> 8), key];
+    }),
+  );
+}
+
+/** Own identifier (zeros where there is none) and references, `idOctets` each. */
+function packIds(own: string | undefined, refs: readonly string[]): Buffer {
+  const last = refs.slice(-referenceLimit);
+  const packed = Buffer.alloc(idOctets * (1 + last.length));
+  if (own !== undefined) hashId(own, packed, 0);
+  last.forEach((id, i) => hashId(id, packed, idOctets * (1 + i)));
+  return packed;
+}
+
+const u32 = (octets: Buffer, at: number): number => ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;
+
+/** Whether these are facts of this layout, whole. All below is for those that are. */
+export function areFacts(octets: Buffer): boolean {
+  if (octets[0] !== layout || octets.length < start || u32(octets, ends + 4 * (sections - 1)) !== octets.length) return false;
+  let before: number = start;
+  for (let at = ends; at < start; at += 4) {
+    const end = u32(octets, at);
+    if (end < before) return false;
+    before = end;
+  }
+  return true;
+}
+
+/** Where a section begins and ends: equal where it is not kept. */
+export const sectionStart = (facts: Buffer, which: FactsSection): number => (which === 0 ? start : u32(facts, ends + 4 * which - 4));
+export const sectionEnd = (facts: Buffer, which: FactsSection): number => u32(facts, ends + 4 * which);
+
+export const hasSection = (facts: Buffer, which: FactsSection): boolean => sectionStart(facts, which) < sectionEnd(facts, which);
+
+/** The whole header is in the fields. */
+export const hasHeader = (facts: Buffer): boolean => ((facts[1] ?? 0) & 1) !== 0;
+export const isReply = (facts: Buffer): boolean => ((facts[1] ?? 0) & 2) !== 0;
+
+/** RFC822.SIZE. */
+export const messageSize = (facts: Buffer): number => u32(facts, 4);
+/** Where the body begins. */
+export const headerSize = (facts: Buffer): number => u32(facts, 8);
+
+/** ms since the epoch; undefined when the message has no Date that can be read. */
+export const sentTime = (facts: Buffer): number | undefined => (((facts[1] ?? 0) & 4) === 0 ? undefined : facts.readDoubleLE(12));
+/** Minutes east of UTC of the clock it was written by. */
+export const sentOffset = (facts: Buffer): number => facts.readInt16LE(2);
+
+/** A sort key, one character per octet of its UTF-8, so that `<` compares octets as i;octet does. */
+export function sortKey(facts: Buffer, name: KeyName): string {
+  let at = sectionStart(facts, section.keys);
+  for (const n of keyNames) {
+    const length = (facts[at] ?? 0) | ((facts[at + 1] ?? 0) << 8);
+    at += 2;
+    if (n === name) return facts.toString("latin1", at, at + length);
+    at += length;
+  }
+  return "";
+}

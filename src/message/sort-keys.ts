@@ -1,0 +1,55 @@
+/** What SORT and THREAD compare of a message besides its dates and sizes. RFC 5256 §3, RFC 5957 §3. Pure, never throws. */
+import { baseSubject } from "./base-subject.ts";
+import { casemap } from "./casemap.ts";
+import { parseDate, type ZonedDate } from "./date.ts";
+import type { Envelope, EnvelopeAddress } from "./envelope.ts";
+import { firstField, valueOf, type Header } from "./header.ts";
+import { decodeWords, fieldText } from "./text.ts";
+
+/** Texts are as `casemap` makes them, "" where there is none. */
+export interface SortKeys {
+  readonly subject: string;
+  /** addr-mailbox of the first address. */
+  readonly from: string;
+  readonly to: string;
+  readonly cc: string;
+  /** Its name, else all of the address. */
+  readonly displayFrom: string;
+  readonly displayTo: string;
+}
+
+export interface Sorted {
+  readonly keys: SortKeys;
+  /** The subject says that it is a reply or forward. */
+  readonly reply: boolean;
+  /** RFC 5256 §2.2; undefined when there is none or it can not be read. */
+  readonly sent: ZonedDate | undefined;
+}
+
+/** @param envelope  of this header */
+export function sorted(header: Header, { from, to, cc }: Envelope): Sorted {
+  const subject = firstField(header, "subject");
+  const { base, reply } = baseSubject(subject === undefined ? "" : fieldText(header, subject));
+  const date = valueOf(header, "date");
+  return {
+    keys: { subject: casemap(base), from: mailboxOf(from), to: mailboxOf(to), cc: mailboxOf(cc), displayFrom: displayOf(from), displayTo: displayOf(to) },
+    reply,
+    sent: date === undefined ? undefined : parseDate(date),
+  };
+}
+
+type List = readonly EnvelopeAddress[] | undefined;
+
+/** Octets of the header as text. */
+const text = (octets: string): string => decodeWords(Buffer.from(octets, "latin1"));
+
+const mailboxOf = (list: List): string => casemap(text(list?.[0]?.mailbox ?? ""));
+
+/** RFC 5957 §3 */
+function displayOf(list: List): string {
+  const first = list?.[0];
+  if (first === undefined) return "";
+  const name = first.name === undefined ? "" : text(first.name);
+  if (name !== "") return casemap(name);
+  return casemap(text(first.host === undefined ? (first.mailbox ?? "") : `${first.mailbox ?? ""}@${first.host}`));
+}
