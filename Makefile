@@ -3,7 +3,7 @@
 # make test       every test that can run here; what needs a missing program is skipped by name
 # make check      build, lint, tests
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
-# make crash      the long crash suite (KILLS=200)
+# make crash      the long crash suite (KILLS=200 STRIDE=1)
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 
 PREFIX ?= /usr
@@ -15,7 +15,7 @@ MANDIR = $(PREFIX)/share/man
 
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 NODE := node_modules/node-linux-$(ARCH)/bin/node
-TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/nspawn/*.test.ts test/crash/*.test.ts
+TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 COMMANDS = posthorn mailq newaliases
 
 .PHONY: all build run test check lint bench crash install uninstall clean
@@ -45,7 +45,7 @@ bench: build
 	$(NODE) test/bench/main.ts $(BENCH)
 
 crash: build
-	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} $(NODE) --test --test-concurrency=1 test/crash/*.test.ts
+	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} $(NODE) --test --test-concurrency=1 test/crash/**/*.test.ts
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \

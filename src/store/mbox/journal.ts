@@ -22,7 +22,7 @@
  * | `NAME.tmp` | nothing happened; removed |
  * | `NAME.prepared` (X, OLD, NEW, the new octets), fsynced | file has its OLD octets, perhaps with empty lines added up to NEW: cut back to OLD, unless another program appended behind them; removed |
  * | `NAME.rewrite` | *commit point*: the file has at least max(OLD, NEW) octets; the new octets are written again at X |
- * | file as NEW, empty lines from NEW to OLD | legal mbox; only the cut of the end was missing |
+ * | `NAME.cut` | file as NEW, and where it became shorter perhaps with empty lines up to OLD, which would make the last message longer: cut off, unless another program appended behind them; removed |
  *
  * The file grows (by empty lines, which are harmless in an mbox) before the commit and shrinks after it, so in the committed
  * state what other programs append lies behind the octets we write again, and is never overwritten. A full disk shows while it
@@ -186,15 +186,21 @@ export class Journal {
     // Where the file becomes shorter, empty lines stand up to its old end until it is cut.
     fillLines(fd, plan.size, plan.old);
     await syncFile(fd);
+    if (plan.size < plan.old) {
+      // From here on nothing is written again: behind a file that was cut, others append.
+      renameSync(this.side("rewrite"), this.side("cut"));
+      await syncDirectory(this.#directory);
+      cutEnd(fd, plan);
+      rmSync(this.side("cut"), { force: true });
+      return;
+    }
     rmSync(this.side("rewrite"), { force: true });
     await syncDirectory(this.#directory);
-    // Nobody appended: we hold the lock. After a crash somebody may have, and the empty lines stay.
-    if (plan.size < plan.old && fstatSync(fd).size === plan.old) ftruncateSync(fd, plan.size);
   }
 
   /** True when a killed process left something to do. */
   get pending(): boolean {
-    return ["append", "prepared", "rewrite"].some((kind) => readable(this.side(kind)));
+    return ["append", "prepared", "rewrite", "cut"].some((kind) => readable(this.side(kind)));
   }
 
   /** Finishes or undoes what a killed process began; only under the write lock. */
@@ -211,9 +217,13 @@ export class Journal {
       // Another program made the file shorter meanwhile: its word counts, and ours is kept aside.
       else renameSync(this.side("rewrite"), this.side("abandoned"));
     });
+    await this.#withPlan("cut", fd, async (_, plan) => {
+      cutEnd(fd, plan);
+      rmSync(this.side("cut"), { force: true });
+    });
   }
 
-  async #withPlan(kind: "prepared" | "rewrite", fd: number, work: (journal: number, plan: Plan) => Promise<void>): Promise<void> {
+  async #withPlan(kind: "prepared" | "rewrite" | "cut", fd: number, work: (journal: number, plan: Plan) => Promise<void>): Promise<void> {
     let journal: number;
     try {
       journal = openSync(this.side(kind), constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -304,6 +314,11 @@ function fillLines(fd: number, from: number, to: number): number {
   const lines = Buffer.alloc(Math.min(chunk, Math.max(0, to - from)), 0x0a);
   for (; from < to; from += lines.length) writeFully(fd, lines.subarray(0, to - from), from);
   return Math.max(from, to);
+}
+
+/** Takes away the empty lines from NEW to OLD; nothing else, and not when somebody appended behind them. */
+function cutEnd(fd: number, plan: Plan): void {
+  if (fstatSync(fd).size === plan.old && onlyLines(fd, plan.size, plan.old)) ftruncateSync(fd, plan.size);
 }
 
 const grow = (fd: number, old: number, size: number): void => void fillLines(fd, old, size);

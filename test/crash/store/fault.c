@@ -1,0 +1,191 @@
+/*
+ * Preloaded into a process: counts the system calls that change files below FAULT_ROOT, in their order over all threads, and at the chosen
+ * one kills the process or fails it. What the kernel did before that call has really happened, and nothing after it.
+ *
+ * The orders are in the file FAULT_CONTROL, which another process (or this one) writes at any time; see faults.ts for its layout.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum call { MAKE = 1, WRITE = 2, TRUNCATE = 4, SYNC = 8, RENAME = 16, REMOVE = 32, TIMES = 64, READ = 128, LOOK = 256 };
+enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4 };
+
+struct control {
+  uint32_t armed, action;
+  int32_t error;
+  /* Numbers of calls, from 1: the first and the last one this happens to. */
+  uint32_t first, last;
+  _Atomic uint32_t count, hits;
+  uint32_t calls;
+  char match[512];
+};
+
+static struct control *control;
+static const char *root;
+static size_t root_length;
+/* Paths of open descriptors below the root. */
+static _Atomic(char *) paths[65536];
+
+static void __attribute__((constructor)) begin(void) {
+  const char *file = getenv("FAULT_CONTROL");
+  root = getenv("FAULT_ROOT");
+  if (file == NULL || root == NULL) return;
+  root_length = strlen(root);
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return;
+  void *page = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  close(fd);
+  if (page != MAP_FAILED) control = page;
+}
+
+static int below(const char *path) {
+  return control != NULL && path != NULL && strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
+}
+
+static const char *path_of(int fd) { return fd >= 0 && fd < 65536 ? atomic_load(&paths[fd]) : NULL; }
+
+static void remember(int fd, const char *path) {
+  if (fd < 0 || fd >= 65536) return;
+  /* The old text stays allocated: another thread may be reading it. */
+  atomic_store(&paths[fd], path == NULL ? NULL : strdup(path));
+}
+
+/* What is to happen to this call: 0 for nothing, FAIL with errno set, TEAR_*. Does not return from a KILL. */
+static int fate(enum call call, const char *path) {
+  if (!below(path) || !control->armed || (control->calls & call) == 0) return 0;
+  if (control->match[0] != 0 && strstr(path, control->match) == NULL) return 0;
+  uint32_t n = atomic_fetch_add(&control->count, 1) + 1;
+  if (n < control->first || n > control->last) return 0;
+  atomic_fetch_add(&control->hits, 1);
+  uint32_t action = control->action;
+  if (call != WRITE && action == TEAR_AND_KILL) action = KILL;
+  if (call != WRITE && action == TEAR_AND_FAIL) action = FAIL;
+  if (action == KILL) {
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
+  }
+  errno = control->error;
+  return (int)action;
+}
+
+#define REAL(name, type, ...) \
+  static type (*real)(__VA_ARGS__); \
+  if (real == NULL) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name);
+
+/* A call of one path or descriptor that fails or happens. */
+#define PLAIN(name, call, path, parameters, arguments) \
+  int name parameters { \
+    static int(*real) parameters; \
+    if (real == NULL) real = (int(*) parameters)dlsym(RTLD_NEXT, #name); \
+    return fate(call, path) == 0 ? real arguments : -1; \
+  }
+
+PLAIN(mkdir, MAKE, path, (const char *path, mode_t mode), (path, mode))
+PLAIN(rmdir, REMOVE, path, (const char *path), (path))
+PLAIN(unlink, REMOVE, path, (const char *path), (path))
+PLAIN(unlinkat, REMOVE, path, (int at, const char *path, int flags), (at, path, flags))
+PLAIN(remove, REMOVE, path, (const char *path), (path))
+PLAIN(link, MAKE, to, (const char *from, const char *to), (from, to))
+PLAIN(symlink, MAKE, to, (const char *from, const char *to), (from, to))
+PLAIN(rename, RENAME, to, (const char *from, const char *to), (from, to))
+PLAIN(truncate64, TRUNCATE, path, (const char *path, off64_t length), (path, length))
+PLAIN(ftruncate64, TRUNCATE, path_of(fd), (int fd, off64_t length), (fd, length))
+PLAIN(fsync, SYNC, path_of(fd), (int fd), (fd))
+PLAIN(fdatasync, SYNC, path_of(fd), (int fd), (fd))
+PLAIN(utimensat, TIMES, path, (int at, const char *path, const struct timespec times[2], int flags), (at, path, times, flags))
+PLAIN(futimens, TIMES, path_of(fd), (int fd, const struct timespec times[2]), (fd, times))
+PLAIN(chmod, TIMES, path, (const char *path, mode_t mode), (path, mode))
+PLAIN(fchmod, TIMES, path_of(fd), (int fd, mode_t mode), (fd, mode))
+
+static int opened(int (*real)(int, const char *, int, ...), int at, const char *path, int flags, mode_t mode) {
+  int making = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
+  enum call call = making ? MAKE : (flags & O_TRUNC) != 0 ? TRUNCATE : LOOK;
+  if (fate(call, path) != 0) return -1;
+  int fd = real(at, path, flags, mode);
+  if (fd >= 0) remember(fd, below(path) ? path : NULL);
+  return fd;
+}
+
+#define OPEN(name, at, ...) \
+  int name(__VA_ARGS__, int flags, ...) { \
+    REAL("openat", int, int, const char *, int, ...) \
+    va_list rest; \
+    va_start(rest, flags); \
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0; \
+    va_end(rest); \
+    return opened(real, at, path, flags, mode); \
+  }
+
+OPEN(open, AT_FDCWD, const char *path)
+OPEN(open64, AT_FDCWD, const char *path)
+OPEN(openat, at, int at, const char *path)
+OPEN(openat64, at, int at, const char *path)
+
+int close(int fd) {
+  REAL("close", int, int)
+  remember(fd, NULL);
+  return real(fd);
+}
+
+ssize_t write(int fd, const void *octets, size_t length) {
+  REAL("write", ssize_t, int, const void *, size_t)
+  int what = fate(WRITE, path_of(fd));
+  if (what == 0) return real(fd, octets, length);
+  if (what == FAIL) return -1;
+  int error = errno;
+  if (length > 1) real(fd, octets, length / 2);
+  if (what == TEAR_AND_KILL) kill(getpid(), SIGKILL);
+  errno = error;
+  return -1;
+}
+
+ssize_t pwrite64(int fd, const void *octets, size_t length, off64_t at) {
+  REAL("pwrite64", ssize_t, int, const void *, size_t, off64_t)
+  int what = fate(WRITE, path_of(fd));
+  if (what == 0) return real(fd, octets, length, at);
+  if (what == FAIL) return -1;
+  int error = errno;
+  if (length > 1) real(fd, octets, length / 2, at);
+  if (what == TEAR_AND_KILL) kill(getpid(), SIGKILL);
+  errno = error;
+  return -1;
+}
+
+ssize_t writev(int fd, const struct iovec *pieces, int count) {
+  REAL("writev", ssize_t, int, const struct iovec *, int)
+  int what = fate(WRITE, path_of(fd));
+  if (what == 0) return real(fd, pieces, count);
+  int error = errno;
+  if (what != FAIL && count > 1) real(fd, pieces, count / 2);
+  if (what == TEAR_AND_KILL) kill(getpid(), SIGKILL);
+  errno = error;
+  return -1;
+}
+
+ssize_t read(int fd, void *octets, size_t length) {
+  REAL("read", ssize_t, int, void *, size_t)
+  return fate(READ, path_of(fd)) == 0 ? real(fd, octets, length) : -1;
+}
+
+ssize_t pread64(int fd, void *octets, size_t length, off64_t at) {
+  REAL("pread64", ssize_t, int, void *, size_t, off64_t)
+  return fate(READ, path_of(fd)) == 0 ? real(fd, octets, length, at) : -1;
+}
+
+ssize_t readv(int fd, const struct iovec *pieces, int count) {
+  REAL("readv", ssize_t, int, const struct iovec *, int)
+  return fate(READ, path_of(fd)) == 0 ? real(fd, pieces, count) : -1;
+}
