@@ -1,0 +1,75 @@
+/**
+ * Records of the cache file, pure but for `appendFacts`:
+ *
+ *     u32 magic, u32 CRC-32 of what follows, u32 length of the facts, u32 length of the key, the key, the facts
+ *
+ * They are added at the end by whoever has some, each batch by one write in append mode and without a lock. A record that was not finished is
+ * passed over: the next one is found by its magic and believed for its checksum.
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { writeFully } from "../durable.ts";
+
+/** What names a message in its store for life, and the facts of it: octets of whoever made them. */
+export interface FactsRecord {
+  readonly key: Buffer;
+  readonly facts: Buffer;
+}
+
+const magic = Buffer.from("PHF1", "latin1");
+const magicNumber = magic.readUInt32LE(0);
+export const recordHead = 16;
+/** Larger facts are not kept. */
+export const factsLimit = 1 << 20;
+const keyLimit = 4096;
+export const recordLimit = recordHead + keyLimit + factsLimit;
+
+export function encodeRecord({ key, facts }: FactsRecord): Buffer {
+  const record = Buffer.allocUnsafe(recordHead + key.length + facts.length);
+  record.writeUInt32LE(magicNumber, 0);
+  record.writeUInt32LE(facts.length, 8);
+  record.writeUInt32LE(key.length, 12);
+  key.copy(record, recordHead);
+  facts.copy(record, recordHead + key.length);
+  record.writeUInt32LE(crc32(record.subarray(8)), 4);
+  return record;
+}
+
+export const fits = ({ key, facts }: FactsRecord): boolean => facts.length > 0 && facts.length <= factsLimit && key.length > 0 && key.length <= keyLimit;
+
+/** The record at `at`; "short": its end is not in these octets; undefined: there is none. The buffers are views. */
+export function recordAt(octets: Buffer, at: number): (FactsRecord & { readonly end: number }) | "short" | undefined {
+  if (at + recordHead > octets.length) return "short";
+  const [length, keyLength] = [octets.readUInt32LE(at + 8), octets.readUInt32LE(at + 12)];
+  if (octets.readUInt32LE(at) !== magicNumber || length > factsLimit || keyLength > keyLimit) return undefined;
+  const factsAt = at + recordHead + keyLength;
+  const end = factsAt + length;
+  if (end > octets.length) return "short";
+  if (crc32(octets.subarray(at + 8, end)) !== octets.readUInt32LE(at + 4)) return undefined;
+  return { key: octets.subarray(at + recordHead, factsAt), facts: octets.subarray(factsAt, end), end };
+}
+
+/** Where the next record may begin, at `from` or later; the last 3 octets may be the begin of a magic. */
+export function nextMagic(octets: Buffer, from: number): number {
+  const at = octets.indexOf(magic, from);
+  return at >= 0 ? at : Math.max(from, octets.length - magic.length + 1);
+}
+
+/** Where the next whole record is, at `from` or later. */
+export function nextRecord(octets: Buffer, from: number): number | undefined {
+  let at = octets.indexOf(magic, from);
+  for (let tries = 0; at >= 0 && tries < 256; tries++, at = octets.indexOf(magic, at + 1)) if (typeof recordAt(octets, at) === "object") return at;
+  return undefined;
+}
+
+/** Adds records to the file, which is made when it is not there; no fsync. Throws the system error; what was written in part does no harm. */
+export function appendFacts(path: string, records: readonly FactsRecord[]): void {
+  const octets = Buffer.concat(records.filter(fits).map(encodeRecord));
+  if (octets.length === 0) return;
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+  try {
+    writeFully(fd, octets);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * The index file of a mailbox: what is known of its messages, so that opening it need not find that out again. All of it can be made again
+ * from the mailbox; deleting the file costs time only.
+ *
+ * It is a row of blocks (blocks.ts): first a snapshot, then changes (change.ts), each added by one write at the end, none fsynced. When the
+ * changes outgrow the snapshot, a new one is written beside it (`.tmp`), locked, and renamed over it.
+ *
+ * Legal states, and what the next one to open it does:
+ *
+ * | on disk | then |
+ * |---|---|
+ * | absent, empty, or a snapshot that was not finished | made from the mailbox |
+ * | a last block that was not finished (killed, full disk, power cut) | that block is cut off |
+ * | a wrong checksum before the last block, or columns of another version | made from the mailbox, and that is logged |
+ * | blocks that are right, and older than the mailbox | taken, and the store finds out what happened since |
+ * | `.tmp` | removed by the next one to write |
+ *
+ * Whether the mailbox is as it was when a block was written is the store's to know: it keeps in `head` what shows that (UIDVALIDITY, inode,
+ * size and mtime of its files), and must believe nothing else here.
+ *
+ * Who writes holds an open file description lock on the file as long as the mailbox is open. Another process reads what is there, and writes
+ * nothing. Its MODSEQs come from the same clock, so that they order with those of the writer.
+ */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { tryLock } from "../../sys/lock.ts";
+import { createOnly, writeFully } from "../durable.ts";
+import { errno } from "../faults.ts";
+import { blockAt, blockHead, headOf } from "./blocks.ts";
+import { decodeChange, encodeChange, type Change } from "./change.ts";
+import type { Schema } from "./columns.ts";
+import { Table } from "./table.ts";
+
+export interface IndexPlace {
+  /** Of the index file; a function, since a mailbox may be renamed. */
+  readonly path: () => string;
+  /** What went wrong, one line without line end. */
+  readonly log: (line: string) => void;
+}
+
+/** ms between a change and the write that tells the file. */
+const soon = 100;
+/** Changes that are always worth keeping before a new snapshot, octets. */
+const allowance = 256 * 1024;
+/** Pieces of less than this are written as one. */
+const oneWrite = 1 << 20;
+
+const clock = (): number => Date.now() * 1000;
+
+export class MailIndex<X extends Schema> {
+  table: Table<X>;
+  readonly #place: IndexPlace;
+  readonly #schema: X;
+  #fd: number | undefined;
+  #inode = 0;
+  #end = 0;
+  #snapshotEnd = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #complained = false;
+
+  /** Reads what there is. Never throws: without a file that can be used, the table is empty and `head` undefined. */
+  constructor(schema: X, place: IndexPlace) {
+    this.#schema = schema;
+    this.#place = place;
+    this.table = new Table(schema, clock());
+    this.#trying(() => this.#open());
+  }
+
+  /** True when this process is the one that writes the file. */
+  get writing(): boolean {
+    return this.#fd !== undefined;
+  }
+
+  /** Forgets everything; the file is written anew. MODSEQs go on. */
+  reset(): void {
+    const { modSeq } = this.table;
+    this.table = new Table(this.#schema, Math.max(clock(), modSeq + 1));
+  }
+
+  #trying(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      // A full disk or a place we may not write: the mailbox works without an index.
+      if (!this.#complained) this.#place.log(`index ${this.#place.path()}: ${errno(error) || String(error)}`);
+      this.#complained = true;
+    }
+  }
+
+  #open(): void {
+    for (let tries = 0; tries < 3; tries++) {
+      const fd = this.#openFile();
+      if (fd === undefined) return;
+      let keep = false;
+      try {
+        const mine = fd.writable && tryLock(fd.fd, "write");
+        const { ino, size } = fstatSync(fd.fd);
+        // Replaced between open and lock: the lock is on a file that is gone.
+        if (mine && statSync(this.#place.path(), { throwIfNoEntry: false })?.ino !== ino) continue;
+        keep = mine;
+        if (mine) [this.#fd, this.#inode] = [fd.fd, ino];
+        this.#load(fd.fd, size);
+        return;
+      } finally {
+        if (!keep) closeSync(fd.fd);
+      }
+    }
+  }
+
+  #openFile(): { readonly fd: number; readonly writable: boolean } | undefined {
+    const path = this.#place.path();
+    try {
+      return { fd: openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600), writable: true };
+    } catch (error) {
+      if (errno(error) !== "EACCES" && errno(error) !== "EROFS") throw error;
+    }
+    try {
+      return { fd: openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), writable: false };
+    } catch (error) {
+      if (errno(error) === "ENOENT" || errno(error) === "EACCES") return undefined;
+      throw error;
+    }
+  }
+
+  #load(fd: number, size: number): void {
+    // Of its own, so that arrays over it are aligned.
+    const octets = Buffer.from(new ArrayBuffer(size));
+    let got = 0;
+    for (let n = -1; got < size && n !== 0; got += n) n = readSync(fd, octets, got, size - got, got);
+    const table = new Table(this.#schema, clock());
+    const { end, snapshotEnd, verdict } = loadTable(table, octets.subarray(0, got));
+    if (verdict === "right") {
+      this.table = table;
+      this.#end = end;
+      this.#snapshotEnd = snapshotEnd;
+      if (end < size && this.writing) ftruncateSync(fd, end);
+    } else if (verdict === "wrong") this.#place.log(`index ${this.#place.path()}: damaged, made anew`);
+  }
+
+  saveSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.save();
+    }, soon).unref();
+  }
+
+  /** Tells the file what changed. Never throws: what could not be written is tried again by the next save. */
+  save(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#fd !== undefined) this.#trying(() => this.#save());
+  }
+
+  #save(): void {
+    const { table } = this;
+    if (!this.#isInPlace()) return;
+    const grown = this.#end - this.#snapshotEnd > Math.max(allowance, this.#snapshotEnd);
+    if (table.whole || grown || this.#end === 0) {
+      this.#replace(table.everything());
+    } else {
+      const change = table.changes();
+      if (change === undefined) return;
+      this.#append(change);
+    }
+    table.written();
+    this.#complained = false;
+  }
+
+  /** False when another file has the name, which is another process's. One that was removed is made again. */
+  #isInPlace(): boolean {
+    const now = statSync(this.#place.path(), { throwIfNoEntry: false });
+    if (now?.ino === this.#inode) return true;
+    if (now === undefined) {
+      this.#end = 0;
+      return true;
+    }
+    this.#letGo();
+    return false;
+  }
+
+  #append(change: Change): void {
+    const pieces = encodeChange(change, this.table.schema);
+    const fd = this.#fd ?? 0;
+    try {
+      this.#end += writePieces(fd, [headOf(pieces), ...pieces], this.#end);
+    } catch (error) {
+      ftruncateSync(fd, this.#end);
+      throw error;
+    }
+  }
+
+  #replace(everything: Change): void {
+    const path = this.#place.path();
+    const temporary = `${path}.tmp`;
+    rmSync(temporary, { force: true });
+    const pieces = encodeChange(everything, this.table.schema);
+    const fd = openSync(temporary, (createOnly & ~constants.O_WRONLY) | constants.O_RDWR, 0o600);
+    try {
+      tryLock(fd, "write");
+      const end = writePieces(fd, [headOf(pieces), ...pieces], 0);
+      renameSync(temporary, path);
+      this.#letGo();
+      [this.#fd, this.#inode, this.#end, this.#snapshotEnd] = [fd, fstatSync(fd).ino, end, end];
+    } catch (error) {
+      closeSync(fd);
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  #letGo(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** Saves and lets go of the lock. */
+  close(): void {
+    this.save();
+    this.#letGo();
+  }
+}
+
+/** Writes pieces one behind the other; how many octets. */
+function writePieces(fd: number, pieces: readonly Buffer[], at: number): number {
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let done = 0;
+  for (const piece of total < oneWrite ? [Buffer.concat(pieces)] : pieces) {
+    writeFully(fd, piece, at + done);
+    done += piece.length;
+  }
+  return total;
+}
+
+/**
+ * Fills an empty table with what the octets of an index file say. "wrong": the table is of no use. `end` is behind the last good block.
+ * The table's arrays lie over the octets.
+ */
+export function loadTable<X extends Schema>(table: Table<X>, octets: Buffer): { readonly verdict: "right" | "empty" | "wrong"; readonly end: number; readonly snapshotEnd: number } {
+  let end = 0;
+  let snapshotEnd = 0;
+  const nothing = (verdict: "empty" | "wrong") => ({ verdict, end: 0, snapshotEnd: 0 });
+  for (;;) {
+    const next = blockAt(octets, end);
+    if (next.kind === "corrupt") return nothing("wrong");
+    if (next.kind !== "block") break;
+    const change = decodeChange(next.content, table.schema);
+    if (change === undefined || !table.take(change)) return nothing("wrong");
+    end = next.end;
+    snapshotEnd ||= end;
+  }
+  if (end < blockHead) return nothing("empty");
+  return table.loaded() ? { verdict: "right", end, snapshotEnd } : nothing("wrong");
+}

@@ -1,0 +1,381 @@
+/**
+ * What is known of the messages of one mailbox, in memory: a row each, ascending by UID. Beside the columns that every store has, a store
+ * may name columns of its own. It notes what changes, so that the index file can be told (change.ts), and reads nothing itself.
+ *
+ * - `set` numbers one of `sets`: strings that many messages share, such as their flags. The store says what they mean; 0 is "".
+ * - the name of a row lies in the heap: octets that the store identifies the message by.
+ * - marks are numbers that the store keeps beside the rows.
+ */
+import type { ModSeq, Uid } from "../mailbox.ts";
+import type { Cells, Change } from "./change.ts";
+import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
+import { History } from "./history.ts";
+
+export const commonSchema = {
+  uid: "u32",
+  set: "set",
+  modSeq: "f64",
+  /** Octets with CRLF; NaN when unknown, as dates are. */
+  size: "f64",
+  /** INTERNALDATE and SAVEDATE, ms since the epoch. */
+  date: "f64",
+  saved: "f64",
+  /** Where the facts are in the cache file; length 0 when there are none. */
+  factsAt: "f64",
+  factsLength: "u32",
+  nameAt: "u32",
+  nameLength: "u32",
+} as const satisfies Schema;
+
+type Common = typeof commonSchema;
+type RowOf<X extends Schema> = { readonly [K in keyof Common | keyof X]: number };
+
+/** Not written yet: the row has no number in the file. */
+const fresh = 0xffffffff;
+const tracking = { origin: "u32", dirty: "u32" } as const satisfies Schema;
+
+export class Table<X extends Schema> {
+  readonly schema: Common & X;
+  readonly #columns: Columns<Common & X>;
+  /** Beside each row its number in the file, and a bit for each column that differs from the file. */
+  readonly #track = new Columns(tracking);
+  #head: unknown = undefined;
+  #sets: string[] = [""];
+  #numberOf: Map<string, number> | undefined;
+  #heap: Buffer = Buffer.alloc(0);
+  #heapLength = 0;
+  #history: History;
+  readonly #marks = new Columns({ mark: "u32" } as const);
+  #cache = { inode: "", end: 0 };
+
+  // What the file has of each.
+  #changed = false;
+  #removed: number[] = [];
+  #writtenSets = 1;
+  #writtenHeap = 0;
+  #writtenMarks = 0;
+  #unmark = false;
+  /** Numbers were given anew: the file is of no use to add to. */
+  #whole = true;
+
+  /** @param now µs since the epoch: changes begin there */
+  constructor(own: X, now: number) {
+    this.schema = { ...commonSchema, ...own };
+    this.#columns = new Columns(this.schema);
+    this.#history = new History(now);
+  }
+
+  get length(): number {
+    return this.#columns.length;
+  }
+
+  get at(): { readonly [K in keyof (Common & X)]: Column } {
+    return this.#columns.at;
+  }
+
+  /** The highest MODSEQ given. */
+  get modSeq(): ModSeq {
+    return this.#history.highest;
+  }
+
+  /** A MODSEQ above all before. @param now µs since the epoch */
+  nextModSeq(now: number): ModSeq {
+    this.#changed = true;
+    return this.#history.next(now);
+  }
+
+  expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {
+    return this.#history.since(modSeq);
+  }
+
+  /** What the store keeps of the mailbox as a whole: JSON. */
+  get head(): unknown {
+    return this.#head;
+  }
+
+  set head(head: unknown) {
+    this.#head = head;
+    this.#changed = true;
+  }
+
+  /** Which cache file the facts are in, and how far it has been looked through. */
+  get cache(): { readonly inode: string; readonly end: number } {
+    return this.#cache;
+  }
+
+  set cache(cache: { readonly inode: string; readonly end: number }) {
+    this.#cache = cache;
+    this.#changed = true;
+  }
+
+  /** Row of a UID, -1 when there is none. */
+  rowOf(uid: number): number {
+    const row = this.rowFrom(uid);
+    return row < this.length && this.at.uid[row] === uid ? row : -1;
+  }
+
+  /** First row with this UID or a higher one. */
+  rowFrom(uid: number): number {
+    const uids = this.at.uid;
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (uids[middle] < uid) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Adds a message; its UID is above all others. @returns its row */
+  add(row: RowOf<X>): number {
+    this.#track.add({ origin: fresh, dirty: 0 });
+    return this.#columns.add(row);
+  }
+
+  reserve(rows: number): void {
+    this.#columns.reserve(rows);
+    this.#track.reserve(rows);
+  }
+
+  set(name: keyof (Common & X), row: number, value: number): void {
+    const column = this.#columns.place[name];
+    if (Object.is(this.#columns.at[name][row], value)) return;
+    this.#columns.set(column, row, value);
+    this.#track.set(1, row, this.#track.at.dirty[row] | (1 << column));
+    this.#changed = true;
+  }
+
+  /** Removes messages, rows ascending, and remembers their UIDs as expunged with this MODSEQ. */
+  remove(rows: readonly number[], modSeq: ModSeq): void {
+    if (rows.length === 0) return;
+    for (const row of rows) {
+      const origin = this.#track.at.origin[row];
+      if (origin !== fresh) this.#removed.push(origin);
+      this.#history.add(this.at.uid[row], modSeq);
+    }
+    this.#columns.remove(rows);
+    this.#track.remove(rows);
+    this.#changed = true;
+  }
+
+  // ------------------------------------------------------------ shared strings, names, marks
+
+  /** The string of a set number. */
+  setAt(number: number): string {
+    return this.#sets[number];
+  }
+
+  /** The number of a string. */
+  numberOf(set: string): number {
+    this.#numberOf ??= new Map(this.#sets.map((one, i) => [one, i]));
+    let number = this.#numberOf.get(set);
+    if (number === undefined) {
+      number = this.#sets.push(set) - 1;
+      this.#numberOf.set(set, number);
+      this.#changed = true;
+    }
+    return number;
+  }
+
+  /** Keeps octets in the heap; where. */
+  keep(octets: Uint8Array): number {
+    const at = this.#heapLength;
+    if (at + octets.length > this.#heap.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(1024, Math.ceil((at + octets.length) * 1.5)));
+      this.#heap.copy(grown, 0, 0, at);
+      this.#heap = grown;
+    }
+    this.#heap.set(octets, at);
+    this.#heapLength += octets.length;
+    return at;
+  }
+
+  /** Where names lie; valid until the next `keep` or snapshot. */
+  get heap(): Buffer {
+    return this.#heap;
+  }
+
+  /** The octets of a row's name; good until the next `keep` or snapshot. */
+  name(row: number): Buffer {
+    const at = this.at.nameAt[row];
+    return this.#heap.subarray(at, at + this.at.nameLength[row]);
+  }
+
+  get marks(): ArrayLike<number> {
+    return this.#marks.view(0);
+  }
+
+  mark(number: number): void {
+    this.#marks.add({ mark: number });
+    this.#changed = true;
+  }
+
+  unmark(): void {
+    this.#marks.clear();
+    this.#writtenMarks = 0;
+    this.#unmark = true;
+    this.#changed = true;
+  }
+
+  // ------------------------------------------------------------ to and from the file
+
+  /** True when the file must be written anew, with `everything`. */
+  get whole(): boolean {
+    return this.#whole;
+  }
+
+  /** What the file does not know yet; undefined when there is nothing. Good until the table changes. */
+  changes(): Change | undefined {
+    const { length } = this;
+    const { origin, dirty } = this.#track.at;
+    let first = length;
+    while (first > 0 && origin[first - 1] === fresh) first--;
+    const cells = this.#cells(dirty, first);
+    if (!this.#changed && first === length && cells.length === 0) return undefined;
+    const { names } = this.#columns;
+    return {
+      ...this.#text(),
+      sets: this.#sets.slice(this.#writtenSets),
+      unmark: this.#unmark,
+      removed: Uint32Array.from(this.#removed).sort(),
+      addedRows: length - first,
+      added: names.map((_, i) => this.#columns.view(i, first)),
+      cells,
+      heap: this.#heap.subarray(this.#writtenHeap, this.#heapLength),
+      ...this.#history.unwritten(),
+      marks: this.#marks.view(0, this.#writtenMarks) as Uint32Array,
+    };
+  }
+
+  #text(): Pick<Change, "head" | "modSeq" | "floor" | "cache"> {
+    return { head: this.#head ?? null, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
+  }
+
+  #cells(dirty: Column, rows: number): Cells[] {
+    let seen = 0;
+    for (let row = 0; row < rows; row++) seen |= dirty[row];
+    const cells: Cells[] = [];
+    for (let column = 0; column < this.#columns.names.length; column++) {
+      const bit = 1 << column;
+      if ((seen & bit) === 0) continue;
+      const changed: number[] = [];
+      for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) changed.push(row);
+      const all = this.#columns.view(column);
+      const values = all.slice(0, changed.length);
+      changed.forEach((row, i) => (values[i] = all[row]));
+      cells.push({ column, rows: Uint32Array.from(changed), values });
+    }
+    return cells;
+  }
+
+  /** Everything, as a change of an empty table. Names that no row has any more are dropped first. Good until the table changes. */
+  everything(): Change {
+    this.#tidyHeap();
+    return {
+      ...this.#text(),
+      sets: this.#sets.slice(1),
+      unmark: false,
+      removed: new Uint32Array(0),
+      addedRows: this.length,
+      added: this.#columns.names.map((_, i) => this.#columns.view(i)),
+      cells: [],
+      heap: this.#heap.subarray(0, this.#heapLength),
+      ...this.#history.all(),
+      marks: this.#marks.view(0) as Uint32Array,
+    };
+  }
+
+  /** The file has all of it by now. */
+  written(): void {
+    this.#whole = false;
+    for (let row = 0; row < this.length; row++) {
+      this.#track.set(0, row, row);
+      this.#track.set(1, row, 0);
+    }
+    this.#removed = [];
+    this.#writtenSets = this.#sets.length;
+    this.#writtenHeap = this.#heapLength;
+    this.#writtenMarks = this.#marks.length;
+    this.#history.written();
+    this.#unmark = false;
+    this.#changed = false;
+  }
+
+  #tidyHeap(): void {
+    const { nameAt, nameLength } = this.at;
+    let used = 0;
+    for (let row = 0; row < this.length; row++) used += nameLength[row];
+    if (this.#heapLength - used < 1024 + (used >> 2)) return;
+    this.#whole = true;
+    const tidy = Buffer.allocUnsafeSlow(used);
+    const column = this.#columns.place.nameAt;
+    let to = 0;
+    for (let row = 0; row < this.length; row++) {
+      const at = nameAt[row];
+      this.#heap.copy(tidy, to, at, at + nameLength[row]);
+      this.#columns.set(column, row, to);
+      to += nameLength[row];
+    }
+    this.#heap = tidy;
+    this.#heapLength = used;
+  }
+
+  /** Does what a change from the file says. False when it does not fit; the table is then of no use. */
+  take(change: Change): boolean {
+    if (!ascending(change.removed, this.length)) return false;
+    this.#columns.remove(change.removed);
+    this.#columns.addAll(change.added, change.addedRows);
+    for (const { column, rows, values } of change.cells) {
+      if (!ascending(rows, this.length)) return false;
+      const all = this.#columns.view(column);
+      for (let i = 0; i < rows.length; i++) all[rows[i]] = values[i];
+    }
+    if (this.#heapLength === 0) {
+      this.#heap = change.heap;
+      this.#heapLength = change.heap.length;
+    } else if (change.heap.length > 0) this.keep(change.heap);
+    for (const set of change.sets) this.#sets.push(set);
+    this.#numberOf = undefined;
+    this.#history.take(change);
+    if (change.unmark) this.#marks.clear();
+    this.#marks.addAll([change.marks], change.marks.length);
+    this.#head = change.head;
+    this.#cache = { inode: change.cache.inode, end: change.cache.end };
+    return true;
+  }
+
+  /** After the last `take`: true when the rows make sense, which are then those of the file. */
+  loaded(): boolean {
+    const { uid, nameAt, nameLength } = this.at;
+    for (let row = 0; row < this.length; row++) if (uid[row] <= (row === 0 ? 0 : uid[row - 1]) || nameAt[row] + nameLength[row] > this.#heapLength) return false;
+    const columns = this.#columns.kinds.flatMap((kind, i) => (kind === "set" ? [this.#columns.view(i)] : []));
+    const used = new Uint8Array(this.#sets.length);
+    for (const column of columns)
+      for (const set of column) {
+        if (set >= used.length) return false;
+        used[set] = 1;
+      }
+    this.#track.addAll([new Uint32Array(this.length), new Uint32Array(this.length)], this.length);
+    this.written();
+    this.#tidySets(columns, used);
+    return true;
+  }
+
+  #tidySets(columns: readonly Numbers[], used: Uint8Array): void {
+    used[0] = 1;
+    const kept = this.#sets.filter((_, i) => used[i] === 1);
+    if (this.#sets.length < 1024 + 2 * kept.length) return;
+    let next = 0;
+    const renumbered = Uint32Array.from(used, (is) => (is === 1 ? next++ : 0));
+    for (const column of columns) for (let row = 0; row < column.length; row++) column[row] = renumbered[column[row]];
+    this.#sets = kept;
+    this.#whole = true;
+  }
+}
+
+function ascending(rows: Numbers, below: number): boolean {
+  for (let i = 0; i < rows.length; i++) if (rows[i] >= below || (i > 0 && rows[i] <= rows[i - 1])) return false;
+  return true;
+}
+
