@@ -1,4 +1,5 @@
 /** Debian's Dovecot as an instance of its own, shipped settings but for names and places. Root only. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { answers, daemon, freePorts, installed, stopDaemon, until } from "./place.ts";
 import { killTree } from "../load/processes.ts";
@@ -13,9 +14,16 @@ export function dovecotMissing(): string | undefined {
   return undefined;
 }
 
+export interface DovecotOptions {
+  readonly mailLocation?: string;
+  /** PEM files; without them there is no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
 /** `users` with homes of their own, so that index files of the two systems do not meet. */
-export async function startDovecot(directory: string, users: readonly UnixUser[]): Promise<ReadHost> {
-  const [imap = 0, pop3 = 0] = await freePorts(2);
+export async function startDovecot(directory: string, users: readonly UnixUser[], options: DovecotOptions = {}): Promise<ReadHost> {
+  const [imap = 0, pop3 = 0, imaps = 0] = await freePorts(3);
+  const { tls } = options;
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   writeFileSync(`${directory}/users`, users.map((u) => `${u.name}:{PLAIN}${u.password}:${String(u.uid)}:${String(u.gid)}::${u.home}::\n`).join(""), { mode: 0o644 });
   writeFileSync(
@@ -25,10 +33,10 @@ state_dir = ${directory}/state
 log_path = ${directory}/log
 protocols = imap pop3
 listen = 127.0.0.1
-ssl = no
+${tls === undefined ? "ssl = no" : `ssl = yes\nssl_cert = <${tls.cert}\nssl_key = <${tls.key}`}
 disable_plaintext_auth = no
 first_valid_uid = 1
-mail_location = maildir:~/Maildir
+mail_location = ${options.mailLocation ?? "maildir:~/Maildir"}
 mail_max_userip_connections = 1000
 passdb {
   driver = passwd-file
@@ -46,7 +54,8 @@ service imap-login {
     port = ${String(imap)}
   }
   inet_listener imaps {
-    port = 0
+    port = ${String(tls === undefined ? 0 : imaps)}
+    ssl = yes
   }
 }
 service pop3-login {
@@ -69,9 +78,15 @@ service pop3-login {
   return {
     name: "Dovecot",
     imap,
+    ...(tls === undefined ? {} : { imaps }),
     pop3,
     users,
     roots: () => (child.pid === undefined ? [] : [child.pid]),
     stop: () => stopDaemon(child, killTree),
   };
+}
+
+/** Values that decide how careful and how fast it is, as this instance has them: "name = value, ...". */
+export function dovecotSettings(directory: string, names: readonly string[]): string {
+  return spawnSync("doveconf", ["-c", `${directory}/dovecot.conf`, ...names], { encoding: "utf8" }).stdout.trim().replaceAll("\n", ", ");
 }

@@ -2,10 +2,11 @@
  * make bench: Posthorn beside Debian's Postfix, procmail and Dovecot in one run, A B A B. Prints a table of medians and
  * ratios to stdout, progress to stderr. What is not installed, or needs root, is named and left out.
  *
- *   --only smtp,virtual,recipes,imap,pop3,memory   parts to run
+ *   --only smtp,virtual,recipes,imap,pop3,memory,store,mbox   parts to run
  *   --quick          fewer messages and rounds
  *   --rounds N       rounds of each case (3)
- *   --messages N     mailbox of the IMAP part (10,000)
+ *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
+ *   --cpu            store and mbox: a second table of what each step costs the CPUs
  *   --peers-only     without Posthorn
  *   --ours-only      without the others
  *   --dir DIR        where queues and homes lie; a real file system, or fsync costs nothing (/var/tmp)
@@ -27,6 +28,7 @@ import { postfixMissing, procmail, startPostfix } from "./postfix.ts";
 import { imapPart, pop3Part, type Reader } from "./reading.ts";
 import { markdown, plain, Results } from "./result.ts";
 import { cases, smtpPart } from "./smtp.ts";
+import { storePart } from "./store.ts";
 import { addUsers, removeUsers, type UnixUser } from "./unix-users.ts";
 
 const { values: options } = parseArgs({
@@ -39,16 +41,18 @@ const { values: options } = parseArgs({
     "ours-only": { type: "boolean", default: false },
     dir: { type: "string", default: "/var/tmp" },
     write: { type: "boolean", default: false },
+    cpu: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
   },
 });
 
-const parts = ["smtp", "virtual", "recipes", "imap", "pop3", "memory"] as const;
+const parts = ["smtp", "virtual", "recipes", "imap", "pop3", "memory", "store", "mbox"] as const;
 const wanted = new Set(options.only?.split(",") ?? parts);
 for (const w of wanted) if (!parts.some((p) => p === w)) throw new Error(`--only: ${w} is not one of ${parts.join(", ")}`);
 const quick = options.quick;
 const rounds = Number(options.rounds ?? (quick ? 1 : 3));
-const messages = quick ? Math.min(1000, Number(options.messages)) : Number(options.messages);
+const sizes = options.messages.split(",").map((n) => (quick ? Math.min(1000, Number(n)) : Number(n)));
+const messages = sizes[0] ?? 0;
 
 const results = new Results();
 const directory = mkdtempSync(join(options.dir, "posthorn-bench-"));
@@ -84,6 +88,8 @@ async function part(name: (typeof parts)[number], act: () => Promise<void>): Pro
 }
 
 type Pair = { readonly host: MailHost; readonly delivery: Delivery };
+/** Parts that start what they measure themselves. */
+const apart = new Set<string>(["store", "mbox"] satisfies (typeof parts)[number][]);
 const pair = (host: MailHost | undefined, delivery: Delivery | undefined): Pair[] => (host === undefined || delivery === undefined ? [] : [{ host, delivery }]);
 
 try {
@@ -99,11 +105,12 @@ try {
   const noOurs = options["peers-only"] ? "left out by --peers-only" : existsSync(posthorn) ? undefined : "bin/posthorn is not built";
   if (noOurs !== undefined) results.note(`Posthorn: ${noOurs}`);
 
-  const postfix = noPostfix === undefined ? keep(await startPostfix(`${directory}/postfix`, users)) : undefined;
-  const theirs = noDovecot === undefined ? elsewhere(users, `${directory}/home-dovecot`) : [];
-  const dovecot = noDovecot === undefined ? keep(await startDovecot(`${directory}/dovecot`, theirs)) : undefined;
-  const ours = noOurs === undefined && root ? keep(await startOurs("Posthorn", `${directory}/ours`, "example.test", users, true)) : undefined;
-  const virtual = noOurs === undefined && (wanted.has("virtual") || !root) ? keep(await startOurs("Posthorn (one uid)", `${directory}/virtual`, "example.test", virtualUsers, false)) : undefined;
+  const together = [...wanted].some((w) => !apart.has(w));
+  const postfix = noPostfix === undefined && together ? keep(await startPostfix(`${directory}/postfix`, users)) : undefined;
+  const theirs = noDovecot === undefined && together ? elsewhere(users, `${directory}/home-dovecot`) : [];
+  const dovecot = noDovecot === undefined && together ? keep(await startDovecot(`${directory}/dovecot`, theirs)) : undefined;
+  const ours = noOurs === undefined && root && together ? keep(await startOurs("Posthorn", `${directory}/ours`, "example.test", users, true)) : undefined;
+  const virtual = noOurs === undefined && together && (wanted.has("virtual") || !root) ? keep(await startOurs("Posthorn (one uid)", `${directory}/virtual`, "example.test", virtualUsers, false)) : undefined;
   const stacks: [string, ReadonlyArray<MailHost | ReadHost>][] = [];
   if (ours !== undefined) stacks.push(["Posthorn", [ours]]);
   if (postfix !== undefined && dovecot !== undefined) stacks.push(["Postfix + Dovecot", [postfix, dovecot]]);
@@ -131,7 +138,12 @@ try {
     for (const [name, hosts] of stacks) stackMemory(results, "after the load", name, hosts);
     return Promise.resolve();
   });
-  results.note("Recipes: procmail does not fsync what it delivers; Posthorn does.");
+  for (const [name, kind] of [["store", "Maildir"], ["mbox", "mbox"]] as const) {
+    await part(name, async () => {
+      if (root) await storePart(results, { kind, directory, users, sizes, rounds, ours: noOurs === undefined, peer: noDovecot === undefined, cpu: options.cpu });
+    });
+  }
+  if (wanted.has("recipes")) results.note("Recipes: procmail does not fsync what it delivers; Posthorn does.");
   process.stdout.write(`${machine(directory)}\n${plain(results)}\n`);
   if (options.write) {
     const head = "# Results\n\nMedians of one run of `make bench`; the systems took turns, A B A B. A ratio above 1 is in Posthorn's favour.\n\n";

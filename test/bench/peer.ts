@@ -32,6 +32,8 @@ export interface MailHost extends Running {
 
 export interface ReadHost extends Running {
   readonly imap: number;
+  /** With TLS from the first octet; undefined without TLS. */
+  readonly imaps?: number;
   readonly pop3: number;
   readonly users: readonly MailUser[];
 }

@@ -58,6 +58,19 @@ export function cpu(roots: readonly number[]): number {
   return sum;
 }
 
+/** Time on a CPU of all threads below the roots that are there now, ms, to the microsecond: /proc/PID/task/TID/schedstat. */
+export function running(roots: readonly number[]): number {
+  let ns = 0;
+  for (const { pid } of roots.flatMap(tree)) {
+    try {
+      for (const thread of readdirSync(`/proc/${String(pid)}/task`)) ns += Number(readFileSync(`/proc/${String(pid)}/task/${thread}/schedstat`, "latin1").split(" ")[0]);
+    } catch {
+      // it ended while we looked
+    }
+  }
+  return ns / 1e6;
+}
+
 export interface Memory {
   /** Proportional set size: shared pages divided among their users. KiB. */
   readonly pss: number;
