@@ -15,7 +15,7 @@ MANDIR = $(PREFIX)/share/man
 
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 NODE := node_modules/node-linux-$(ARCH)/bin/node
-TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
+TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 COMMANDS = posthorn mailq newaliases
 
 .PHONY: all build run test check lint bench crash install uninstall clean

@@ -67,6 +67,7 @@ export class MaildirStore implements MailStore {
       const own = canonicalName(name);
       const path = folderPath(this.#root, own);
       if (isFolder(this.#root, path)) throw new StoreFault("exists", "mailbox exists");
+      refuseTilde(own);
       await this.#make(own);
     });
   }
@@ -106,6 +107,7 @@ export class MaildirStore implements MailStore {
         const own = canonicalName(from);
         const target = canonicalName(to);
         const path = folderPath(this.#root, target);
+        refuseTilde(target);
         if (isFolder(this.#root, path) || this.#children(target).length > 0) throw new StoreFault("exists", "mailbox exists");
         if (own === "INBOX") return await this.#moveInbox(target);
         if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
@@ -200,3 +202,7 @@ export class MaildirStore implements MailStore {
   }
 }
 
+/** Dovecot takes "~" at the beginning of a name for a home directory, and would list such a folder but never open it. */
+function refuseTilde(own: string): void {
+  if (own.startsWith("~")) throw new StoreFault("bad-name", "a mailbox name can not begin with ~");
+}

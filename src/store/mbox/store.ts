@@ -1,6 +1,7 @@
 /**
  * A user's mbox files: INBOX is one file anywhere, the other folders are files below a directory, whose subdirectories are
- * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in `.posthorn` there.
+ * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in
+ * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
@@ -46,7 +47,7 @@ export class MboxStore implements MailStore {
   constructor(settings: MboxSettings, inboxLock: LockPolicy) {
     this.#settings = settings;
     this.#inboxLock = inboxLock;
-    this.side = `${settings.root}/.posthorn`;
+    this.side = `${settings.root}/.imap/.posthorn`;
     this.#special = specialUses(settings.autoCreate);
     this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/");
   }
@@ -67,7 +68,9 @@ export class MboxStore implements MailStore {
 
   #path(own: string): string {
     if (own === "INBOX") return this.#settings.inbox;
-    const parts = components(own, (part) => part.startsWith(".") || part.startsWith("~") || part.endsWith(".lock")).map(encodeMutf7);
+    // "~" at the beginning of a name is a home directory to Dovecot and UW.
+    if (own.startsWith("~")) throw new StoreFault("bad-name", "a mailbox name can not begin with ~");
+    const parts = components(own, (part) => part.startsWith(".") || part.endsWith(".lock")).map(encodeMutf7);
     if (parts.some((part) => part.length > 255) || parts.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
     const path = `${this.#settings.root}/${parts.join("/")}`;
     if (path === this.#settings.inbox) throw new StoreFault("bad-name", "that file is INBOX");
@@ -233,7 +236,7 @@ export class MboxStore implements MailStore {
   #take(own: string): Promise<MboxMailbox> {
     const { root, sizeLimit, lock } = this.#settings;
     return this.#open.take(own, async () => {
-      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(this.side, Date.now()) };
+      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(dirname(this.side), Date.now()) };
       mkdirSync(root, { recursive: true, mode: 0o700 });
       return new MboxMailbox({ path: this.#path(own), name: own, side: this.side }, policy);
     });

@@ -1,0 +1,73 @@
+/**
+ * One user's mail, served by Posthorn and Dovecot in turn, ten times there and back (five where each starts without what it knew). Each
+ * does things to it by chance; whatever it shows at the end of its turn the other shows at the beginning of its own: folders,
+ * subscriptions, UIDVALIDITY, UIDNEXT, UIDs, flags, keywords, dates, sizes, octets, POP3 unique-ids. SEED picks another course of events.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Chance, doSome } from "./operations.ts";
+import { look, maildrop, type Maildrop, type Seen } from "./view.ts";
+import { forgetDovecotIndex, forgetOurIndex, makeWorld, missing, type Kind, type Side, type World } from "./world.ts";
+
+const turns = { with: 10, without: 5 };
+const seed = Number(process.env["SEED"] ?? 1);
+
+interface Snapshot {
+  readonly seen: Seen;
+  readonly drop: Maildrop;
+}
+
+async function snapshot(world: World, side: Side): Promise<Snapshot> {
+  const { imap, pop3 } = side === "ours" ? world.ours.ports : world.theirs;
+  const session = await world.imap(imap);
+  const seen = await look(session);
+  await session.logout();
+  return { seen, drop: await maildrop(pop3, world.user.name, world.user.password) };
+}
+
+/**
+ * Dovecot leaves an mbox without messages empty, and remembers its numbers in its index, as files of its own. Nobody has seen a message under
+ * them; where there are messages, or we were there, numbers are in the file.
+ */
+function told({ seen, drop }: Snapshot, kind: Kind): Snapshot {
+  if (kind === "maildir") return { seen, drop };
+  const mailboxes = Object.fromEntries(Object.entries(seen.mailboxes).map(([name, box]) => [name, box.messages.length > 0 ? box : { ...box, uidValidity: 0, uidNext: 0 }]));
+  return { seen: { ...seen, mailboxes }, drop };
+}
+
+const nextSecond = (): Promise<void> => pause(1001 - (Date.now() % 1000));
+
+for (const kind of ["maildir", "mbox"] satisfies Kind[]) {
+  for (const index of ["with", "without"] as const) {
+    test(`${kind}, ${index} the indexes of both`, { skip: missing }, async (t) => {
+      const world = await makeWorld(t, { kind, letter: `${kind.slice(0, 2)}${index === "with" ? "i" : "n"}` });
+      const chance = new Chance(seed + (kind === "mbox" ? 1000 : 0) + (index === "with" ? 500 : 0));
+      const serial = { next: 1 };
+      await world.theirs.start();
+      let before: Snapshot | undefined;
+      const course: string[] = [];
+      const during = <T>(work: Promise<T>): Promise<T> => work.catch((cause: unknown) => assert.fail(`${String(cause)}\n${course.join("\n")}`));
+      for (let turn = 0; turn <= turns[index] * 2; turn++) {
+        const side: Side = turn % 2 === 0 ? "theirs" : "ours";
+        if (index === "without") {
+          // Sessions know more than files: who is to start without an index starts anew.
+          await world.theirs.stop();
+          await world.ours.stop(false);
+          forgetDovecotIndex(world.root);
+          forgetOurIndex(world.root);
+          await (side === "ours" ? world.ours.restart() : world.theirs.start());
+        }
+        // Dovecot knows an mbox of the same size for another by whole seconds of its mtime.
+        else if (kind === "mbox") await nextSecond();
+        const here = await during(snapshot(world, side));
+        if (before !== undefined) assert.deepEqual(told(here, kind), told(before, kind), `turn ${turn}: ${side} sees something else\n${course.join("\n")}`);
+        const imap = await world.imap(side === "ours" ? world.ours.ports.imap : world.theirs.imap);
+        course.push(`turn ${turn}, ${side}`);
+        await during(doSome({ imap, chance, serial, course }, 12));
+        await imap.logout();
+        before = await during(snapshot(world, side));
+      }
+    });
+  }
+}
