@@ -45,7 +45,7 @@ bench: build
 	$(NODE) test/bench/main.ts $(BENCH)
 
 crash: build
-	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} $(NODE) --test --test-concurrency=1 test/crash/**/*.test.ts
+	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} STRIDE=$${STRIDE:-1} $(NODE) --test --test-concurrency=1 test/crash/**/*.test.ts
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \

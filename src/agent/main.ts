@@ -7,7 +7,7 @@
  */
 import { Socket } from "node:net";
 import { describeFault, flushLog, logger, openLog } from "../daemon/log.ts";
-import type { AgentNote, AgentOrder, HandoffReply, MailUser } from "../daemon/protocol.ts";
+import type { AgentNote, AgentOrder, HandoffReply, MailUser, SocketOrder } from "../daemon/protocol.ts";
 import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
 import { dropCapabilities } from "../sys/capabilities.ts";
@@ -55,13 +55,14 @@ function start(settings: Settings): void {
   tell({ kind: "ready" });
 }
 
-function accept(order: Extract<AgentOrder, { readonly kind: "session" | "deliver" }>, socket: Socket): void {
+function accept(order: SocketOrder, socket: Socket): void {
   load.take();
   socket.on("error", () => socket.destroy());
   if (running === undefined || stopping.signal.aborted) return refuse(socket, "the agent is going away");
   const { context } = running;
   users.set(order.user.name, order.user);
   if (order.kind === "deliver") void load.during("delivery", () => deliver(order.user, socket, context));
+  else if (order.kind === "mailbox") void load.during("session", () => mailboxes(order, socket, context));
   else void load.during("session", () => session(order, socket, context));
 }
 
@@ -77,6 +78,16 @@ async function deliver(user: MailUser, socket: Socket, context: AgentContext): P
     const { serveDelivery } = await import("./deliver/serve.ts");
     welcome(socket);
     await serveDelivery(socket, user, context);
+  } catch (fault) {
+    die(fault);
+  }
+}
+
+async function mailboxes(order: Extract<AgentOrder, { readonly kind: "mailbox" }>, socket: Socket, context: AgentContext): Promise<void> {
+  try {
+    const { serveMailboxes } = await import("./mailboxes.ts");
+    welcome(socket);
+    await serveMailboxes(socket, order, context);
   } catch (fault) {
     die(fault);
   }
@@ -122,6 +133,7 @@ process.on("message", (order: AgentOrder, handle: unknown) => {
       return start(order.settings);
     case "session":
     case "deliver":
+    case "mailbox":
       if (handle instanceof Socket) accept(order, handle);
       // The peer was gone before its socket arrived.
       else load.take();

@@ -88,6 +88,21 @@ async function main(): Promise<number> {
       },
     )
     .command(
+      "mailbox <work> <user> [folder]",
+      "look at the folders of a user, or mend them",
+      (y) =>
+        y
+          .options(configOption)
+          .positional("work", { choices: ["list", "status", "resync"] as const, demandOption: true, describe: "list: names; status: numbers; resync: read everything anew and mend what is wrong" })
+          .positional("user", { type: "string", demandOption: true })
+          .positional("folder", { type: "string", describe: "only this one; all when left out" })
+          .option("json", { type: "boolean", default: false, describe: "a line of JSON for each folder" }),
+      async (argv) => {
+        const { mailboxCommand } = await import("./mailbox.ts");
+        exit = await mailboxCommand(loadSettings(resolve(argv.config)), { work: argv.work, user: argv.user, folder: argv.folder, json: argv.json });
+      },
+    )
+    .command(
       "quickstart <directory>",
       "make an instance with users alice and bob (once), run it, and say how to use it",
       (y) => y.positional("directory", { type: "string", demandOption: true }),

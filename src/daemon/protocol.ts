@@ -7,6 +7,7 @@
  *   auth-master  root 0600                     authd      redeem a ticket (mailboxd only)
  *   session      posthorn-login 0600           mailboxd   ticket -> the user's agent
  *   deliver      posthorn 0600                 mailboxd   user -> the user's agent, for mail
+ *   mailbox      anyone 0666                   mailboxd   posthorn mailbox: root or the user, by SO_PEERCRED -> the user's agent
  *   mta          anyone 0666                   mtad       sendmail(1), mailq(1): rights by SO_PEERCRED
  *
  * Without root all belong to the one uid, mode 0600.
@@ -80,9 +81,42 @@ export interface DeliverHello {
   readonly user: string;
 }
 
+export type MailboxWork = "list" | "status" | "resync";
+
+/** First and only frame on `mailbox`; then wait for HandoffReply; then MailboxReply frames up to "end". */
+export interface MailboxHello {
+  readonly op: "mailbox";
+  readonly user: string;
+  readonly work: MailboxWork;
+  /** Every folder when left out. */
+  readonly folder?: string;
+}
+
+/** Of each folder one, as it is done. Without an "end" the agent went away before all was done. */
+export type MailboxReply =
+  | { readonly kind: "folder"; readonly folder: string; readonly selectable: boolean; readonly specialUse?: string }
+  | MailboxState
+  | ({ readonly mended: readonly string[] } & Omit<MailboxState, "kind"> & { readonly kind: "resynced" })
+  /** `why` is a StoreFaultKind; `folder` is "" when it was not one of them. */
+  | { readonly kind: "fault"; readonly folder: string; readonly why: string; readonly text: string }
+  | { readonly kind: "end" };
+
+export interface MailboxState {
+  readonly kind: "status";
+  readonly folder: string;
+  readonly messages: number;
+  readonly recent: number;
+  readonly unseen: number;
+  readonly uidNext: number;
+  readonly uidValidity: number;
+  readonly highestModSeq: number;
+  /** Messages of which the store keeps what clients ask for ready to send. */
+  readonly ready: number;
+}
+
 export type HandoffReply =
   | { readonly ok: true }
-  | { readonly ok: false; /** unknown user | try later */ readonly why: "nouser" | "temporary"; readonly text: string };
+  | { readonly ok: false; /** unknown user | try later | not yours */ readonly why: "nouser" | "temporary" | "denied"; readonly text: string };
 
 /** mailboxd -> agent over the child channel, with the socket. */
 export type AgentOrder =
@@ -90,9 +124,13 @@ export type AgentOrder =
   | { readonly kind: "settings"; readonly settings: Settings }
   | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
   | { readonly kind: "deliver"; readonly user: MailUser }
+  | { readonly kind: "mailbox"; readonly user: MailUser; readonly work: MailboxWork; readonly folder?: string }
   /** Answer to a PrivilegedRequest. */
   | { readonly kind: "answer"; readonly id: number; readonly ok: boolean; readonly error?: string }
   | { readonly kind: "retire" };
+
+/** Orders that come with a socket. */
+export type SocketOrder = Extract<AgentOrder, { readonly user: MailUser }>;
 
 /** agent -> mailboxd over the child channel. */
 export type AgentNote =

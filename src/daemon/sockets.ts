@@ -21,6 +21,7 @@ export const unixListeners = {
   "auth-master": { program: "authd", mode: 0o600, owner: "root", group: "root" },
   session: { program: "mailboxd", mode: 0o600, owner: "login", group: "root" },
   deliver: { program: "mailboxd", mode: 0o600, owner: "mail", group: "root" },
+  mailbox: { program: "mailboxd", mode: 0o666, owner: "root", group: "root" },
   mta: { program: "mtad", mode: 0o666, owner: "mail", group: "mail" },
 } as const;
 

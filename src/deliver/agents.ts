@@ -159,7 +159,7 @@ class Connection {
     sendFrame(socket, { op: "deliver", user: user.name });
     const reply = await handedOff;
     if (!reply.ok) {
-      this.#end({ kind: reply.why, text: reply.text });
+      this.#end({ kind: reply.why === "nouser" ? "nouser" : "temporary", text: reply.text });
       socket.destroy();
       throw new Error(reply.text);
     }

@@ -1,14 +1,14 @@
 /** One agent as mailboxd sees it: a child process, the orders it was given and what it said of them. */
 import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
-import type { AgentNote, AgentOrder, MailUser } from "../daemon/protocol.ts";
+import type { AgentNote, AgentOrder, MailUser, SocketOrder } from "../daemon/protocol.ts";
 import { AgentChannel, channelFd } from "./channel.ts";
 import { release } from "./hello.ts";
 
 /** A socket for a user's agent, until it is handed over or refused. */
 export interface Handoff {
   readonly user: MailUser;
-  readonly order: Extract<AgentOrder, { readonly kind: "session" | "deliver" }>;
+  readonly order: SocketOrder;
   readonly socket: Socket;
 }
 

@@ -1,11 +1,12 @@
-/** Connections of `session` and `deliver`: from hello to the user's agent. */
+/** Connections of `session`, `deliver` and `mailbox`: from hello to the user's agent. */
 import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
 import { describeFault, type Logger, printable } from "../daemon/log.ts";
-import type { AgentOrder, MailUser } from "../daemon/protocol.ts";
+import type { MailUser, SocketOrder } from "../daemon/protocol.ts";
+import { peerCredentials } from "../sys/peer.ts";
 import { deliveryUser, userNamed } from "../table/users.ts";
 import type { Handoff } from "./agent-process.ts";
-import { deliverHello, readHello, refuse, sessionHello } from "./hello.ts";
+import { deliverHello, mailboxHello, readHello, refuse, sessionHello } from "./hello.ts";
 
 export interface ConnectionsContext {
   readonly settings: () => Settings;
@@ -63,7 +64,31 @@ export async function serveDeliver(socket: Socket, context: ConnectionsContext):
   }
 }
 
-async function handTo(user: MailUser, order: Extract<AgentOrder, { kind: "session" | "deliver" }>, socket: Socket, context: ConnectionsContext): Promise<void> {
+/** A connection of `mailbox`. Root may ask for anybody's mailboxes, others for their own; who asks, the kernel says. Never rejects. */
+export async function serveMailbox(socket: Socket, context: ConnectionsContext): Promise<void> {
+  try {
+    const { uid } = peerCredentials(socket);
+    const value = await readHello(socket);
+    if (value === undefined) return;
+    const hello = mailboxHello(value);
+    if (hello === undefined) {
+      context.log.warning("malformed hello on mailbox");
+      socket.destroy();
+      return;
+    }
+    const user = userNamed(context.settings(), hello.user);
+    if (uid !== 0 && uid !== user?.uid) return refuse(socket, "denied", "permission denied");
+    if (user === undefined) return refuse(socket, "nouser", "no such user");
+    context.log.info(`${hello.work} of ${printable(user.name, 100)} asked by uid ${uid}`);
+    const { work, folder } = hello;
+    context.hand({ user, order: { kind: "mailbox", user, work, ...(folder === undefined ? {} : { folder }) }, socket });
+  } catch (fault) {
+    context.log.error(`mailbox: ${describeFault(fault)}`);
+    refuse(socket, "temporary", "mailbox is not available");
+  }
+}
+
+async function handTo(user: MailUser, order: SocketOrder, socket: Socket, context: ConnectionsContext): Promise<void> {
   await context.prepare(user);
   context.hand({ user, order, socket });
 }

@@ -3,7 +3,7 @@
  * process, and an octet read here would be lost there. The peer sends no more until it has its HandoffReply.
  */
 import type { Socket } from "node:net";
-import type { DeliverHello, HandoffReply, SessionHello } from "../daemon/protocol.ts";
+import type { DeliverHello, HandoffReply, MailboxHello, MailboxWork, SessionHello } from "../daemon/protocol.ts";
 import { sendFrame, WireFramer } from "../daemon/wire.ts";
 
 /** How long a peer may take to say hello, ms. Peers are our own programs. */
@@ -53,7 +53,7 @@ export function release(socket: Socket): void {
 }
 
 /** Says why there is no agent, and closes. */
-export function refuse(socket: Socket, why: "nouser" | "temporary", text: string): void {
+export function refuse(socket: Socket, why: Extract<HandoffReply, { readonly ok: false }>["why"], text: string): void {
   if (socket.destroyed) return;
   sendFrame(socket, { ok: false, why, text } satisfies HandoffReply);
   socket.destroySoon();
@@ -75,4 +75,15 @@ export function deliverHello(value: unknown): DeliverHello | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { op, user } = value as Readonly<Record<string, unknown>>;
   return op === "deliver" && isText(user) ? { op, user } : undefined;
+}
+
+const works: readonly MailboxWork[] = ["list", "status", "resync"];
+
+/** undefined when it is not a MailboxHello. */
+export function mailboxHello(value: unknown): MailboxHello | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { op, user, work: asked, folder } = value as Readonly<Record<string, unknown>>;
+  const work = works.find((one) => one === asked);
+  if (op !== "mailbox" || work === undefined || !isText(user) || (folder !== undefined && !isText(folder))) return undefined;
+  return { op, user, work, ...(folder === undefined ? {} : { folder }) };
 }

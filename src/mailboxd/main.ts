@@ -16,7 +16,7 @@ import { socketPath } from "../daemon/sockets.ts";
 import { getgrnam } from "../sys/passwd.ts";
 import { spoolInbox } from "../table/mail-location.ts";
 import { Agents } from "./agents.ts";
-import { type ConnectionsContext, serveDeliver, serveSession } from "./connections.ts";
+import { type ConnectionsContext, serveDeliver, serveMailbox, serveSession } from "./connections.ts";
 import { SpoolLocks } from "./dotlock.ts";
 import { spawnAgent } from "./spawn.ts";
 import { makeInbox } from "./spool-file.ts";
@@ -72,6 +72,7 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
 
   await listen("session", (socket) => void serveSession(socket, connections));
   await listen("deliver", (socket) => void serveDeliver(socket, connections));
+  await listen("mailbox", (socket) => void serveMailbox(socket, connections));
   return {
     async stop() {
       await agents.stop();

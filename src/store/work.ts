@@ -1,0 +1,59 @@
+/** What `posthorn mailbox` asks of a user's store, folder by folder: by the user's agent, or by the command itself where none runs. */
+import type { MailboxReply, MailboxState, MailboxWork } from "../daemon/protocol.ts";
+import { storeFault } from "./faults.ts";
+import type { Mailbox, MailStore, StoreFault } from "./mailbox.ts";
+import { resyncFolder } from "./resync.ts";
+
+/**
+ * One reply a folder, then "end". A folder that fails is a "fault", and the next one has its turn. Never throws.
+ *
+ * @param folder the only one wanted; undefined for all
+ * @param hear   hears of every fault, for the log
+ */
+export async function* mailboxReplies(store: MailStore, work: MailboxWork, folder: string | undefined, hear: (folder: string, fault: StoreFault) => void): AsyncGenerator<MailboxReply> {
+  const faulty = (name: string, error: unknown): MailboxReply => {
+    const fault = storeFault(error);
+    hear(name, fault);
+    return { kind: "fault", folder: name, why: fault.kind, text: fault.message };
+  };
+  let names: readonly string[];
+  try {
+    const folders = await store.folders();
+    if (work === "list") {
+      for (const { name, selectable, specialUse } of folders) yield { kind: "folder", folder: name, selectable, ...(specialUse === undefined ? {} : { specialUse }) };
+      return yield { kind: "end" };
+    }
+    names = folder === undefined ? folders.flatMap(({ name, selectable }) => (selectable ? name : [])) : [folder];
+  } catch (error) {
+    yield faulty("", error);
+    return yield { kind: "end" };
+  }
+  for (const name of names) {
+    try {
+      const mended = work === "resync" ? await resyncFolder(store, name) : undefined;
+      const state = await stateOf(store, name);
+      yield mended === undefined ? state : { ...state, kind: "resynced", mended };
+    } catch (error) {
+      yield faulty(name, error);
+    }
+  }
+  yield { kind: "end" };
+}
+
+async function stateOf(store: MailStore, name: string): Promise<MailboxState> {
+  const mailbox: Mailbox = await store.open(name);
+  try {
+    await mailbox.refresh();
+    const recent = await mailbox.claimRecent(true);
+    const { messages, uidNext, uidValidity, highestModSeq } = mailbox;
+    let unseen = 0;
+    let ready = 0;
+    for (const { uid, flags } of messages) {
+      if (!flags.has("\\Seen")) unseen++;
+      if (mailbox.facts(uid) !== undefined) ready++;
+    }
+    return { kind: "status", folder: mailbox.name, messages: messages.length, recent: recent.length, unseen, uidNext, uidValidity, highestModSeq, ready };
+  } finally {
+    store.release(mailbox);
+  }
+}
