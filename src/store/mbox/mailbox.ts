@@ -26,6 +26,7 @@ import { createMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.t
 import { fitBase, fitMetadata, formatBase, formatMetadata, metadataBlock, metadataFields, parseBase, parseState, fieldValue, type Base, type State } from "./metadata.ts";
 import { mboxText, pseudoMessage } from "./new-message.ts";
 import { parseMbox, type Found } from "./parse.ts";
+import { Side } from "./side.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
 export interface MboxPlace {
@@ -90,7 +91,7 @@ export class MboxMailbox implements Mailbox {
   constructor(place: MboxPlace, policy: MboxPolicy) {
     this.#place = place;
     this.#policy = policy;
-    this.#journal = new Journal(place.side, place.name);
+    this.#journal = new Journal(new Side(place.side, place.name));
   }
 
   get name(): string {
@@ -294,7 +295,7 @@ export class MboxMailbox implements Mailbox {
 
   #sideBase(): Base | undefined {
     try {
-      return parseBase(readFileSync(this.#journal.side("base"), "latin1").trim());
+      return parseBase(readFileSync(this.#journal.side.path("base"), "latin1").trim());
     } catch {
       return undefined;
     }
@@ -304,12 +305,12 @@ export class MboxMailbox implements Mailbox {
     if (this.#readOnly) return;
     const side = this.#sideBase();
     if (side?.uidValidity === this.#uidValidity && side.lastUid === this.#lastUid) return;
-    const temporary = this.#journal.side("base.tmp");
+    const temporary = this.#journal.side.path("base.tmp");
     try {
-      this.#journal.ready();
+      this.#journal.side.ready();
       rmSync(temporary, { force: true });
       writeFileSync(temporary, `${this.#uidValidity} ${this.#lastUid}\n`, { mode: 0o600, flag: "wx" });
-      renameSync(temporary, this.#journal.side("base"));
+      renameSync(temporary, this.#journal.side.path("base"));
     } catch (error) {
       // Only a second copy: on a full disk the mailbox itself comes first.
       if (storeFault(error).kind !== "no-space") throw error;
@@ -694,7 +695,7 @@ export class MboxMailbox implements Mailbox {
   relocated(path: string, name: string): void {
     this.#place.path = path;
     this.#place.name = name;
-    this.#journal = new Journal(this.#place.side, name);
+    this.#journal = new Journal(new Side(this.#place.side, name));
     if (this.#watching === undefined) return;
     this.#stopWatch();
     this.#watching = this.#startWatch();

@@ -15,9 +15,10 @@ import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
-import { forgetSide } from "./journal.ts";
+
 import { createMbox, type LockPolicy } from "./lock.ts";
 import { MboxMailbox } from "./mailbox.ts";
+import { forgetSide } from "./side.ts";
 
 const kept = 16;
 /** Folders in folders: enough for people, little enough for a loop of links. */

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { Journal } from "../../../src/store/mbox/journal.ts";
+import { Side } from "../../../src/store/mbox/side.ts";
 import { temporary } from "./support.ts";
 
 function setUp(t: TestContext, content: string): { path: string; side: string; journal: Journal; content: () => string; recover: () => Promise<void> } {
   const root = temporary(t);
   const path = `${root}/box`;
   writeFileSync(path, content);
-  const journal = new Journal(`${root}/side`, "a/b");
+  const journal = new Journal(new Side(`${root}/side`, "a/b"));
   return {
     path,
     side: `${root}/side`,
@@ -111,7 +112,7 @@ test("mail another program appended to a half-written append is kept", async (t)
   const fd = openSync(path, "r+");
   const inode = String((await import("node:fs")).fstatSync(fd).ino);
   closeSync(fd);
-  journal.ready();
+  journal.side.ready();
   // As `append` writes it.
   const octets = ours + second + "x".repeat(5000);
   const mark = `${inode} ${old.length} ${octets.length} ${Buffer.from(octets).toString("hex", 0, 512)} 0,${ours.length}\n`;
@@ -128,4 +129,51 @@ test("mail another program appended to a half-written append is kept", async (t)
     assert.equal(content(), old + kept);
     assert.deepEqual(readdirSync(side), []);
   }
+});
+
+test("killed before the end was cut: empty lines are taken out, and another program's mail behind them moves up", async (t) => {
+  for (const after of ["", "From new mail\n"]) {
+    const { path, journal, content, recover, side } = setUp(t, old);
+    await dying(path, journal, 5, [kept]);
+    renameSync(`${side}/a%2Fb.rewrite`, `${side}/a%2Fb.cut`);
+    writeFileSync(path, `head\nFrom kept\n${"\n".repeat(old.length - 15)}${after}`);
+    await recover();
+    assert.equal(content(), `head\nFrom kept\n${after}`);
+    assert.deepEqual(readdirSync(side), []);
+    // Cut already, and mail of another program there: nothing is an empty line of ours.
+    await dying(path, journal, 5, [Buffer.from("From x\n")]);
+    renameSync(`${side}/a%2Fb.rewrite`, `${side}/a%2Fb.cut`);
+    writeFileSync(path, `head\nFrom x\nFrom others have written this and more\n\n\n`);
+    await recover();
+    assert.equal(content(), "head\nFrom x\nFrom others have written this and more\n\n\n");
+  }
+});
+
+test("killed before the commit, and another program appended behind the empty lines: its mail moves up", async (t) => {
+  const { path, journal, content, recover } = setUp(t, old);
+  await dying(path, journal, 5, [Buffer.from("twenty octets more!\n"), { from: 5, to: old.length }]);
+  for (const lines of ["\n", "\n".repeat(20), "\n".repeat(25)]) {
+    writeFileSync(path, `${old}${lines}From new mail\n`);
+    await recover();
+    assert.equal(content(), `${old}${lines.slice(20)}From new mail\n`);
+    await dying(path, journal, 5, [Buffer.from("twenty octets more!\n"), { from: 5, to: old.length }]);
+    writeFileSync(path, old);
+    await recover();
+    await dying(path, journal, 5, [Buffer.from("twenty octets more!\n"), { from: 5, to: old.length }]);
+  }
+});
+
+test("a stretch in the middle is rewritten without touching what is behind it", async (t) => {
+  const { path, journal, content, recover, side } = setUp(t, old);
+  const fd = openSync(path, "r+");
+  await journal.rewrite(fd, 0, [Buffer.from("HEAD\n"), { from: 5, to: 9 }], 9);
+  assert.equal(content(), `HEAD\n${old.slice(5)}`);
+  closeSync(fd);
+  const dead = openSync(path, "r");
+  await assert.rejects(journal.rewrite(dead, 0, [Buffer.from("HeAd\n")], 5));
+  closeSync(dead);
+  assert.deepEqual(readdirSync(side), ["a%2Fb.rewrite"]);
+  appendFileSync(path, "From new mail\n");
+  await recover();
+  assert.equal(content(), `HeAd\n${old.slice(5)}From new mail\n`);
 });

@@ -1,0 +1,82 @@
+/**
+ * The mark of an append under way: NAME.append says "inode, octets OLD, adding N, beginning B, messages at P,Q". Legal states:
+ *
+ * | on disk | next opener |
+ * |---|---|
+ * | mark; file has OLD octets | nothing was added; mark removed |
+ * | mark; file has OLD + some of N, beginning as B | half a message, never acknowledged: cut back to OLD |
+ * | the same, and behind the half another program's message, which begins where none of ours does | the half is taken out, the other stays |
+ * | mark; OLD + N octets or more | the message is whole and stays; mark removed |
+ * | no mark | fsynced: the *commit point* of an append is the fsync of the mailbox |
+ *
+ * The mark itself is not fsynced: against kill -9 it need not be; a power cut without fsync is a message not acknowledged.
+ */
+import { fstatSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { errno } from "../faults.ts";
+import { fromLineLimit, parseFromLine } from "./from-line.ts";
+import { FileWindow } from "./window.ts";
+
+/** Octets a mark repeats of what is added: the From line and more. */
+const probe = 512;
+
+export function writeMark(path: string, fd: number, old: number, octets: Buffer): void {
+  writeFileSync(path, `${fstatSync(fd).ino} ${old} ${octets.length} ${octets.toString("hex", 0, probe)} ${messageStarts(octets).join(",")}\n`, { mode: 0o600 });
+}
+
+export const removeMark = (path: string): void => rmSync(path, { force: true });
+
+/** What is in the file of an append that was not finished: all from `from` up to `to`. */
+export interface Half {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Undefined when there is no half. */
+export function halfAppend(path: string, fd: number): Half | undefined {
+  const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)(?: ([\d,]+))?\n$/.exec(readIf(path));
+  const stats = fstatSync(fd);
+  if (m === null || m[1] !== String(stats.ino)) return undefined;
+  const [old, added] = [Number(m[2]), Number(m[3])];
+  const begin = Buffer.from(m[4] ?? "", "hex").subarray(0, stats.size - old);
+  const there = Buffer.alloc(Math.max(0, begin.length));
+  // The mark's removal is not fsynced either: an old one may be back after a power cut, and means nothing then.
+  if (stats.size <= old || stats.size >= old + added || readSync(fd, there, 0, begin.length, old) !== begin.length) return undefined;
+  let same = 0;
+  while (same < begin.length && there[same] === begin[same]) same++;
+  const foreign = foreignStart(fd, old, stats.size, new Set((m[5] ?? "0").split(",").map(Number)));
+  // Not ours from early on: either the other's message begins there, perhaps behind a line end, or the mark is an old one.
+  if (same < begin.length && (foreign === undefined || foreign - old > same + 1)) return undefined;
+  return { from: old, to: foreign ?? stats.size };
+}
+
+function readIf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    if (errno(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+const separator = Buffer.from("\nFrom ");
+
+/** Where messages begin in octets that quote "From " in bodies. */
+function messageStarts(octets: Buffer): number[] {
+  const starts = octets.toString("latin1", 0, 5) === "From " ? [0] : [];
+  for (let at = octets.indexOf(separator); at >= 0; at = octets.indexOf(separator, at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/**
+ * Where another program's message begins in [from, to), which ours begin at `own` (counted from `from`). It need not stand at
+ * the start of a line: who appends does not look at how the file ended.
+ */
+function foreignStart(fd: number, from: number, to: number, own: ReadonlySet<number>): number | undefined {
+  const window = new FileWindow(fd, to);
+  for (let at = window.indexOf("From ", from); at >= 0; at = window.indexOf("From ", at + 1)) {
+    if (own.has(at - from) || (at > 0 && window.bytes(at - 1, 1)[0] === 0x3e)) continue;
+    const line = window.bytes(at, fromLineLimit).toString("latin1").split(/\r?\n/, 1)[0] ?? "";
+    if (parseFromLine(line) !== undefined) return at;
+  }
+  return undefined;
+}
