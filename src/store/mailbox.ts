@@ -126,6 +126,12 @@ export interface Mailbox {
    */
   readHead?(uid: Uid): Buffer | undefined;
 
+  /**
+   * What other programs go by, in stores where a message is a file (Maildir): its name up to the flags, the id and the POP3 unique-id that its line of
+   * the uidlist gives it, where it does.
+   */
+  names?(uid: Uid): { readonly file: string; readonly guid: string | undefined; readonly uidl: string | undefined } | undefined;
+
   /** UIDs expunged by changes above `modSeq`, ascending; undefined when that is no longer known (RFC 7162 §3.2.10). */
   expungedSince(modSeq: ModSeq): readonly Uid[] | undefined;
 

@@ -11,8 +11,8 @@ import { lineLimit } from "../../pop3/command.ts";
 import { err, messageBody, messageIntro, ok, replyOctets, topOf, type Reply } from "../../pop3/reply.ts";
 import { StoreFault, type Mailbox } from "../../store/mailbox.ts";
 import type { ServeSession } from "../context.ts";
-import { bad, command, summary, transaction, type Drop, type Transaction } from "./session.ts";
-import { uidl, uidlFormatFault } from "./uidl.ts";
+import { maildrop, type UidlSettings } from "./maildrop.ts";
+import { bad, command, summary, transaction, type Transaction } from "./session.ts";
 
 /** Users of this agent with a session that holds their maildrop. RFC 1939 §4: exclusive access. */
 const locked = new Set<string>();
@@ -52,9 +52,8 @@ export const servePop3: ServeSession = async (socket, user, hello, context) => {
   }
 };
 
-interface Limits {
+interface Limits extends UidlSettings {
   readonly pop3_idle_timeout: number;
-  readonly pop3_uidl_format: string;
   readonly pop3_no_flag_updates: boolean;
 }
 
@@ -62,7 +61,7 @@ interface Limits {
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
   await mailbox.refresh();
   const { uidValidity } = mailbox;
-  const t = transaction(await maildrop(mailbox, settings.pop3_uidl_format, log));
+  const t = transaction(await maildrop(mailbox, settings, log));
   const reader = new LineReader(socket, new LineFramer(lineLimit));
   const session: Session = { socket, mailbox, uidValidity, t, patience: settings.pop3_idle_timeout, log };
   let removed = 0;
@@ -109,24 +108,6 @@ interface Session {
   /** How long a client may read nothing of what it asked for, ms. */
   readonly patience: number;
   readonly log: Logger;
-}
-
-/** Messages looked at before other sessions of this agent have their turn. */
-const turn = 128;
-
-/** The messages that are there now, numbered from 1. */
-async function maildrop(mailbox: Mailbox, format: string, log: Logger): Promise<readonly Drop[]> {
-  const fault = uidlFormatFault(format);
-  if (fault !== undefined) log.error(`pop3_uidl_format: ${fault}; the default is used`);
-  const usable = fault === undefined ? format : "%08Xu%08Xv";
-  const { uidValidity, messages } = mailbox;
-  const drops: Drop[] = [];
-  for (const { uid, size, guid } of messages) {
-    drops.push({ uid, size, uidl: uidl(usable, { uid, uidValidity, guid }) });
-    // A size may cost the reading of a file.
-    if (drops.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return drops;
 }
 
 const renumbered = err("Mailbox was numbered anew, please log in again.", "SYS/TEMP");

@@ -1,35 +1,87 @@
 /**
- * unique-id of UIDL by pop3_uidl_format, in the language of Dovecot's setting of that name. RFC 1939 §7: 1 to 70 characters from
- * 0x21 to 0x7E, the same for a message in every session.
+ * unique-id of UIDL by pop3_uidl_format, in the language of Dovecot's setting of that name, so that a client that came from another server
+ * downloads nothing again. RFC 1939 §7: 1 to 70 characters from 0x21 to 0x7E, the same for a message in every session.
  *
- *   %u UID   %v UIDVALIDITY   %f, %g file name (store's lifelong name)   %% a percent sign
- *   between "%" and the letter: X hexadecimal, and a width; "08X" is eight digits with zeros in front
+ *   %u UID   %v UIDVALIDITY   %f file name (Maildir)   %g the message's id   %m MD5 of its header   %% a percent sign
+ *   between "%" and the letter: 08 at least eight characters, zeros in front; 8 at most eight; 3.8 the same from the fourth on; then
+ *   X hexadecimal, M MD5 of the value, L lower case, U upper case, R backwards
+ *
+ * UW ipop3d has %08Xv%08Xu, Courier %f or %v-%u, Cyrus %v.%u or %u, tpop3d %Mf.
  */
 import { createHash } from "node:crypto";
 
 export interface UidlSource {
   readonly uid: number;
   readonly uidValidity: number;
+  /** Lifelong name: the Maildir file, or its id where it was given one. */
   readonly guid: string;
+  /** Base name of the Maildir file; elsewhere undefined, and `guid` stands for it. */
+  readonly file: string | undefined;
+  /** MD5 of the header as Dovecot makes it, hexadecimal; only where `needsHeader`. */
+  readonly headerDigest: string;
 }
 
-const variable = /%(?:%|(0?)(\d{0,2})(X?)([uvfg]))/g;
+type Letter = "u" | "v" | "f" | "g" | "m";
+
+const variable = /%(?:%|(0?)(?:(\d{1,2})\.)?(\d{0,2})([XMLUR]*)([uvfgm]))/g;
 
 /** What is wrong with a format, or undefined: something in it must differ from message to message. */
 export function uidlFormatFault(format: string): string | undefined {
   const rest = format.replaceAll(variable, "");
-  if (rest.includes("%")) return `"${rest.slice(rest.indexOf("%"), rest.indexOf("%") + 4)}" is not %u, %v, %f or %g`;
-  if (!/%0?\d{0,2}X?[ufg]/.test(format.replaceAll("%%", ""))) return "needs %u, %f or %g: unique-ids would be equal";
-  return undefined;
+  if (rest.includes("%")) return `"${rest.slice(rest.indexOf("%"), rest.indexOf("%") + 4)}" is not %u, %v, %f, %g or %m`;
+  return ["u", "f", "g", "m"].some((letter) => uses(format, letter as Letter)) ? undefined : "needs %u, %f, %g or %m: unique-ids would be equal";
 }
+
+function uses(format: string, letter: Letter): boolean {
+  return [...format.matchAll(variable)].some((m) => m[5] === letter);
+}
+
+/** Does making unique-ids need the header of each message? In an mbox the id of a message is the MD5 of its header too. */
+export const needsHeader = (format: string, isMaildir: boolean): boolean => uses(format, "m") || (!isMaildir && uses(format, "g"));
 
 /** Values that would not fit RFC 1939 (a long file name, 8-bit octets) become a hash of themselves. */
 export function uidl(format: string, of: UidlSource): string {
-  const text = format.replaceAll(variable, (whole, zero: string, width: string, hex: string, letter: string) => {
-    if (whole === "%%") return "%";
-    const value = letter === "u" ? of.uid : letter === "v" ? of.uidValidity : of.guid;
-    const shown = hex !== "" && typeof value === "number" ? value.toString(16) : String(value);
-    return shown.padStart(Number(width), zero === "" ? " " : "0");
-  });
-  return /^[\x21-\x7e]{1,70}$/.test(text) ? text : createHash("sha1").update(text).digest("hex");
+  return fit(
+    format.replaceAll(variable, (whole, zero: string, offset: string | undefined, width: string, modifiers: string, letter: Letter) => {
+      if (whole === "%%") return "%";
+      const text = [...modifiers].reduce(modified, valueOf(letter, of)).slice(Number(offset ?? 0));
+      if (width === "") return text;
+      return zero === "" ? text.slice(0, Number(width)) : text.padStart(Number(width), "0");
+    }),
+  );
 }
+
+function valueOf(letter: Letter, of: UidlSource): string {
+  switch (letter) {
+    case "u":
+      return String(of.uid);
+    case "v":
+      return String(of.uidValidity);
+    case "f":
+      return of.file ?? of.guid;
+    case "g":
+      return of.guid;
+    case "m":
+      return of.headerDigest;
+  }
+}
+
+function modified(text: string, modifier: string): string {
+  switch (modifier) {
+    case "X":
+      return /^\d+$/.test(text) ? BigInt(text).toString(16) : text;
+    case "M":
+      return md5(text);
+    case "L":
+      return text.toLowerCase();
+    case "U":
+      return text.toUpperCase();
+    default:
+      return [...text].reverse().join("");
+  }
+}
+
+const md5 = (text: string): string => createHash("md5").update(text, "latin1").digest("hex");
+
+/** As it is where RFC 1939 §7 allows it, else a hash of it. */
+export const fit = (text: string): string => (/^[\x21-\x7e]{1,70}$/.test(text) ? text : createHash("sha1").update(text).digest("hex"));

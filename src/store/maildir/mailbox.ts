@@ -26,7 +26,7 @@ import { KeywordFile } from "./keywords.ts";
 import { MessageFile, fileOf } from "./message-file.ts";
 import { octetPath, sameTimes, scan, timesOf, type Found, type Scan, type Times } from "./scan.ts";
 import { UidlistFile, newGuid, type UidlistNews } from "./uidlist-file.ts";
-import type { UidlistHeader, UidlistLine } from "./uidlist.ts";
+import { fieldText, type UidlistHeader, type UidlistLine } from "./uidlist.ts";
 
 export interface MaildirPlace {
   /** The folder's directory; a rename of the folder changes it. */
@@ -444,6 +444,11 @@ export class MaildirMailbox implements Mailbox {
     } catch (error) {
       throw storeFault(error);
     }
+  }
+
+  names(uid: Uid): { readonly file: string; readonly guid: string | undefined; readonly uidl: string | undefined } | undefined {
+    const file = this.#byUid(uid);
+    return file === undefined ? undefined : { file: file.base, guid: fieldText(file.fields, "G"), uidl: fieldText(file.fields, "P") };
   }
 
   expungedSince(): readonly Uid[] | undefined {

@@ -136,3 +136,10 @@ export function fieldNumber(fields: string, letter: string): number | undefined 
   for (const field of fields === "" ? [] : fields.split(" ")) if (field.startsWith(letter) && /^.\d{1,15}$/.test(field)) return Number(field.slice(1));
   return undefined;
 }
+
+/** The value of a field such as G (the message's id) or P (its POP3 unique-id); undefined when not there or empty. */
+export function fieldText(fields: string, letter: string): string | undefined {
+  if (fields === "") return undefined;
+  const found = fields.split(" ").find((field) => field.startsWith(letter));
+  return found === undefined || found.length === 1 ? undefined : found.slice(1);
+}

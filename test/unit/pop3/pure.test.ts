@@ -44,13 +44,13 @@ test("message numbers are digits", () => {
 });
 
 test("pop3_uidl_format: what Dovecot makes of it", () => {
-  const of = { uid: 10, uidValidity: 0x6b0134c6, guid: "1000.M1P1.host" };
+  const of = { uid: 10, uidValidity: 0x6b0134c6, guid: "0123456789ABCDEF", file: "1000.M1P1.host", headerDigest: "d" };
   assert.equal(uidl("%08Xu%08Xv", of), "0000000a6b0134c6");
   assert.equal(uidl("%v.%u", of), "1795241158.10");
   assert.equal(uidl("%f", of), "1000.M1P1.host");
   assert.equal(uidl("UID%u-%v%%", of), "UID10-1795241158%");
-  assert.match(uidl("%f", { ...of, guid: "x".repeat(71) }), /^[0-9a-f]{40}$/);
-  assert.match(uidl("%f", { ...of, guid: "a b" }), /^[0-9a-f]{40}$/);
+  assert.match(uidl("%f", { ...of, file: "x".repeat(71) }), /^[0-9a-f]{40}$/);
+  assert.match(uidl("%f", { ...of, file: "a b" }), /^[0-9a-f]{40}$/);
   assert.equal(uidlFormatFault("%08Xu%08Xv"), undefined);
   for (const format of ["", "%v", "%%u", "x", "%z%u", "%"]) assert.ok(uidlFormatFault(format) !== undefined, format);
 });

@@ -1,0 +1,43 @@
+/**
+ * The maildrop of a session: the messages that are there as it begins, with their sizes and unique-ids (RFC 1939 §4, §7). A unique-id is the
+ * one that the uidlist has for the message (mail that came from another POP3 server), its X-UIDL field where that is to count, or made by
+ * pop3_uidl_format.
+ */
+import type { Logger } from "../../daemon/log.ts";
+import type { Mailbox, Message } from "../../store/mailbox.ts";
+import { headerDigest, xUidl } from "./header-digest.ts";
+import type { Drop } from "./session.ts";
+import { fit, needsHeader, uidl, uidlFormatFault } from "./uidl.ts";
+
+export interface UidlSettings {
+  readonly pop3_uidl_format: string;
+  readonly pop3_reuse_xuidl: boolean;
+}
+
+/** Messages looked at before other sessions of this agent have their turn. */
+const turn = 128;
+
+/** Numbered from 1 by their place. */
+export async function maildrop(mailbox: Mailbox, settings: UidlSettings, log: Logger): Promise<readonly Drop[]> {
+  const fault = uidlFormatFault(settings.pop3_uidl_format);
+  if (fault !== undefined) log.error(`pop3_uidl_format: ${fault}; the default is used`);
+  const format = fault === undefined ? settings.pop3_uidl_format : "%08Xu%08Xv";
+  const drops: Drop[] = [];
+  for (const message of mailbox.messages) {
+    drops.push({ uid: message.uid, size: message.size, uidl: await uidlOf(mailbox, message, format, settings.pop3_reuse_xuidl) });
+    // A size may cost the reading of a file.
+    if (drops.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return drops;
+}
+
+async function uidlOf(mailbox: Mailbox, { uid, guid }: Message, format: string, reuse: boolean): Promise<string> {
+  const names = mailbox.names?.(uid);
+  if (names?.uidl !== undefined) return fit(names.uidl);
+  const isMaildir = mailbox.names !== undefined;
+  const header = reuse || needsHeader(format, isMaildir) ? (mailbox.readHead?.(uid) ?? (await mailbox.read(uid))) : undefined;
+  const given = reuse && header !== undefined ? xUidl(header) : "";
+  if (given !== "") return fit(given);
+  const digest = header === undefined ? guid : headerDigest(header);
+  return uidl(format, { uid, uidValidity: mailbox.uidValidity, guid: isMaildir ? (names?.guid ?? names?.file ?? guid) : digest, file: names?.file, headerDigest: digest });
+}
