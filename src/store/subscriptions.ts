@@ -1,8 +1,9 @@
 /**
  * The file of subscribed folders, as Dovecot 2.3 writes it: "V\t2", an empty line, then a name per line, its components in
- * modified UTF-7 with tabs between. Files without that head (Dovecot before 2.2.18, Courier, UW) have a name per line with the store's own
- * separator, and are rewritten in the newer form by the first change. A change writes a new file beside it under a dotlock, and
- * renames it: the commit point.
+ * modified UTF-7 with tabs between. Files without that head (Dovecot before 2.2.18) have a name per line with the store's own
+ * separator, and are rewritten in the newer form by the first change. While there is no such file, what another server left in its own
+ * (Courier, UW) counts; it is never written, and means nothing more after the first change. A change writes a new file beside it under
+ * a dotlock, and renames it: the commit point.
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../syntax/mutf7.ts";
@@ -29,26 +30,57 @@ export function formatSubscriptions(names: readonly string[]): string {
   return `V\t2\n\n${names.map((name) => `${name.split("/").map(encodeMutf7).join("\t")}\n`).join("")}`;
 }
 
+/**
+ * `courierimapsubscribed` of Courier: "INBOX" and "INBOX.A.B" a line, modified UTF-7. Folders of others ("shared.") have no place here.
+ */
+export function parseCourierSubscriptions(text: string): string[] {
+  return parseSubscriptions(text, ".").flatMap((name) => (name === "INBOX" ? [name] : name.startsWith("INBOX/") ? [name.slice("INBOX/".length)] : []));
+}
+
+/**
+ * `~/.mailboxlist` of UW imapd: paths from the home directory a line, "INBOX" apart. Those outside the folder of mailboxes are passed over.
+ *
+ * @param folder where the mailboxes are, from the home directory on: "mail"; "" for the home directory itself
+ */
+export function parseMailboxList(text: string, folder: string): string[] {
+  return parseSubscriptions(text, "/").flatMap((name) => {
+    const path = name.replace(/^~\//, "");
+    if (path.toUpperCase() === "INBOX") return ["INBOX"];
+    if (folder === "") return [path];
+    return path.startsWith(`${folder}/`) ? [path.slice(folder.length + 1)] : [];
+  });
+}
+
 const escaped: Readonly<Record<string, string>> = { "1": "\x01", t: "\t", n: "\n", r: "\r", "0": "\0" };
 const unescape = (part: string): string => part.replace(/\x01(.)/g, (_, c: string) => escaped[c] ?? c);
+
+/** A file of subscriptions in the form of another server. */
+export interface ForeignSubscriptions {
+  readonly path: string;
+  /** Names from the text, one character per octet. */
+  readonly parse: (text: string) => readonly string[];
+}
 
 export class Subscriptions {
   readonly #path: string;
   readonly #separator: string;
+  readonly #foreign: ForeignSubscriptions | undefined;
 
-  /** @param separator of files in the older form */
-  constructor(path: string, separator: string) {
+  /**
+   * @param separator of files in the older form
+   * @param foreign   the file of the server that was here before
+   */
+  constructor(path: string, separator: string, foreign?: ForeignSubscriptions) {
     this.#path = path;
     this.#separator = separator;
+    this.#foreign = foreign;
   }
 
   read(): readonly string[] {
-    try {
-      return parseSubscriptions(readFileSync(this.#path, "latin1"), this.#separator);
-    } catch (error) {
-      if (errno(error) === "ENOENT") return [];
-      throw error;
-    }
+    const own = readIf(this.#path);
+    if (own !== undefined) return parseSubscriptions(own, this.#separator);
+    const foreign = this.#foreign === undefined ? undefined : readIf(this.#foreign.path);
+    return foreign === undefined ? [] : (this.#foreign?.parse(foreign) ?? []);
   }
 
   async set(name: string, on: boolean): Promise<void> {
@@ -77,5 +109,15 @@ export class Subscriptions {
       closeSync(fd);
     }
     await syncDirectory(this.#path.slice(0, this.#path.lastIndexOf("/")));
+  }
+}
+
+/** One character per octet; undefined when it is not there. */
+function readIf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    throw error;
   }
 }

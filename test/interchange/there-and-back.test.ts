@@ -1,7 +1,8 @@
 /**
  * One user's mail, served by Posthorn and Dovecot in turn, ten times there and back (five where each starts without what it knew). Each
  * does things to it by chance; whatever it shows at the end of its turn the other shows at the beginning of its own: folders,
- * subscriptions, UIDVALIDITY, UIDNEXT, UIDs, flags, keywords, dates, sizes, octets, POP3 unique-ids. SEED picks another course of events.
+ * subscriptions, UIDVALIDITY, UIDNEXT, UIDs, flags, keywords, dates, sizes, octets, POP3 unique-ids. SEED picks another course of
+ * events, TIMES how often.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +11,8 @@ import { Chance, doSome } from "./operations.ts";
 import { look, maildrop, type Maildrop, type Seen } from "./view.ts";
 import { forgetDovecotIndex, forgetOurIndex, makeWorld, missing, type Kind, type Side, type World } from "./world.ts";
 
-const turns = { with: 10, without: 5 };
+const times = Number(process.env["TIMES"] ?? 10);
+const turns = { with: times, without: Math.ceil(times / 2) };
 const seed = Number(process.env["SEED"] ?? 1);
 
 interface Snapshot {

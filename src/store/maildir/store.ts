@@ -7,7 +7,7 @@ import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStor
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
-import { Subscriptions } from "../subscriptions.ts";
+import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 import { deliver } from "./deliver.ts";
 import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeFolder } from "./folders.ts";
@@ -29,7 +29,7 @@ export class MaildirStore implements MailStore {
   constructor(root: string, autoCreate: readonly string[]) {
     this.#root = root;
     this.#special = specialUses(autoCreate);
-    this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".");
+    this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".", { path: `${root}/courierimapsubscribed`, parse: parseCourierSubscriptions });
   }
 
   /** Without a dot: other programs take those for folders. */

@@ -13,7 +13,7 @@ import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStor
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
-import { Subscriptions } from "../subscriptions.ts";
+import { Subscriptions, parseMailboxList, type ForeignSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 
 import { createMbox, type LockPolicy } from "./lock.ts";
@@ -27,6 +27,8 @@ const depthLimit = 32;
 export interface MboxSettings {
   readonly root: string;
   readonly inbox: string;
+  /** The user's home directory, where UW imapd has its file of subscriptions. */
+  readonly home: string;
   readonly sizeLimit: number;
   readonly lock: Omit<LockPolicy, "locker">;
   /** `mailbox_auto_create` */
@@ -50,7 +52,7 @@ export class MboxStore implements MailStore {
     this.#inboxLock = inboxLock;
     this.side = `${settings.root}/.imap/.posthorn`;
     this.#special = specialUses(settings.autoCreate);
-    this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/");
+    this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/", uwSubscriptions(settings));
   }
 
   start(): Promise<void> {
@@ -260,6 +262,12 @@ export class MboxStore implements MailStore {
   async close(): Promise<void> {
     this.#open.closeAll();
   }
+}
+
+/** Undefined where the mailboxes lie outside the home directory: UW's names would mean other files. */
+function uwSubscriptions({ root, home }: MboxSettings): ForeignSubscriptions | undefined {
+  if (root !== home && !root.startsWith(`${home}/`)) return undefined;
+  return { path: `${home}/.mailboxlist`, parse: (text) => parseMailboxList(text, root.slice(home.length + 1)) };
 }
 
 function look(path: string): Stats | undefined {
