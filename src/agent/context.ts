@@ -1,3 +1,4 @@
+import type { FindCandidates } from "./imap/candidates.ts";
 import type { Settings } from "../config/table.ts";
 import type { MailUser, SessionHello } from "../daemon/protocol.ts";
 import type { MailStore } from "../store/mailbox.ts";
@@ -10,6 +11,8 @@ export interface AgentContext {
   storeOf(user: MailUser): Promise<MailStore>;
   /** Another user of this same agent (virtual users); undefined when unknown here. */
   userNamed(name: string): MailUser | undefined;
+  /** Full-text index for SEARCH; undefined where there is none. */
+  readonly findCandidates?: FindCandidates;
   /** Aborted when the agent must go: finish the step under way, say goodbye, return. */
   readonly stopping: AbortSignal;
 }

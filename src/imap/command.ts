@@ -7,10 +7,15 @@ import type { CommandFrame } from "./framer.ts";
 import { listMailbox, mailbox } from "./mailbox-name.ts";
 import { searchKeys, type SearchKey } from "./search-key.ts";
 import { sequenceSet, type SequenceSet } from "./sequence-set.ts";
+import { sortCriteria, threadAlgorithm, type SortCriterion, type ThreadAlgorithm } from "./sort-criteria.ts";
 import { astring, atom, CommandScanner, literal, nstring, parenthesised, sp, string, tag } from "./strings.ts";
 
 export const statusItems = ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"] as const;
 export type StatusItem = (typeof statusItems)[number];
+
+/** RFC 4731 §3.1 */
+export const searchResults = ["MIN", "MAX", "ALL", "COUNT"] as const;
+export type SearchResult = (typeof searchResults)[number];
 
 /** Names are upper case; `uid` tells the UID form of a command. Mailbox names are UTF-8. */
 export type Command =
@@ -25,7 +30,9 @@ export type Command =
   | { readonly name: "STATUS"; readonly mailbox: string; readonly items: readonly StatusItem[] }
   | { readonly name: "APPEND"; readonly mailbox: string; readonly flags: readonly string[]; /** ms since the epoch */ readonly date: number | undefined; readonly octets: Buffer }
   | { readonly name: "UID EXPUNGE"; readonly set: SequenceSet }
-  | { readonly name: "SEARCH"; readonly uid: boolean; readonly charset: string | undefined; readonly key: SearchKey }
+  | { readonly name: "SEARCH"; readonly uid: boolean; /** ESEARCH is answered; empty means ALL */ readonly results: readonly SearchResult[] | undefined; readonly charset: string | undefined; readonly key: SearchKey }
+  | { readonly name: "SORT"; readonly uid: boolean; readonly criteria: readonly SortCriterion[]; readonly charset: string; readonly key: SearchKey }
+  | { readonly name: "THREAD"; readonly uid: boolean; readonly algorithm: ThreadAlgorithm; readonly charset: string; readonly key: SearchKey }
   | { readonly name: "FETCH"; readonly uid: boolean; readonly set: SequenceSet; readonly atts: readonly FetchAtt[] }
   | { readonly name: "STORE"; readonly uid: boolean; readonly set: SequenceSet; readonly how: "add" | "remove" | "replace"; readonly silent: boolean; readonly flags: readonly string[] }
   | { readonly name: "COPY" | "MOVE"; readonly uid: boolean; readonly set: SequenceSet; readonly mailbox: string };
@@ -99,11 +106,15 @@ const parsers: Readonly<Record<string, Read>> = Object.assign(Object.create(null
   STATUS: status,
   APPEND: append,
   SEARCH: search(false),
+  SORT: sort(false),
+  THREAD: thread(false),
   FETCH: fetch(false),
   STORE: store(false),
   COPY: copy("COPY", false),
   MOVE: copy("MOVE", false),
   "UID SEARCH": search(true),
+  "UID SORT": sort(true),
+  "UID THREAD": thread(true),
   "UID FETCH": fetch(true),
   "UID STORE": store(true),
   "UID COPY": copy("COPY", true),
@@ -211,17 +222,57 @@ function append(s: CommandScanner): Command {
 }
 
 /**
- * search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)
+ * search = "SEARCH" [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"] SP ["CHARSET" SP astring SP] 1*(SP search-key)
+ *
+ * RFC 3501 §9, RFC 4466 §3 search-return-opts.
  */
 function search(uid: boolean): Read {
   return (s) => {
     sp(s);
-    let charset: string | undefined;
-    if (s.takeNoCase("CHARSET ")) {
-      charset = astring(s).toString("latin1").toUpperCase();
+    let results: readonly SearchResult[] | undefined;
+    if (s.takeNoCase("RETURN ")) {
+      results = parenthesised(s, () => searchResult(s), true);
       sp(s);
     }
-    return { name: "SEARCH", uid, charset, key: searchKeys(s) };
+    let charset: string | undefined;
+    if (s.takeNoCase("CHARSET ")) {
+      charset = charsetName(s);
+      sp(s);
+    }
+    return { name: "SEARCH", uid, results, charset, key: searchKeys(s) };
+  };
+}
+
+const charsetName = (s: CommandScanner): string => astring(s).toString("latin1").toUpperCase();
+
+/** search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT". RFC 4731 §4 */
+function searchResult(s: CommandScanner): SearchResult {
+  const at = s.position;
+  const name = atom(s).toUpperCase();
+  return searchResults.find((r) => r === name) ?? s.fail("no such result option", at);
+}
+
+/** sort = "SORT" SP sort-criteria SP charset 1*(SP search-key). RFC 5256 §5 */
+function sort(uid: boolean): Read {
+  return (s) => {
+    sp(s);
+    const criteria = sortCriteria(s);
+    sp(s);
+    const charset = charsetName(s);
+    sp(s);
+    return { name: "SORT", uid, criteria, charset, key: searchKeys(s) };
+  };
+}
+
+/** thread = "THREAD" SP thread-alg SP charset 1*(SP search-key). RFC 5256 §5 */
+function thread(uid: boolean): Read {
+  return (s) => {
+    sp(s);
+    const algorithm = threadAlgorithm(s);
+    sp(s);
+    const charset = charsetName(s);
+    sp(s);
+    return { name: "THREAD", uid, algorithm, charset, key: searchKeys(s) };
   };
 }
 

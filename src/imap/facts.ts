@@ -3,7 +3,7 @@
  * understand (store/mailbox.ts `facts`); they are made once and read many times, so reading parses nothing and copies nothing.
  *
  *     0  u8   layout; another number reads as no facts
- *     1  u8   1: the fields are all of the header; 2: the subject says reply or forward; 4: there is a sent date
+ *     1  u8   1: the fields are all of the header; 2: the subject says reply or forward; 4: there is a sent date; 8: made of the header alone
  *     2  i16  minutes east of UTC of the sent date
  *     4  u32  octets of the message
  *     8  u32  octets of its header, empty line included
@@ -14,6 +14,7 @@
  * long: its reader opens the message.
  */
 import { envelope } from "../message/envelope.ts";
+import type { Header } from "../message/header.ts";
 import { scanMime, type Part } from "../message/mime.ts";
 import { ownId, references } from "../message/message-id.ts";
 import { sorted, type SortKeys } from "../message/sort-keys.ts";
@@ -24,6 +25,7 @@ import { printBody } from "./respond-body.ts";
 import { printEnvelope } from "./respond-envelope.ts";
 
 const layout = 1;
+const none: Buffer = Buffer.alloc(0);
 
 /** In their order. */
 export const section = { keys: 0, ids: 1, envelope: 2, body: 3, bodyStructure: 4, fields: 5 } as const;
@@ -45,23 +47,32 @@ export const keyNames = ["subject", "from", "to", "cc", "displayFrom", "displayT
 export type KeyName = (typeof keyNames)[number];
 
 /** @param octets all of a message, with CRLF. Never throws. */
-export function makeFacts(octets: Buffer): Buffer {
-  const clean = withoutNul(octets);
-  return factsOf(scanMime(clean));
-}
+export const makeFacts = (octets: Buffer): Buffer => factsOf(scanMime(withoutNul(octets)));
 
 /** As `makeFacts`, of a message that was scanned already, with lines counted, and holds no NUL. */
 export function factsOf(message: Part): Buffer {
-  const { header } = message;
+  return pack(message.header, message.bodyEnd - message.headerStart, [printed(printBody(message, false)), printed(printBody(message, true))], 0);
+}
+
+/**
+ * Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a large message.
+ *
+ * @param size octets of the message
+ */
+export const headFacts = (header: Header, size: number): Buffer => pack(header, size, [none, none], bits.headOnly);
+
+const bits = { whole: 1, reply: 2, sent: 4, headOnly: 8 } as const;
+
+function pack(header: Header, size: number, bodies: readonly Buffer[], flags: number): Buffer {
   const e = envelope(header);
   const { keys, reply, sent } = sorted(header, e);
-  const parts = [packKeys(keys), packIds(ownId(header), references(header)), printed(printEnvelope(e)), printed(printBody(message, false)), printed(printBody(message, true)), packFields(header, sectionLimit)];
-  const facts = Buffer.alloc(parts.reduce((sum, part) => sum + part.length, start));
+  const parts = [packKeys(keys), packIds(ownId(header), references(header)), printed(printEnvelope(e)), ...bodies, packFields(header, sectionLimit)];
+  const facts = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, start));
   facts[0] = layout;
-  facts[1] = (wholeHeader(header) ? 1 : 0) | (reply ? 2 : 0) | (sent === undefined ? 0 : 4);
+  facts[1] = flags | (wholeHeader(header) ? bits.whole : 0) | (reply ? bits.reply : 0) | (sent === undefined ? 0 : bits.sent);
   facts.writeInt16LE(sent?.offset ?? 0, 2);
-  facts.writeUInt32LE(message.bodyEnd - message.headerStart, 4);
-  facts.writeUInt32LE(message.headerEnd - message.headerStart, 8);
+  facts.writeUInt32LE(size, 4);
+  facts.writeUInt32LE(header.bodyStart - header.start, 8);
   facts.writeDoubleLE(sent?.time ?? 0, 12);
   let at: number = start;
   for (const [i, part] of parts.entries()) {
@@ -70,8 +81,6 @@ export function factsOf(message: Part): Buffer {
   }
   return facts;
 }
-
-const none: Buffer = Buffer.alloc(0);
 
 /** Text of a response, or nothing when it is too long. */
 const printed = (text: string): Buffer => (text.length > sectionLimit ? none : Buffer.from(text, "latin1"));
@@ -116,8 +125,11 @@ export const sectionEnd = (facts: Buffer, which: FactsSection): number => u32(fa
 export const hasSection = (facts: Buffer, which: FactsSection): boolean => sectionStart(facts, which) < sectionEnd(facts, which);
 
 /** The whole header is in the fields. */
-export const hasHeader = (facts: Buffer): boolean => ((facts[1] ?? 0) & 1) !== 0;
-export const isReply = (facts: Buffer): boolean => ((facts[1] ?? 0) & 2) !== 0;
+export const hasHeader = (facts: Buffer): boolean => ((facts[1] ?? 0) & bits.whole) !== 0;
+/** Made by `headFacts`: a look at the whole message gives more. */
+export const ofHeadOnly = (facts: Buffer): boolean => ((facts[1] ?? 0) & bits.headOnly) !== 0;
+/** The subject says so (RFC 5256 §3 THREAD). */
+export const isReply = (facts: Buffer): boolean => ((facts[1] ?? 0) & bits.reply) !== 0;
 
 /** RFC822.SIZE. */
 export const messageSize = (facts: Buffer): number => u32(facts, 4);
@@ -125,7 +137,7 @@ export const messageSize = (facts: Buffer): number => u32(facts, 4);
 export const headerSize = (facts: Buffer): number => u32(facts, 8);
 
 /** ms since the epoch; undefined when the message has no Date that can be read. */
-export const sentTime = (facts: Buffer): number | undefined => (((facts[1] ?? 0) & 4) === 0 ? undefined : facts.readDoubleLE(12));
+export const sentTime = (facts: Buffer): number | undefined => (((facts[1] ?? 0) & bits.sent) === 0 ? undefined : facts.readDoubleLE(12));
 /** Minutes east of UTC of the clock it was written by. */
 export const sentOffset = (facts: Buffer): number => facts.readInt16LE(2);
 

@@ -2,10 +2,10 @@
  * Response text, RFC 3501 §7 and §9. Everything is octets in a string, one character per octet: write it with "latin1".
  * Pure.
  */
-import { formatInternalDate } from "../message/date.ts";
 import { encodeMutf7 } from "../syntax/mutf7.ts";
 import { atomChar } from "./octets.ts";
-import type { StatusItem } from "./command.ts";
+import { printNumbers } from "./sequence-set.ts";
+import type { SearchResult, StatusItem } from "./command.ts";
 
 /** Longer strings go as literals; RFC 2683 §3.2.1.5 has clients that can not take long lines. */
 const longestQuoted = 1000;
@@ -49,8 +49,24 @@ export const statusResponse = (name: string, items: readonly (readonly [StatusIt
 /** RFC 3501 §7.2.5 */
 export const searchResponse = (numbers: readonly number[]): string => (numbers.length === 0 ? "* SEARCH\r\n" : `* SEARCH ${numbers.join(" ")}\r\n`);
 
-/** INTERNALDATE's value. */
-export const internalDate = (time: number, offset: number): string => `"${formatInternalDate(time, offset)}"`;
+/**
+ * esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"] *(SP search-return-data). RFC 4466 §3, RFC 4731 §3.1
+ *
+ * @param ascending  numbers or UIDs found
+ * @param results    asked for; none means ALL
+ */
+export function esearchResponse(tag: string, uid: boolean, results: readonly SearchResult[], ascending: readonly number[]): string {
+  const wanted = new Set(results.length === 0 ? (["ALL"] as const) : results);
+  const found = [`* ESEARCH (TAG ${string(tag)})`, ...(uid ? ["UID"] : [])];
+  const [first] = ascending;
+  if (first !== undefined) {
+    if (wanted.has("MIN")) found.push(`MIN ${first}`);
+    if (wanted.has("MAX")) found.push(`MAX ${ascending.at(-1)}`);
+    if (wanted.has("ALL")) found.push(`ALL ${printNumbers(ascending)}`);
+  }
+  if (wanted.has("COUNT")) found.push(`COUNT ${ascending.length}`);
+  return `${found.join(" ")}\r\n`;
+}
 
 /** id_response. RFC 2971 §3.2 */
 export const idResponse = (fields: Readonly<Record<string, string>>): string =>

@@ -1,8 +1,8 @@
-/** What SEARCH can be asked for. RFC 3501 §6.4.4 and §9. */
+/** What SEARCH can be asked for. RFC 3501 §6.4.4 and §9, RFC 5032. */
 import type { Scanner } from "../syntax/scanner.ts";
 import { date, printDate } from "./dates.ts";
 import { printSequenceSet, sequenceSet, type SequenceSet } from "./sequence-set.ts";
-import { astring, atom, sp, type CommandScanner } from "./strings.ts";
+import { astring, atom, nzNumber, sp, type CommandScanner } from "./strings.ts";
 
 /**
  * Keys that are another key's opposite or a header field's short name are said by what they mean:
@@ -21,6 +21,8 @@ export type SearchKey =
   | { readonly key: "larger" | "smaller"; readonly size: number }
   /** INTERNALDATE, or the Date field with `sent`. */
   | { readonly key: "date"; readonly sent: boolean; readonly how: "before" | "on" | "since"; /** midnight UTC of that day, ms since the epoch */ readonly day: number }
+  /** INTERNALDATE at least, or at most, so many seconds ago. RFC 5032 §3 */
+  | { readonly key: "older" | "younger"; readonly seconds: number }
   /** A field of this name holds the text; "" only asks that there is one. Octets in the command's charset. */
   | { readonly key: "header"; readonly name: string; readonly text: Buffer }
   /** "text" looks at header and body. */
@@ -97,6 +99,10 @@ function searchKey(s: CommandScanner, place: Place): SearchKey {
       return { key: "larger", size: argument(s, (n) => n.number()) };
     case "SMALLER":
       return { key: "smaller", size: argument(s, (n) => n.number()) };
+    case "OLDER":
+      return { key: "older", seconds: argument(s, nzNumber) };
+    case "YOUNGER":
+      return { key: "younger", seconds: argument(s, nzNumber) };
     case "HEADER":
       return { key: "header", name: argument(s, astring).toString("latin1"), text: argument(s, astring) };
     case "BODY":
@@ -143,6 +149,9 @@ export function printSearchKey(k: SearchKey): string {
     case "larger":
     case "smaller":
       return `${k.key.toUpperCase()} ${k.size}`;
+    case "older":
+    case "younger":
+      return `${k.key.toUpperCase()} ${k.seconds}`;
     case "date":
       return `${k.sent ? "SENT" : ""}${k.how.toUpperCase()} ${printDate(k.day)}`;
     case "header":

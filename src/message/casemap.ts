@@ -5,21 +5,20 @@
 
 const ascii = /^[\x00-\x7f]*$/;
 
+/** Letters whose one-character title case is not what JavaScript makes of them in upper case, and some beside them. */
+const exceptions = /[\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]/;
+const pieces = /[\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]|[^\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]+/g;
+
 /** "titlecased canonicalized" text, RFC 5051 §2 (2): each character in its simple title case, then fully decomposed. Never throws. */
 export function casemap(text: string): string {
   if (ascii.test(text)) return text.toUpperCase();
-  let out = "";
-  for (const c of text) out += titlecase(c);
-  return out.normalize("NFKD");
+  const titled = exceptions.test(text) ? text.replaceAll(pieces, (piece) => (exceptions.test(piece) ? titlecase(piece) : piece.toUpperCase())) : text.toUpperCase();
+  return titled.normalize("NFKD");
 }
 
-/**
- * The one-character title case of Unicode, which JavaScript does not have: its upper case but for letters whose title case is another, and for
- * those where the full upper case is several characters ("ß" stays).
- */
+/** The title case of one exception: itself where the full upper case is several characters ("ß" stays). */
 function titlecase(c: string): string {
-  const point = c.codePointAt(0) ?? 0;
-  if (point < 0x80) return c.toUpperCase();
+  const point = c.charCodeAt(0);
   // DŽ Dž dž, LJ Lj lj, NJ Nj nj, and DZ Dz dz: the middle one.
   if (point >= 0x1c4 && point <= 0x1cc) return String.fromCharCode(point - ((point - 0x1c4) % 3) + 1);
   if (point >= 0x1f1 && point <= 0x1f3) return "\u01f2";
@@ -29,5 +28,5 @@ function titlecase(c: string): string {
   if (point >= 0x1f80 && point <= 0x1faf) return String.fromCharCode(point | 8);
   if (point === 0x1fb3 || point === 0x1fc3 || point === 0x1ff3) return String.fromCharCode(point + 9);
   const upper = c.toUpperCase();
-  return upper.length === 1 || (upper.length === 2 && upper.codePointAt(1) !== undefined && (upper.codePointAt(0) ?? 0) > 0xffff) ? upper : c;
+  return upper.length === 1 ? upper : c;
 }

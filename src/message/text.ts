@@ -3,6 +3,7 @@
  * of RFC 2231. For SEARCH; always on copies, and never throws: what can not be decoded is read as it stands.
  */
 import { isAscii } from "node:buffer";
+import { casemap } from "./casemap.ts";
 import { param } from "./content.ts";
 import { fieldValue, type Field, type Header } from "./header.ts";
 import type { Part } from "./mime.ts";
@@ -145,7 +146,7 @@ export const fieldText = (header: Header, field: Field): string => decodeWords(f
 /** `searchable(fieldText(...))`. */
 export function searchableField(header: Header, field: Field): string {
   const value = fieldValue(header, field);
-  return isAscii(value) && !value.includes("=?") ? value.toString("latin1").toLowerCase() : searchable(decodeWords(value));
+  return isAscii(value) && !value.includes("=?") ? value.toString("latin1").toUpperCase() : searchable(decodeWords(value));
 }
 
 /**
@@ -164,7 +165,7 @@ export function searchablePart(octets: Buffer, part: Part): string | undefined {
   const text = textOctets(octets, part);
   if (text === undefined) return undefined;
   const charset = param(part.params, "charset");
-  return isAscii(text) && (charset === undefined || holdsAscii.test(charset)) ? text.toString("latin1").toLowerCase() : searchable(decodeCharset(text, charset));
+  return isAscii(text) && (charset === undefined || holdsAscii.test(charset)) ? text.toString("latin1").toUpperCase() : searchable(decodeCharset(text, charset));
 }
 
 /** Charsets in which octets of US-ASCII are what they are there. Others (ISO-2022-JP, UTF-7, UTF-16) write all their text with them. */
@@ -198,8 +199,8 @@ export function innerHeaders(message: Part): Header[] {
   return found;
 }
 
-/** What a search compares: case folded and in one normal form, so that "É" finds "e\u0301" and "é". */
-export const searchable = (text: string): string => text.normalize("NFKC").toLowerCase();
+/** What a search compares: as `casemap` has it (RFC 5255 §4.2: substrings by i;unicode-casemap), so "É" finds "e\u0301" and "é", and "e" finds all three. */
+export const searchable = casemap;
 
 /** A parameter's value as text: RFC 2231 §4 charset'language'percent-text, or encoded words, which mailers use there too. */
 export function paramText(params: Part["params"], name: string): string | undefined {

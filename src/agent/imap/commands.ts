@@ -10,9 +10,11 @@ import { list, lsub, status } from "./list.ts";
 import { search } from "./search.ts";
 import { check, close, examine, select, unselect } from "./select.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
+import { sort } from "./sort.ts";
 import { store } from "./store.ts";
+import { thread } from "./thread.ts";
 
-/** RFC 3501 §7.4.1: EXPUNGE is not told during FETCH, STORE and SEARCH, because the client counts on its numbers; their UID forms use none. */
+/** RFC 3501 §7.4.1: EXPUNGE is not told during FETCH, STORE and SEARCH (RFC 5256 §3: nor SORT and THREAD), because the client counts on its numbers; their UID forms use none. */
 type TellsExpunge = "yes" | "uid form only";
 
 type Entry<N extends CommandName> =
@@ -53,6 +55,8 @@ const commands: { readonly [N in Exclude<CommandName, "IDLE">]: Entry<N> } = {
   EXPUNGE: selected(expunge),
   "UID EXPUNGE": selected(uidExpunge),
   SEARCH: selected(search, "uid form only"),
+  SORT: selected(sort, "uid form only"),
+  THREAD: selected(thread, "uid form only"),
   FETCH: selected(fetch, "uid form only"),
   STORE: selected(store, "uid form only"),
   COPY: selected(copy),

@@ -1,23 +1,20 @@
 /**
- * The octets of one session: reading with back-pressure, and writing coalesced into pieces of about 64 KiB. Memory is bounded: reading
- * stops while a command runs, and `settle` waits for a client that is slow to take what it asked for.
+ * The octets of one session: reading with back-pressure, and writing in pieces. Memory is bounded: reading stops while a command runs, and
+ * `settle` waits for a client that is slow to take what it asked for.
  */
 import type { Socket } from "node:net";
+import { Output } from "./output.ts";
 
-/** Size of the buffer that small writes gather in. */
-const pieceSize = 65_536;
-/** Octets from which a buffer is handed to the socket as it is. */
-const largeSize = 16_384;
+/** Octets on their way to the client from which it lags behind. */
+const congestion = 1 << 20;
 
 export type Woken = "data" | "end" | "nudge" | "timeout" | "stop";
 
 export class Connection {
   readonly #socket: Socket;
   readonly #stopping: AbortSignal;
-  #piece: Buffer = Buffer.allocUnsafe(pieceSize);
-  #filled = 0;
-  /** Text that is not in the piece yet: one copy for many small writes. Shorter than `largeSize`. */
-  #text = "";
+  /** For responses of many parts; what is in it goes out with the next `settle` or `wait` at the latest. */
+  readonly output: Output;
   #received: Buffer[] = [];
   #ended = false;
   #gone = false;
@@ -29,6 +26,10 @@ export class Connection {
   constructor(socket: Socket, stopping: AbortSignal) {
     this.#socket = socket;
     this.#stopping = stopping;
+    this.output = new Output((octets) => {
+      this.octetsOut += octets.length;
+      if (!this.#gone) socket.write(octets);
+    });
     // A client may end its side behind its last command and still wants the answers.
     socket.allowHalfOpen = true;
     socket.on("data", (chunk: Buffer) => {
@@ -108,58 +109,17 @@ export class Connection {
 
   /** Octets, one per character. */
   write(text: string): void {
-    if (text.length >= largeSize) return this.octets(Buffer.from(text, "latin1"));
-    if (this.#text.length + text.length >= largeSize) this.#gather();
-    this.#text += text;
-  }
-
-  /** Text goes to the piece. */
-  #gather(): void {
-    const text = this.#text;
-    if (text === "") return;
-    this.#text = "";
-    if (text.length > this.#piece.length - this.#filled) this.#sendPiece();
-    this.#filled += this.#piece.write(text, this.#filled, "latin1");
-  }
-
-  /** The buffer must not change afterwards. */
-  octets(octets: Buffer): void {
-    if (octets.length < largeSize) {
-      this.#gather();
-      if (octets.length > this.#piece.length - this.#filled) this.#sendPiece();
-      this.#filled += octets.copy(this.#piece, this.#filled);
-      return;
-    }
-    this.#send();
-    this.octetsOut += octets.length;
-    if (!this.#gone) this.#socket.write(octets);
-  }
-
-  #send(): void {
-    this.#gather();
-    this.#sendPiece();
-  }
-
-  #sendPiece(): void {
-    if (this.#filled === 0) return;
-    const piece = this.#piece.subarray(0, this.#filled);
-    this.octetsOut += piece.length;
-    // What was handed over may be read until it is written, so a part that was not used is all that can be used again;
-    // it always holds one more piece of output below largeSize.
-    const rest = this.#piece.subarray(this.#filled);
-    this.#piece = rest.length >= largeSize ? rest : Buffer.allocUnsafe(pieceSize);
-    this.#filled = 0;
-    if (!this.#gone) this.#socket.write(piece);
+    this.output.write(text);
   }
 
   /** True when the client lags behind: call `settle` before writing more. */
   get congested(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#socket.writableLength >= congestion;
   }
 
   /** Sends what is gathered; waits while the client lags behind. One that takes nothing for `ms` is cut off. Never rejects. */
   async settle(ms: number): Promise<void> {
-    this.#send();
+    this.output.flush();
     while (!this.#gone && this.#socket.writableNeedDrain) {
       const before = this.#socket.writableLength;
       await new Promise<void>((resolve) => {
@@ -177,7 +137,7 @@ export class Connection {
 
   /** Ends the connection after what was written. */
   async close(): Promise<void> {
-    this.#send();
+    this.output.flush();
     this.#stopping.removeEventListener("abort", this.#onStop);
     if (this.#gone) return;
     await new Promise<void>((resolve) => {

@@ -1,26 +1,28 @@
 /** FETCH and UID FETCH. RFC 3501 §6.4.5. */
 import { setsSeen, type FetchAtt } from "../../imap/fetch-att.ts";
 import { bad, no, ok, type Reply } from "../../imap/respond.ts";
-import { StoreFault } from "../../store/mailbox.ts";
+import { StoreFault, type Message } from "../../store/mailbox.ts";
 import { describeFault } from "../../daemon/log.ts";
-import { needOf, writeAtt } from "./fetch-items.ts";
+import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, type Item, type Wanted } from "./reading.ts";
+import { readBatches, readWhole, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
 import { hear, indices, runsOf, type Run, type View } from "./view.ts";
 
-export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid, atts }) => {
+export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid, atts: asked }) => {
   const runs = runsOf(view, set, uid);
   if (runs === undefined) return bad("Invalid messageset.");
   // RFC 3501 §6.4.8: UID FETCH answers with UIDs, asked for or not.
-  const items: readonly FetchAtt[] = uid && !atts.some((a) => a.item === "UID") ? [{ item: "UID" }, ...atts] : atts;
-  const marks = !view.readOnly && items.some(setsSeen);
+  const atts: readonly FetchAtt[] = uid && !asked.some((a) => a.item === "UID") ? [{ item: "UID" }, ...asked] : asked;
+  const items = atts.map((att) => fetchItem(session, view, att));
+  const plan: Plan = { items, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
+  const marks = !view.readOnly && atts.some(setsSeen);
   const { out } = session;
   tellKeywords(out, view);
   let worst: Reply | undefined;
-  for await (const batch of readBatches(view.mailbox, wanted(session, view, runs, items))) {
+  for await (const batch of readBatches(view.mailbox, wanted(session, view, runs, plan))) {
     if (marks) await markSeen(session, view, batch);
     for (const item of batch) {
       if (out.gone) return ok("Client is gone.");
@@ -29,7 +31,7 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
         worst = failed;
         continue;
       }
-      fetchOne(session, view, item, items);
+      fetchOne(session, view, item, plan);
       if (out.congested) await out.settle(session.settings.imap_idle_timeout);
     }
     await breathe();
@@ -37,14 +39,31 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
   return worst ?? ok("Fetch completed.");
 };
 
-function* wanted(session: Session, view: View, runs: readonly Run[], items: readonly FetchAtt[]): Generator<Wanted> {
-  const mayNeed = needOf(items, undefined) !== "nothing";
+interface Plan {
+  readonly items: readonly FetchItem[];
+  /** Facts help. */
+  readonly factual: boolean;
+  /** FLAGS are asked for. */
+  readonly flags: boolean;
+}
+
+function* wanted(session: Session, view: View, runs: readonly Run[], { items, factual }: Plan): Generator<Wanted> {
   for (const index of indices(runs)) {
     const message = view.messages[index];
     if (message === undefined) continue;
-    const learned = mayNeed ? session.cache.get(view.mailbox, message.uid) : undefined;
-    yield { index, message, learned, need: mayNeed ? needOf(items, learned) : "nothing" };
+    const facts = factual ? session.facts.get(view.mailbox, message.uid) : undefined;
+    yield { index, message, facts, need: needOf(items, factual, message, facts) };
   }
+}
+
+function needOf(items: readonly FetchItem[], factual: boolean, message: Message, facts: Buffer | undefined): Need {
+  let need: Need = "nothing";
+  for (const item of items) {
+    const one = item.need(facts);
+    if (one === "all") return one;
+    if (one === "header") need = one;
+  }
+  return need === "header" && factual && facts === undefined && message.size <= readWhole ? "all" : need;
 }
 
 /** Sets \Seen on what was read and has it not yet; the view hears it and the responses below tell it. */
@@ -60,21 +79,24 @@ async function markSeen(session: Session, view: View, batch: readonly Item[]): P
   }
 }
 
-function fetchOne(session: Session, view: View, item: Item, atts: readonly FetchAtt[]): void {
-  const { out, cache, counts } = session;
+function fetchOne(session: Session, view: View, { index, message: listed, facts, read }: Item, plan: Plan): void {
+  const out = session.out.output;
   // Flags may be newer than when the batch was put together.
-  const message = view.messages[item.index] ?? item.message;
-  const { read } = item;
-  const opened = new Opened(read !== undefined && "octets" in read ? read.octets : undefined, item.learned, read !== undefined && "head" in read ? read.head : undefined);
-  out.write(`* ${item.index + 1} FETCH (`);
+  const message = view.messages[index] ?? listed;
+  const opened = read === undefined ? new Opened(facts) : "octets" in read ? new Opened(facts, read.octets) : new Opened(facts, undefined, "head" in read ? read.head : undefined);
+  if (plan.factual && read !== undefined) {
+    const made = opened.learn(message.size);
+    if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
+  }
+  out.write("* ");
+  out.number(index + 1);
+  out.write(" FETCH (");
   let first = true;
-  for (const att of atts) {
+  for (const item of plan.items) {
     if (!first) out.write(" ");
     first = false;
-    if (att.item === "FLAGS") out.write(`FLAGS ${flagsOfMessage(view, message)}`);
-    else writeAtt(out, counts, message, opened, att);
+    item.write(out, message, opened);
   }
-  if (view.told.delete(message.uid) && !atts.some((a) => a.item === "FLAGS")) out.write(` FLAGS ${flagsOfMessage(view, message)}`);
+  if (view.told.size > 0 && view.told.delete(message.uid) && !plan.flags) out.write(` FLAGS ${flagsOfMessage(view, message)}`);
   out.write(")\r\n");
-  if (opened.news !== undefined) cache.learn(view.mailbox, message.uid, opened.news);
 }

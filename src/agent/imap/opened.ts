@@ -1,54 +1,37 @@
-import { envelope } from "../../message/envelope.ts";
 import { parseHeader, type Header } from "../../message/header.ts";
 import { mimeLimits, scanMime, type Part } from "../../message/mime.ts";
-import { printBody } from "../../imap/respond-body.ts";
-import { printEnvelope } from "../../imap/respond-envelope.ts";
-import type { Learned } from "./message-cache.ts";
+import { factsOf, hasHeader, hasSection, headFacts, ofHeadOnly, section, sectionEnd, sectionStart } from "../../imap/facts.ts";
+import { fieldsStart } from "../../imap/facts-fields.ts";
 
-/** Headers above this are not kept. */
-const headerKept = 32_768;
-
-/** A message being looked at: its octets, its header, or what was kept of it, each parsed once and only when asked for. */
+/** A message being looked at: its facts, its octets or its header, each parsed once and only when asked for. */
 export class Opened {
   /** All of it. */
   readonly octets: Buffer | undefined;
+  /** Octets from the start up to the end of the header, where not all of it was read. */
   readonly #head: Buffer | undefined;
-  readonly #learned: Learned | undefined;
+  /** Known before, or made here. */
+  facts: Buffer | undefined;
   #header: Header | undefined;
   #part: Part | undefined;
   #structure: Part | undefined;
-  /** Learned here and worth keeping. */
-  news: Learned | undefined;
 
-  /** @param head octets from the start up to the end of the header, where not all of it was read */
-  constructor(octets: Buffer | undefined, learned: Learned | undefined, head?: Buffer) {
+  constructor(facts: Buffer | undefined, octets?: Buffer, head?: Buffer) {
+    this.facts = facts;
     this.octets = octets;
-    this.#learned = learned;
     this.#head = head;
   }
 
-  /** Undefined when neither the octets nor the header are at hand; so with all below. */
+  /** Undefined when neither the octets nor the whole header are at hand; so with all below. */
   get header(): Header | undefined {
-    if (this.#header !== undefined) return this.#header;
-    const kept = this.#learned?.header;
-    if (kept !== undefined) return (this.#header = parseHeader(kept));
-    const header = this.#read();
-    if (header === undefined) return undefined;
-    this.#header = header;
-    // A copy where all of the message was read, so that its header does not keep it in memory.
-    if (header.bodyStart <= headerKept) this.#learn({ header: this.octets === undefined ? header.octets.subarray(0, header.bodyStart) : Buffer.from(header.octets.subarray(0, header.bodyStart)) });
-    return header;
+    return (this.#header ??= this.#part?.header ?? this.#structure?.header ?? this.#parsed());
   }
 
-  #read(): Header | undefined {
-    const scanned = this.#part ?? this.#structure;
-    if (scanned !== undefined) return scanned.header;
+  #parsed(): Header | undefined {
     const octets = this.octets ?? this.#head;
-    return octets === undefined ? undefined : parseHeader(octets);
-  }
-
-  #learn(more: Learned): void {
-    this.news = this.news === undefined ? more : { ...this.news, ...more };
+    if (octets !== undefined) return parseHeader(octets);
+    const { facts } = this;
+    if (facts === undefined || !hasHeader(facts) || !hasSection(facts, section.fields)) return undefined;
+    return parseHeader(facts, fieldsStart(facts, sectionStart(facts, section.fields)), sectionEnd(facts, section.fields));
   }
 
   get part(): Part | undefined {
@@ -63,32 +46,17 @@ export class Opened {
     return this.#structure;
   }
 
-  get envelope(): string | undefined {
-    const known = this.#learned?.envelope;
-    if (known !== undefined) return known;
-    // Not `this.header`: an envelope alone is no reason to keep the header.
-    const header = this.#header ?? (this.#learned?.header === undefined ? this.#read() : this.header);
-    if (header === undefined) return undefined;
-    const printed = printEnvelope(envelope(header));
-    this.#learn({ envelope: printed });
-    return printed;
-  }
-
-  get body(): string | undefined {
-    const known = this.#learned?.body;
-    if (known !== undefined) return known;
-    if (this.part === undefined) return undefined;
-    const printed = printBody(this.part, false);
-    this.#learn({ body: printed });
-    return printed;
-  }
-
-  get bodyStructure(): string | undefined {
-    const known = this.#learned?.bodyStructure;
-    if (known !== undefined) return known;
-    if (this.part === undefined) return undefined;
-    const printed = printBody(this.part, true);
-    this.#learn({ bodyStructure: printed });
-    return printed;
+  /**
+   * Makes facts where what is read gives more than is known.
+   *
+   * @param size octets of the message
+   * @returns those to keep
+   */
+  learn(size: number): Buffer | undefined {
+    if (this.facts !== undefined && !(ofHeadOnly(this.facts) && this.octets !== undefined)) return undefined;
+    const { part } = this;
+    if (part !== undefined) return (this.facts = factsOf(part));
+    const { header } = this;
+    return header === undefined ? undefined : (this.facts = headFacts(header, size));
   }
 }

@@ -1,7 +1,6 @@
 /** Reading many messages in order: a batch is on its way while the one before it is worked on, and what is held is bounded. */
 import { withoutNul } from "../../imap/nul.ts";
 import { StoreFault, type Mailbox, type Message } from "../../store/mailbox.ts";
-import type { Learned } from "./message-cache.ts";
 
 /** What came of reading a message: its octets, those up to the end of its header, that it is gone, or why it could not be read. */
 export type Read = { readonly octets: Buffer } | { readonly head: Buffer } | { readonly gone: true } | { readonly fault: StoreFault };
@@ -9,21 +8,24 @@ export type Read = { readonly octets: Buffer } | { readonly head: Buffer } | { r
 /** How much of a message must be read. */
 export type Need = "nothing" | "header" | "all";
 
-/** An index in the view, its message, what of it is kept, and what is needed besides. */
+/** An index in the view, its message, its facts as far as anybody asks for them, and what is needed besides. */
 export interface Wanted {
   readonly index: number;
   readonly message: Message;
-  readonly learned: Learned | undefined;
+  readonly facts: Buffer | undefined;
   readonly need: Need;
 }
 
 export interface Item {
   readonly index: number;
   readonly message: Message;
-  readonly learned: Learned | undefined;
+  readonly facts: Buffer | undefined;
   /** Undefined where nothing was needed. */
   readonly read: Read | undefined;
 }
+
+/** Messages up to here are read whole where nothing is known of them: it costs no more than their header, and makes all their facts. */
+export const readWhole = 32_768;
 
 /** What a batch may cost, and octets from which it is full. Two batches are held at once. */
 const batchCost = 64;
@@ -57,23 +59,23 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
   for (let cost = 0; cost < batchCost && octets < batchOctets; ) {
     const next = source.next();
     if (next.done === true) break;
-    const { index, message, learned, need } = next.value;
+    const { index, message, facts, need } = next.value;
     cost += costs[need];
     if (need === "nothing") {
-      items.push({ index, message, learned, read: undefined });
+      items.push({ index, message, facts, read: undefined });
       continue;
     }
     const head = need === "header" ? readHead(mailbox, message) : undefined;
     if (head !== undefined) {
       if ("head" in head) octets += head.head.length;
-      items.push({ index, message, learned, read: head });
+      items.push({ index, message, facts, read: head });
       continue;
     }
     octets += message.size;
-    const at = items.push({ index, message, learned, read: undefined }) - 1;
+    const at = items.push({ index, message, facts, read: undefined }) - 1;
     waiting.push(
       readAll(mailbox, message).then((read) => {
-        items[at] = { index, message, learned, read };
+        items[at] = { index, message, facts, read };
       }),
     );
   }

@@ -1,71 +1,109 @@
 /** Whether a message fits a search key. Cheap keys are asked first, and "not known without reading it" is an answer. */
+import { hasHeader, hasSection, section, sectionEnd, sectionStart, sentOffset, sentTime } from "../../imap/facts.ts";
+import { chosenHeader, fieldChoice, needsWhole } from "../../imap/facts-fields.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
 import { fieldsNamed, valueOf, type Header } from "../../message/header.ts";
 import type { Part } from "../../message/mime.ts";
 import { fieldText, innerHeaders, leaves, searchable, searchableField, searchablePart } from "../../message/text.ts";
-import type { Message } from "../../store/mailbox.ts";
+import type { Message, Uid } from "../../store/mailbox.ts";
+import type { TextQuery } from "./candidates.ts";
 import type { Opened } from "./opened.ts";
 import { runsOf, type Run, type View } from "./view.ts";
 
 export interface Candidate {
   readonly index: number;
   readonly message: Message;
+  /** Undefined before they were looked at, or where there are none. */
+  readonly facts: Buffer | undefined;
   /** Undefined before the message was read. */
   readonly opened: Opened | undefined;
 }
 
 export interface Matcher {
-  /** 0 the list of messages, 1 the header, 2 the whole message. */
+  /** 0 the list of messages, 1 facts or the header, 2 the whole message. */
   readonly cost: 0 | 1 | 2;
   /** Undefined when it must be read to know. */
   test(c: Candidate): boolean | undefined;
 }
 
-/** @param decode  octets of a search string to text, in the command's charset */
-export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => string): Matcher {
-  const inner = (k: SearchKey): Matcher => compile(view, k, decode);
-  switch (key.key) {
-    case "all":
-      return cheap(() => true);
-    case "and":
-      return all(key.of.map(inner));
-    case "or":
-      return either(inner(key.left), inner(key.right));
-    case "not": {
-      const { cost, test } = inner(key.of);
-      return {
-        cost,
-        test(c) {
-          const verdict = test(c);
-          return verdict === undefined ? undefined : !verdict;
-        },
-      };
+/** A key that looks for a text. */
+export interface TextKey extends TextQuery {
+  /** Only these can match; undefined: any can. */
+  candidates: ReadonlySet<Uid> | undefined;
+}
+
+export interface Compiled {
+  readonly matcher: Matcher;
+  readonly texts: readonly TextKey[];
+}
+
+/**
+ * @param decode  octets of a search string to text, in the command's charset
+ * @param now     ms since the epoch
+ */
+export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => string, now: number): Compiled {
+  const texts: TextKey[] = [];
+  const text = (of: "body" | "text" | "header", field: string, needle: string): TextKey => {
+    const added: TextKey = { in: of, field, needle, candidates: undefined };
+    texts.push(added);
+    return added;
+  };
+  const inner = (k: SearchKey): Matcher => {
+    switch (k.key) {
+      case "all":
+        return cheap(() => true);
+      case "and":
+        return all(k.of.map(inner));
+      case "or":
+        return either(inner(k.left), inner(k.right));
+      case "not": {
+        const { cost, test } = inner(k.of);
+        return {
+          cost,
+          test(c) {
+            const verdict = test(c);
+            return verdict === undefined ? undefined : !verdict;
+          },
+        };
+      }
+      case "flag": {
+        const wanted = k.flag.startsWith("\\") ? k.flag : view.mailbox.keywords.find((w) => w.toLowerCase() === k.flag.toLowerCase());
+        return cheap(({ message }) => wanted !== undefined && message.flags.has(wanted));
+      }
+      case "recent":
+        return cheap(({ message }) => view.recent.has(message.uid));
+      case "seq":
+      case "uid":
+        return inSet(view, k);
+      case "larger":
+        return cheap(({ message }) => message.size > k.size);
+      case "smaller":
+        return cheap(({ message }) => message.size < k.size);
+      case "older":
+      case "younger": {
+        const limit = Math.floor(now / 1000) - k.seconds;
+        const older = k.key === "older";
+        return cheap(({ message }) => {
+          const second = Math.floor(message.internalDate / 1000);
+          return older ? second <= limit : second >= limit;
+        });
+      }
+      case "date":
+        if (k.sent) return sentOn(k.how, k.day);
+        return cheap(({ message }) => compareDay(dayOf({ time: message.internalDate, offset: localOffset(message.internalDate) }), k.how, k.day));
+      case "header": {
+        const needle = searchable(decode(k.text));
+        return inHeader(k.name, needle, needle === "" ? undefined : text("header", k.name.toLowerCase(), needle));
+      }
+      case "body":
+      case "text": {
+        const needle = searchable(decode(k.text));
+        return needle === "" ? cheap(() => true) : inText(text(k.key, "", needle));
+      }
     }
-    case "flag": {
-      const wanted = key.flag.startsWith("\\") ? key.flag : view.mailbox.keywords.find((k) => k.toLowerCase() === key.flag.toLowerCase());
-      return cheap(({ message }) => wanted !== undefined && message.flags.has(wanted));
-    }
-    case "recent":
-      return cheap(({ message }) => view.recent.has(message.uid));
-    case "seq":
-    case "uid":
-      return inSet(view, key);
-    case "larger":
-      return cheap(({ message }) => message.size > key.size);
-    case "smaller":
-      return cheap(({ message }) => message.size < key.size);
-    case "date":
-      if (key.sent) return ofHeader((header) => compareDay(sentDay(header), key.how, key.day));
-      return cheap(({ message }) => compareDay(dayOf({ time: message.internalDate, offset: localOffset(message.internalDate) }), key.how, key.day));
-    case "header": {
-      const needle = searchable(decode(key.text));
-      return ofHeader((header) => fieldsNamed(header, key.name).some((f) => needle === "" || searchableField(header, f).includes(needle)));
-    }
-    case "body":
-    case "text":
-      return inText(searchable(decode(key.text)), key.key === "text");
-  }
+  };
+  return { matcher: inner(key), texts };
 }
 
 const cheap = (test: (c: Candidate) => boolean): Matcher => ({ cost: 0, test });
@@ -125,19 +163,40 @@ function holds(runs: readonly Run[], index: number): boolean {
   return (runs[low]?.from ?? Infinity) <= index;
 }
 
-const ofHeader = (test: (header: Header) => boolean): Matcher => ({
-  cost: 1,
-  test({ opened }) {
-    const header = opened?.header;
-    return header === undefined ? undefined : test(header);
-  },
-});
+/** RFC 3501 §6.4.4 SENTON and its like: the day the sender's clock showed; time and zone are disregarded. */
+function sentOn(how: "before" | "on" | "since", wanted: number): Matcher {
+  return {
+    cost: 1,
+    test({ facts, opened }) {
+      if (facts !== undefined) {
+        const time = sentTime(facts);
+        return compareDay(time === undefined ? undefined : dayOf({ time, offset: sentOffset(facts) }), how, wanted);
+      }
+      const header = opened?.header;
+      return header === undefined ? undefined : compareDay(sentDay(header), how, wanted);
+    },
+  };
+}
 
-/** The day the sender's clock showed (RFC 3501 §6.4.4 SENTON: time and zone are disregarded). */
 function sentDay(header: Header): number | undefined {
   const value = valueOf(header, "date");
   const date = value === undefined ? undefined : parseDate(value);
   return date === undefined ? undefined : dayOf(date);
+}
+
+/** @param key  undefined when it is enough that there is such a field */
+function inHeader(name: string, needle: string, key: TextKey | undefined): Matcher {
+  const choice = fieldChoice([name]);
+  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || searchableField(header, f).includes(needle));
+  return {
+    cost: 1,
+    test({ message, facts, opened }) {
+      if (key?.candidates?.has(message.uid) === false) return false;
+      if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) return holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice));
+      const header = opened?.header;
+      return header === undefined ? undefined : holds(header);
+    },
+  };
 }
 
 function compareDay(day: number | undefined, how: "before" | "on" | "since", wanted: number): boolean {
@@ -152,11 +211,13 @@ function compareDay(day: number | undefined, how: "before" | "on" | "since", wan
   }
 }
 
-function inText(needle: string, withHeader: boolean): Matcher {
+function inText(key: TextKey): Matcher {
+  const { needle } = key;
+  const withHeader = key.in === "text";
   return {
     cost: 2,
-    test({ opened }) {
-      if (needle === "") return true;
+    test({ message, opened }) {
+      if (key.candidates?.has(message.uid) === false) return false;
       if (opened === undefined) return undefined;
       if (withHeader && opened.header !== undefined && headerHolds(opened.header, needle)) return true;
       const { octets } = opened;

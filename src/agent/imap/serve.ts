@@ -9,27 +9,37 @@ import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
 import { mayTellExpunge, run } from "./commands.ts";
+import { noCandidates } from "./candidates.ts";
 import { Connection } from "./connection.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { idle } from "./idle.ts";
-import { MessageCache } from "./message-cache.ts";
+import { KnownFacts } from "./known-facts.ts";
 import { leave } from "./select.ts";
 import type { Counts, Session } from "./session.ts";
+import { SortColumns } from "./sort-columns.ts";
 import { tellNews } from "./sync.ts";
 
 /** Literals outside APPEND: names, search strings. */
 const smallLiteral = 65_536;
 /** Commands in a row that can not be understood before the client is sent away. */
 const badLimit = 20;
-/** Octets kept per user of what was learned from messages. */
-const cacheOctets = 32 << 20;
+/** Octets of facts that are kept in memory per user where the store does not. */
+const factsOctets = 32 << 20;
+/** Octets of sorted columns per user. */
+const columnsOctets = 32 << 20;
 
-const caches = new WeakMap<MailStore, MessageCache>();
+/** What the sessions of one user share. */
+interface Shared {
+  readonly facts: KnownFacts;
+  readonly columns: SortColumns;
+}
 
-function cacheOf(store: MailStore): MessageCache {
-  let cache = caches.get(store);
-  if (cache === undefined) caches.set(store, (cache = new MessageCache(cacheOctets)));
-  return cache;
+const shared = new WeakMap<MailStore, Shared>();
+
+function sharedOf(store: MailStore): Shared {
+  let found = shared.get(store);
+  if (found === undefined) shared.set(store, (found = { facts: new KnownFacts(factsOctets), columns: new SortColumns(columnsOctets) }));
+  return found;
 }
 
 /** Limits of a logged-in client: a message in APPEND, little elsewhere. */
@@ -48,7 +58,7 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
   let session: Session | undefined;
   try {
     const store = await context.storeOf(user);
-    session = { settings: context.settings, store, out, cache: cacheOf(store), log, counts, state: { name: "authenticated" } };
+    session = { settings: context.settings, store, out, ...sharedOf(store), findCandidates: context.findCandidates ?? noCandidates, log, counts, tag: "", state: { name: "authenticated" } };
     out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
     why = await converse(session);
   } catch (fault) {
@@ -159,6 +169,7 @@ function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Repl
 async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<Understood> {
   // Its numbers mean other messages by now.
   if (session.state.name === "selected" && session.state.view.uidValidity !== session.state.view.mailbox.uidValidity) return "renumbered";
+  session.tag = tag;
   const reply = await outcome(session, framer, command);
   if (reply === "end" || reply === "stop") return reply;
   if (session.state.name === "selected") {

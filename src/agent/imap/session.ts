@@ -4,8 +4,10 @@ import type { Logger } from "../../daemon/log.ts";
 import type { Command, CommandName } from "../../imap/command.ts";
 import type { Reply } from "../../imap/respond.ts";
 import type { MailStore } from "../../store/mailbox.ts";
+import type { FindCandidates } from "./candidates.ts";
 import type { Connection } from "./connection.ts";
-import type { MessageCache } from "./message-cache.ts";
+import type { KnownFacts } from "./known-facts.ts";
+import type { SortColumns } from "./sort-columns.ts";
 import type { View } from "./view.ts";
 
 /** RFC 3501 §3, behind login. */
@@ -26,9 +28,13 @@ export interface Session {
   readonly settings: Settings;
   readonly store: MailStore;
   readonly out: Connection;
-  readonly cache: MessageCache;
+  readonly facts: KnownFacts;
+  readonly columns: SortColumns;
+  readonly findCandidates: FindCandidates;
   readonly log: Logger;
   readonly counts: Counts;
+  /** Of the command that runs. */
+  tag: string;
   state: State;
 }
 

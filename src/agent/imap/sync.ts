@@ -19,7 +19,7 @@ const printed = new WeakMap<Flags, string>();
 
 /** FLAGS of one message, with the session's \\Recent. */
 export function flagsOfMessage(view: View, { uid, flags }: Message): string {
-  if (view.recent.has(uid)) return flagList(flags, true);
+  if (view.recent.size > 0 && view.recent.has(uid)) return flagList(flags, true);
   let text = printed.get(flags);
   if (text === undefined) printed.set(flags, (text = flagList(flags)));
   return text;

@@ -31,7 +31,11 @@ const first = "Date: Sat, 1 Feb 2020 10:00:00 +0000\nFrom: Ann <ann@example.org>
 const second = "Date: Sun, 2 Feb 2020 10:00:00 +0000\nFrom: bob@example.org\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n\nsecond\ntext\n";
 const third =
   'Date: Mon, 3 Feb 2020 10:00:00 +0000\nFrom: carl@example.org\nSubject: parts\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\npreamble\n--b\n\npart one\n--b\nContent-Type: message/rfc822\n\nSubject: inner\nFrom: x@example.org\n\ninner text\n--b\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n<p>sch=C3=B6n</p>\n--b--\n';
-const mailboxes: Readonly<Record<string, readonly NewMessage[]>> = { empty: [], three: [message(first, 1), message(second, 2), message(third, 3)] };
+/** Message n, a day behind the one before. */
+const reply = (n: number, subject: string, references: string): NewMessage =>
+  message(`Date: Sat, ${n} Feb 2020 10:00:00 +0000\nSubject: ${subject}\nMessage-ID: <${n}@x>\n${references === "" ? "" : `References: ${references}\n`}\ntext\n`, n);
+const thread = [reply(1, "plan", ""), reply(2, "Re: plan", "<1@x>"), reply(3, "Re: plan", "<1@x>"), reply(4, "Fwd: plan", "<1@x> <3@x>"), reply(5, "Re: other", "<gone@x>"), reply(6, "Re: other", "<gone@x>"), reply(7, "RE: [list] plan", "")];
+const mailboxes: Readonly<Record<string, readonly NewMessage[]>> = { empty: [], three: [message(first, 1), message(second, 2), message(third, 3)], thread };
 
 type Mode = "as written" | "octet by octet" | "pipelined";
 interface Line {

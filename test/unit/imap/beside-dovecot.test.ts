@@ -54,6 +54,7 @@ const known: Readonly<Record<string, string>> = {
   "00956": "multiparts that are not closed",
   "01103": "no SYNTAX_ERROR as a host",
   "01117": "as 00956",
+  "00480": "8-bit octets that name no charset are read as windows-1252: an accented A is an A to SEARCH (RFC 5051 §2)",
   "00025": "a Content-Transfer-Encoding nobody knows: we search the text as it stands, Dovecot does not",
 };
 

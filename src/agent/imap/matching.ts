@@ -1,0 +1,111 @@
+/** The messages a search key matches: SEARCH, and the first half of SORT and THREAD. RFC 3501 §6.4.4, RFC 5256 §3. */
+import { no, type Reply } from "../../imap/respond.ts";
+import type { SearchKey } from "../../imap/search-key.ts";
+import { decodeCharset, knownCharset } from "../../message/text.ts";
+import type { Message, Uid } from "../../store/mailbox.ts";
+import { storeReply } from "./faults.ts";
+import { Opened } from "./opened.ts";
+import { readBatches, readWhole, type Need, type Wanted } from "./reading.ts";
+import { compile, type Compiled, type Matcher } from "./search-match.ts";
+import { breathe, type Session } from "./session.ts";
+import type { View } from "./view.ts";
+
+/** Messages decided before others get their turn. */
+const turn = 5000;
+
+export interface Matching {
+  /** Places in the view, ascending. */
+  readonly found: readonly number[];
+  /** What is answered instead of OK: some messages could not be read. */
+  readonly failed: Reply | undefined;
+}
+
+/** A Reply when the charset is not known. @param charset in upper case */
+export async function matching(session: Session, view: View, key: SearchKey, charset: string | undefined): Promise<Matching | Reply> {
+  if (charset !== undefined && !knownCharset(charset)) return no("Unknown charset.", "BADCHARSET (US-ASCII UTF-8)");
+  const compiled = compile(view, key, (octets) => decodeCharset(octets, charset), Date.now());
+  const found: number[] = [];
+  let open = await listed(view, compiled.matcher, found);
+  if (open.length === 0) return { found, failed: undefined };
+  await narrow(session, view, compiled, open);
+  open = await known(session, view, compiled.matcher, open, found);
+  const failed = await read(session, view, compiled.matcher, open, found);
+  return { found: found.sort((a, b) => a - b), failed };
+}
+
+/** Decides what the list of messages decides. Returns the rest. */
+async function listed(view: View, matcher: Matcher, found: number[]): Promise<number[]> {
+  const open: number[] = [];
+  for (let index = 0; index < view.messages.length; index++) {
+    if (index % turn === turn - 1) await breathe();
+    const message = view.messages[index];
+    if (message === undefined || (view.expunged.size > 0 && view.expunged.has(message.uid))) continue;
+    const verdict = matcher.test({ index, message, facts: undefined, opened: undefined });
+    if (verdict === undefined) open.push(index);
+    else if (verdict) found.push(index);
+  }
+  return open;
+}
+
+/** Asks which of them may hold the texts that are looked for. */
+async function narrow(session: Session, view: View, { texts }: Compiled, open: readonly number[]): Promise<void> {
+  if (texts.length === 0) return;
+  const uids: Uid[] = [];
+  for (const index of open) {
+    const message = view.messages[index];
+    if (message !== undefined) uids.push(message.uid);
+  }
+  const answers = await session.findCandidates(session.store, view.mailbox, texts, uids);
+  texts.forEach((text, i) => {
+    text.candidates = answers[i];
+  });
+}
+
+/** Decides what candidates and facts decide. Returns the rest. */
+async function known(session: Session, view: View, matcher: Matcher, open: readonly number[], found: number[]): Promise<number[]> {
+  const rest: number[] = [];
+  let n = 0;
+  for (const index of open) {
+    if (++n % turn === 0) await breathe();
+    const message = view.messages[index];
+    if (message === undefined) continue;
+    const facts = session.facts.get(view.mailbox, message.uid);
+    const verdict = matcher.test({ index, message, facts, opened: facts === undefined ? undefined : new Opened(facts) });
+    if (verdict === undefined) rest.push(index);
+    else if (verdict) found.push(index);
+  }
+  return rest;
+}
+
+/** Reads what must be read. */
+async function read(session: Session, view: View, matcher: Matcher, open: readonly number[], found: number[]): Promise<Reply | undefined> {
+  let failed: Reply | undefined;
+  for await (const batch of readBatches(view.mailbox, wanted(session, view, matcher, open))) {
+    for (const { index, message, facts, read: got } of batch) {
+      if (session.out.gone) return failed;
+      if (got === undefined || "gone" in got) continue;
+      if ("fault" in got) {
+        failed = storeReply(got.fault);
+        continue;
+      }
+      const opened = "head" in got ? new Opened(facts, undefined, got.head) : new Opened(facts, got.octets);
+      const made = opened.learn(message.size);
+      if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
+      if (matcher.test({ index, message, facts: opened.facts, opened }) === true) found.push(index);
+      if ("octets" in got && message.size > 1 << 18) await breathe();
+    }
+    await breathe();
+  }
+  return failed;
+}
+
+function* wanted(session: Session, view: View, matcher: Matcher, open: readonly number[]): Generator<Wanted> {
+  for (const index of open) {
+    const message = view.messages[index];
+    if (message === undefined) continue;
+    const facts = session.facts.get(view.mailbox, message.uid);
+    yield { index, message, facts, need: needOf(matcher, message, facts) };
+  }
+}
+
+const needOf = (matcher: Matcher, message: Message, facts: Buffer | undefined): Need => (matcher.cost === 2 || (facts === undefined && message.size <= readWhole) ? "all" : "header");

@@ -1,0 +1,149 @@
+/**
+ * Ranks of all messages of a mailbox by what they are sorted and threaded by. Clients ask again and again for the order of the same messages,
+ * with a few new ones: the columns stay in memory, bounded, and messages that came or went cost what they are, not what the mailbox is.
+ */
+import { keyNames, sentTime, sortKey, type KeyName } from "../../imap/facts.ts";
+import type { Reply } from "../../imap/respond.ts";
+import { rankNumbers } from "../../imap/sort.ts";
+import { mergeTexts, rankTexts, type TextRanks } from "../../imap/text-ranks.ts";
+import type { Mailbox, Message } from "../../store/mailbox.ts";
+import { factsOfAll } from "./facts-of-all.ts";
+import type { Session } from "./session.ts";
+import type { View } from "./view.ts";
+
+type NumberName = "sent" | "arrival" | "size";
+export type ColumnName = KeyName | NumberName;
+
+const isText = (name: ColumnName): name is KeyName => keyNames.some((k) => k === name);
+
+interface NumberRanks {
+  readonly values: Float64Array;
+  readonly ranks: Uint32Array;
+}
+
+/** Never changed: another state is another object. */
+export interface Columns {
+  /** Of each row, ascending. */
+  readonly uids: Uint32Array;
+  readonly texts: ReadonlyMap<KeyName, TextRanks>;
+  readonly numbers: ReadonlyMap<NumberName, NumberRanks>;
+}
+
+export const ranksOf = (columns: Columns, name: ColumnName): Uint32Array => (isText(name) ? columns.texts.get(name) : columns.numbers.get(name))?.ranks ?? new Uint32Array(0);
+
+const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers: new Map() };
+
+/**
+ * Columns of these names for the messages at these places of the view, in their order.
+ *
+ * @param before  columns of mostly the same messages; their own stay
+ */
+async function extend(session: Session, view: View, places: Uint32Array, names: readonly ColumnName[], before: Columns): Promise<{ readonly columns: Columns; readonly failed: Reply | undefined }> {
+  const messages = Array.from(places, (index) => view.messages[index]);
+  const uids = Uint32Array.from(messages, (m) => m?.uid ?? 0);
+  const same = uids.length === before.uids.length && uids.every((uid, row) => uid === before.uids[row]);
+  const missing = names.filter((name) => !(isText(name) ? before.texts.has(name) : before.numbers.has(name)));
+  if (same && missing.length === 0) return { columns: before, failed: undefined };
+  const from = same ? Int32Array.from(uids, (_, row) => row) : rowsFrom(before.uids, uids);
+  const added = Uint32Array.from([...from.keys()].filter((row) => from[row] === -1));
+  const all = [...new Set([...before.texts.keys(), ...before.numbers.keys(), ...names])];
+  // A column that is not there yet needs every message, others only those that came.
+  const fresh = new Map<KeyName, string[]>();
+  for (const name of all) if (isText(name)) fresh.set(name, new Array<string>(before.texts.has(name) ? added.length : uids.length).fill(""));
+  const sentOf = all.includes("sent") ? Float64Array.from(messages, (m, row) => before.numbers.get("sent")?.values[from[row] ?? -1] ?? m?.internalDate ?? 0) : undefined;
+  const everything = missing.some((name) => isText(name) || name === "sent");
+  const addedAt = new Int32Array(uids.length).fill(-1);
+  added.forEach((row, i) => {
+    addedAt[row] = i;
+  });
+  const rows = everything ? Uint32Array.from(uids.keys()) : added;
+  const failed = await factsOfAll(session, view, Uint32Array.from(rows, (row) => places[row] ?? 0), (n, facts) => {
+    const row = rows[n] ?? 0;
+    for (const [name, keys] of fresh) {
+      const at = before.texts.has(name) ? (addedAt[row] ?? -1) : row;
+      if (at >= 0) keys[at] = sortKey(facts, name);
+    }
+    if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? messages[row]?.internalDate ?? 0;
+  });
+  const texts = new Map<KeyName, TextRanks>();
+  for (const [name, keys] of fresh) {
+    const old = before.texts.get(name);
+    texts.set(name, old === undefined ? rankTexts(keys) : same ? old : mergeTexts(old, from, keys));
+  }
+  const numbers = new Map<NumberName, NumberRanks>();
+  for (const name of all) {
+    if (isText(name)) continue;
+    const old = before.numbers.get(name);
+    if (same && old !== undefined) numbers.set(name, old);
+    else {
+      const values = name === "sent" ? (sentOf ?? new Float64Array(0)) : Float64Array.from(messages, (m) => valueOf(m, name));
+      numbers.set(name, { values, ranks: rankNumbers(values) });
+    }
+  }
+  return { columns: { uids, texts, numbers }, failed };
+}
+
+const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
+
+/** For each row where its UID stood before; -1 where it did not. Both ascend. */
+function rowsFrom(before: Uint32Array, uids: Uint32Array): Int32Array {
+  const from = new Int32Array(uids.length);
+  let old = 0;
+  for (let row = 0; row < uids.length; row++) {
+    const uid = uids[row] ?? 0;
+    while (old < before.length && (before[old] ?? 0) < uid) old++;
+    from[row] = before[old] === uid ? old : -1;
+  }
+  return from;
+}
+
+/** Octets in memory, about. */
+function octetsOf({ uids, texts, numbers }: Columns): number {
+  let octets = uids.length * (4 + 4 * texts.size + 12 * numbers.size);
+  for (const { keys } of texts.values()) for (const key of keys) octets += 32 + key.length;
+  return octets;
+}
+
+/** Columns of the mailboxes of one user: the last used stay, up to a limit. */
+export class SortColumns {
+  readonly #limit: number;
+  readonly #kept = new Map<string, { readonly columns: Columns; readonly octets: number }>();
+
+  /** @param limit octets kept */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * @param found  places in the view, ascending, that are to be compared
+   * @returns columns, and for each of `found` its row
+   */
+  async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[]): Promise<{ readonly columns: Columns; readonly rows: Uint32Array; readonly failed: Reply | undefined }> {
+    const key = keyOf(view.mailbox);
+    const before = this.#kept.get(key);
+    const places = Uint32Array.from(found);
+    const some = found.length < view.messages.length / 2;
+    const has = before !== undefined && names.every((name) => (isText(name) ? before.columns.texts.has(name) : before.columns.numbers.has(name)));
+    // A few of many messages are not worth a look at all of them.
+    if (some && !has) return { ...(await extend(session, view, places, names, noColumns)), rows: Uint32Array.from(places.keys()) };
+    const { columns, failed } = await extend(session, view, Uint32Array.from(view.messages.keys()), names, before?.columns ?? noColumns);
+    if (failed === undefined && columns !== before?.columns) this.#keep(key, columns);
+    return { columns, rows: places, failed };
+  }
+
+  #keep(key: string, columns: Columns): void {
+    this.#kept.delete(key);
+    const octets = octetsOf(columns);
+    if (octets > this.#limit) return;
+    this.#kept.set(key, { columns, octets });
+    let sum = 0;
+    for (const kept of this.#kept.values()) sum += kept.octets;
+    for (const [old, kept] of this.#kept) {
+      if (sum <= this.#limit) return;
+      this.#kept.delete(old);
+      sum -= kept.octets;
+    }
+  }
+}
+
+const keyOf = ({ uidValidity, id }: Mailbox): string => `${uidValidity} ${id}`;

@@ -1,0 +1,43 @@
+/** SORT and UID SORT. RFC 5256 §3, RFC 5957. */
+import { ok } from "../../imap/respond.ts";
+import { sortByRanks, type Ranking } from "../../imap/sort.ts";
+import type { SortCriterion, SortName } from "../../imap/sort-criteria.ts";
+import { matching } from "./matching.ts";
+import { ranksOf, type ColumnName } from "./sort-columns.ts";
+import type { SelectedHandler } from "./session.ts";
+
+const columnOf = {
+  ARRIVAL: "arrival",
+  CC: "cc",
+  DATE: "sent",
+  FROM: "from",
+  SIZE: "size",
+  SUBJECT: "subject",
+  TO: "to",
+  DISPLAYFROM: "displayFrom",
+  DISPLAYTO: "displayTo",
+} as const satisfies Record<SortName, ColumnName>;
+
+export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, criteria, charset, key }) => {
+  const outcome = await matching(session, view, key, charset);
+  if ("status" in outcome) return outcome;
+  const { found } = outcome;
+  const effective = decisive(criteria);
+  const { columns, rows, failed } = await session.columns.of(session, view, found, [...new Set(effective.map(({ by }) => columnOf[by]))]);
+  const rankings: Ranking[] = effective.map(({ by, reverse }) => {
+    const ranks = ranksOf(columns, columnOf[by]);
+    return { ranks: Uint32Array.from(rows, (row) => ranks[row] ?? 0), reverse };
+  });
+  const out = session.out.output;
+  out.write("* SORT");
+  for (const n of sortByRanks(found.length, rankings)) {
+    const index = found[n] ?? 0;
+    out.write(" ");
+    out.number(uid ? (view.messages[index]?.uid ?? 0) : index + 1);
+  }
+  out.write("\r\n");
+  return outcome.failed ?? failed ?? ok("Sort completed.");
+};
+
+/** Of several criteria with one name only the first tells messages apart. */
+const decisive = (criteria: readonly SortCriterion[]): readonly SortCriterion[] => criteria.filter(({ by }, i) => criteria.findIndex((c) => c.by === by) === i);

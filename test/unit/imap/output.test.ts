@@ -1,0 +1,59 @@
+/** Pieces of output: every octet once, in order, whatever the sizes; numbers; internal dates. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { InternalDates } from "../../../src/agent/imap/internal-date.ts";
+import { Output } from "../../../src/agent/imap/output.ts";
+import { formatInternalDate, localOffset } from "../../../src/message/date.ts";
+import { chance } from "./correspondence.ts";
+
+function gathered(fill: (out: Output) => void): string {
+  const sent: Buffer[] = [];
+  // Kept as they came: what is handed over must not change later.
+  const out = new Output((octets) => sent.push(octets));
+  fill(out);
+  out.flush();
+  return Buffer.concat(sent).toString("latin1");
+}
+
+test("what goes in comes out", () => {
+  const next = chance(7);
+  let expected = "";
+  const found = gathered((out) => {
+    for (let i = 0; i < 3000; i++) {
+      const length = Math.floor(next() ** 4 * 40_000);
+      const text = String.fromCharCode(i % 256).repeat(length);
+      const buffer = Buffer.from(`<${text}>`, "latin1");
+      switch (i % 4) {
+        case 0:
+          out.write(text);
+          expected += text;
+          break;
+        case 1:
+          out.copy(buffer, 1, buffer.length - 1);
+          buffer.fill(0);
+          expected += text;
+          break;
+        case 2:
+          out.octets(buffer);
+          expected += `<${text}>`;
+          break;
+        case 3:
+          out.number(i * length);
+          expected += i * length;
+      }
+    }
+  });
+  assert.ok(found === expected);
+});
+
+test("numbers", () => {
+  const numbers = [0, 1, 9, 10, 99, 100, 4294967295, 1e15, Number.MAX_SAFE_INTEGER];
+  assert.equal(gathered((out) => numbers.forEach((n) => (out.number(n), out.write(" ")))), `${numbers.join(" ")} `);
+});
+
+test("internal dates, one after the other, are those of formatInternalDate", () => {
+  const next = chance(3);
+  const times = [0, -1, 1_000, 951_782_400_000, Date.UTC(2024, 1, 29, 23, 59, 59), Date.UTC(9999, 11, 30), ...Array.from({ length: 500 }, () => Math.floor(next() * 4e12))];
+  const dates = new InternalDates();
+  for (const time of times) assert.equal(gathered((out) => dates.write(out, time)), `"${formatInternalDate(time, localOffset(time))}"`);
+});
