@@ -25,6 +25,8 @@ export interface Header {
   readonly fieldsEnd: number;
   /** Behind the empty line that ends the header; the end of what was given when there is none. */
   readonly bodyStart: number;
+  /** There is an empty line. */
+  readonly closed: boolean;
 }
 
 const lf = 0x0a;
@@ -33,30 +35,34 @@ const colon = 0x3a;
 
 const isWsp = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09;
 
+/** Most fields that are listed of a header: memory for a million lines is not the sender's to ask for. */
+const mostFields = 100_000;
+
 /**
  * Reads the header that begins at `start`, in time linear in its length. Never throws.
  *
- * @param stop  asked at each line that begins with "--" and is not a continuation: true ends the header there,
- *              before the line (a MIME delimiter where the empty line is missing)
+ * @param stop    asked at each line that begins with "--" and is not a continuation: true ends the header there,
+ *                before the line (a MIME delimiter where the empty line is missing)
+ * @param most    most fields listed; the end of the header is found behind them too
  */
-export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean): Header {
+export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean, most = mostFields): Header {
   const fields: Field[] = [];
   let open: { start: number; folded: boolean } | undefined;
   let at = start;
   const close = (fieldEnd: number): void => {
-    if (open !== undefined) fields.push(field(octets, open.start, fieldEnd, open.folded));
+    if (open !== undefined && fields.length < most) fields.push(field(octets, open.start, fieldEnd, open.folded));
     open = undefined;
   };
   while (at < end) {
     const first = octets[at];
     if (first === lf || (first === cr && at + 1 < end && octets[at + 1] === lf)) {
       close(at);
-      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2) };
+      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2), closed: true };
     }
     if (open !== undefined && isWsp(first)) open.folded = true;
     else {
       close(at);
-      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at };
+      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at, closed: false };
       open = { start: at, folded: false };
     }
     // Header lines are short: looking costs less than a call of indexOf.
@@ -64,7 +70,7 @@ export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop
     if (at < end) at++;
   }
   close(end);
-  return { octets, fields, start, fieldsEnd: end, bodyStart: end };
+  return { octets, fields, start, fieldsEnd: end, bodyStart: end, closed: false };
 }
 
 function field(octets: Buffer, start: number, end: number, folded: boolean): Field {
