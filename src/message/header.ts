@@ -123,13 +123,26 @@ export function fieldValue(header: Header, f: Field): Buffer {
 const isBlank = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09 || octet === cr || octet === lf;
 
 /**
- * `fieldValue` as a string, one character per octet, for grammars and IMAP; write it with "latin1". A NUL, which no IMAP string can
- * hold (RFC 3501 §4.3), becomes the UTF-8 of U+FFFD.
+ * The value as IMAP tells it, one character per octet; write it with "latin1". As `fieldValue`, but white space stays at its end, and
+ * in front where the first line has nothing else, as Dovecot has it. A NUL, which no IMAP string can hold (RFC 3501 §4.3), becomes the UTF-8 of U+FFFD.
  */
-export const octetText = (header: Header, f: Field): string => fieldValue(header, f).toString("latin1").replaceAll("\0", "\xef\xbf\xbd");
+export function octetText(header: Header, f: Field): string {
+  const { octets } = header;
+  let from = f.valueStart;
+  let to = f.end;
+  if (to > from && octets[to - 1] === lf) to--;
+  if (to > from && octets[to - 1] === cr) to--;
+  const first = from;
+  while (from < to && isWsp(octets[from])) from++;
+  // White space that fills the first line counts, but for one.
+  if (from > first && (from === to || isBlank(octets[from]))) from = first + 1;
+  let text = octets.toString("latin1", from, to);
+  if (f.folded) text = text.replaceAll(/\r?\n/g, "");
+  return text.includes("\0") ? text.replaceAll("\0", "\xef\xbf\xbd") : text;
+}
 
-/** Value of the first field of this name, unfolded, one character per octet; undefined when there is none. */
+/** Value of the first field of this name, unfolded, without white space around it, one character per octet; undefined when there is none. */
 export function valueOf(header: Header, name: string): string | undefined {
   const f = firstField(header, name);
-  return f === undefined ? undefined : octetText(header, f);
+  return f === undefined ? undefined : octetText(header, f).trim();
 }

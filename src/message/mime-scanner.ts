@@ -228,20 +228,26 @@ export class MimeScanner {
   #closeTo(depth: number, at: number): void {
     const innermost = this.#open.at(-1)?.part;
     if (innermost === undefined || this.#open.length <= depth) return;
-    const bodyEnd = Math.max(this.#base + at, innermost.bodyStart);
+    const { bodyStart } = innermost;
+    const end = this.#base + at;
+    const bodyEnd = Math.max(end, bodyStart);
     // Behind a delimiter that was consumed with its line, the line end before this one is counted already.
     const lines = this.#countTo(bodyEnd - this.#base) - (this.#counted > bodyEnd ? 1 : 0);
     while (this.#open.length > depth) {
       const closing = this.#open.pop();
       if (closing === undefined) break;
-      closing.part.bodyEnd = bodyEnd;
+      const { part } = closing;
+      part.bodyEnd = bodyEnd;
+      // Also a message/rfc822 with nothing in it.
+      if (end < bodyStart && part.bodyStart === bodyStart) {
+        part.headerEnd = part.bodyStart = part.bodyEnd = end;
+        part.headerStart = Math.min(part.headerStart, end);
+      }
       if (closing.boundary !== undefined) this.#boundaries.close(closing.boundary);
       if (!closing.counted) continue;
-      closing.part.lines += lines;
+      part.lines += lines;
       this.#counting--;
     }
-    const end = this.#base + at;
-    if (innermost.headerStart <= end && end < innermost.bodyStart) innermost.headerEnd = innermost.bodyStart = innermost.bodyEnd = end;
   }
 
   /** LFs up to `to` where somebody wants them counted; those of a place before are not taken back. */

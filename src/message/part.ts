@@ -39,6 +39,9 @@ export const isMultipart = (part: Pick<Part, "type">): boolean => part.type.toLo
 
 export const isMessage = (part: Pick<Part, "type" | "subtype">): boolean => part.type.toLowerCase() === "message" && part.subtype.toLowerCase() === "rfc822";
 
+/** Fields of one name that are looked at. */
+const sameNamed = 10;
+
 const plainText: ContentType = { type: "text", subtype: "plain", params: [{ name: "charset", value: "us-ascii" }] };
 const nestedMessage: ContentType = { type: "message", subtype: "rfc822", params: [] };
 
@@ -47,7 +50,7 @@ const nestedMessage: ContentType = { type: "message", subtype: "rfc822", params:
  * text (RFC 2045 §5.2), so that a reader sees it. text/* has a charset, US-ASCII when it does not say (RFC 2046 §4.1.2).
  */
 function typeOf(field: string | undefined, digest: boolean): ContentType {
-  const type = (field === undefined ? undefined : contentType(field)) ?? (digest ? nestedMessage : plainText);
+  const type = field === undefined ? (digest ? nestedMessage : plainText) : (contentType(field) ?? plainText);
   const major = type.type.toLowerCase();
   if (major === "multipart" && (param(type.params, "boundary") ?? "") === "") return plainText;
   if (major !== "text" || param(type.params, "charset") !== undefined || param(type.params, "charset*") !== undefined) return type;
@@ -55,31 +58,38 @@ function typeOf(field: string | undefined, digest: boolean): ContentType {
 }
 
 /**
- * A part from its header, offsets still 0. The first field of each name counts. RFC 2045 §5.2: without Content-Type it is text/plain; in
- * a digest a message (RFC 2046 §5.1.5).
+ * A part from its header, offsets still 0. Of several fields of a name the first counts that can be read, of dispositions the first with
+ * parameters, as in Dovecot 2.3. RFC 2045 §5.2: without Content-Type it is text/plain; in a digest a message (RFC 2046 §5.1.5).
  */
 export function describe(header: Header, digest: boolean): Building {
-  const values = new Map<string, string>();
+  const values = new Map<string, string[]>();
   for (const f of header.fields) {
     if (f.name.length < 10 || f.name.length > 25 || !/^content-/i.test(f.name)) continue;
     const name = f.name.toLowerCase();
-    if (!values.has(name)) values.set(name, octetText(header, f));
+    const all = values.get(name);
+    if (all === undefined) values.set(name, [octetText(header, f)]);
+    else if (all.length < sameNamed) all.push(octetText(header, f));
   }
-  const text = (name: string): string | undefined => values.get(name);
-  const parsed = <T>(name: string, parse: (value: string) => T | undefined): T | undefined => {
-    const value = values.get(name);
-    return value === undefined ? undefined : parse(value);
+  const text = (name: string): string | undefined => values.get(name)?.[0];
+  const parsed = <T>(name: string, parse: (value: string) => T | undefined, good: (value: T) => boolean): T | undefined => {
+    let last: T | undefined;
+    for (const value of values.get(name) ?? []) {
+      const found = parse(value);
+      if (found !== undefined && good(found)) return found;
+      last = found ?? last;
+    }
+    return last;
   };
-  const type = typeOf(values.get("content-type"), digest);
+  const type = typeOf(text("content-type"), digest);
   return {
     type: type.type,
     subtype: type.subtype,
     params: type.params,
     id: text("content-id"),
     description: text("content-description"),
-    encoding: parsed("content-transfer-encoding", contentEncoding),
-    disposition: parsed("content-disposition", contentDisposition),
-    language: parsed("content-language", contentLanguage) ?? [],
+    encoding: parsed("content-transfer-encoding", contentEncoding, () => true),
+    disposition: parsed("content-disposition", contentDisposition, (d) => d.params.length > 0),
+    language: parsed("content-language", contentLanguage, (tags) => tags.length > 0) ?? [],
     location: text("content-location"),
     md5: text("content-md5"),
     header,

@@ -81,7 +81,7 @@ class Reader {
     const m = /[^ ()\r\n]+/y;
     m.lastIndex = this.at;
     const atom = m.exec(this.text)?.[0];
-    if (atom === undefined) throw new Error(`at ${this.text.slice(this.at, this.at + 40)}`);
+    if (atom === undefined) throw new Error(`no value at ${this.at} of ${this.text.length}: ${this.text.slice(-300)}`);
     this.at += atom.length;
     // BODY[HEADER.FIELDS (x y)] is one word.
     if (atom.includes("[") && !atom.includes("]")) {
