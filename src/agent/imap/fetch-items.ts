@@ -189,6 +189,3 @@ function fieldsOf(header: Header, sec: Extract<Section, { text: "fields" }>): Bu
   const last = found.at(-1);
   return Buffer.concat(last === undefined || last.at(-1) === 0x0a ? [...found, emptyLine] : [...found, emptyLine, emptyLine]);
 }
-  const last = found.at(-1);
-  return Buffer.concat(last === undefined || last.at(-1) === 0x0a ? [...found, emptyLine] : [...found, emptyLine, emptyLine]);
-}
