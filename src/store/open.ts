@@ -1,6 +1,7 @@
 /** From a user to the user's mail: `mail_location` decides the kind of store. */
 import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
+import type { StoreHooks } from "./hooks.ts";
 import { StoreFault, type MailStore } from "./mailbox.ts";
 import type { InboxLocker } from "./privileged.ts";
 
@@ -29,14 +30,15 @@ export function parseMailLocation(mail: string): MailLocation {
  * The user's store; INBOX is made when it is not there. Runs with the user's rights.
  *
  * @param locker makes the dotlock of an mbox INBOX whose directory this process can not write; undefined: it is made here
+ * @param hooks what the store asks of whoever opens it
  */
-export async function openStore(user: MailUser, settings: Settings, locker?: InboxLocker): Promise<MailStore> {
+export async function openStore(user: MailUser, settings: Settings, locker?: InboxLocker, hooks: StoreHooks = {}): Promise<MailStore> {
   const location = parseMailLocation(user.mail);
   switch (location.kind) {
     case "maildir": {
       // Loaded for who needs it: an agent as a rule has one user and one kind of store.
       const { MaildirStore } = await import("./maildir/store.ts");
-      const store = new MaildirStore(location.root, settings.mailbox_auto_create);
+      const store = new MaildirStore(location.root, settings.mailbox_auto_create, hooks);
       await store.start();
       return store;
     }

@@ -35,6 +35,8 @@ export interface IndexPlace {
   readonly path: () => string;
   /** What went wrong, one line without line end. */
   readonly log: (line: string) => void;
+  /** Called before every save: the time to put into `head` what the mailbox looks like. */
+  readonly beforeSave?: () => void;
 }
 
 /** ms between a change and the write that tells the file. */
@@ -151,6 +153,7 @@ export class MailIndex<X extends Schema> {
   }
 
   #save(): void {
+    this.#place.beforeSave?.();
     const { table } = this;
     if (!this.#isInPlace()) return;
     const grown = this.#end - this.#snapshotEnd > Math.max(allowance, this.#snapshotEnd);

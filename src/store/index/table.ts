@@ -146,13 +146,13 @@ export class Table<X extends Schema> {
     this.#changed = true;
   }
 
-  /** Removes messages, rows ascending, and remembers their UIDs as expunged with this MODSEQ. */
-  remove(rows: readonly number[], modSeq: ModSeq): void {
+  /** Removes messages, rows ascending, and remembers their UIDs as expunged with this MODSEQ; undefined: nobody ever saw them. */
+  remove(rows: readonly number[], modSeq: ModSeq | undefined): void {
     if (rows.length === 0) return;
     for (const row of rows) {
       const origin = this.#track.at.origin[row];
       if (origin !== fresh) this.#removed.push(origin);
-      this.#history.add(this.at.uid[row], modSeq);
+      if (modSeq !== undefined) this.#history.add(this.at.uid[row], modSeq);
     }
     this.#columns.remove(rows);
     this.#track.remove(rows);

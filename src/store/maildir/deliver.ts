@@ -25,6 +25,9 @@ const host = hostname();
 /** Maildir: "files in tmp/ not touched for 36 hours" are leftovers. */
 const leftover = 36 * 3_600_000;
 
+/** Fsyncs of one APPEND under way at once. */
+const overlapping = 32;
+
 /** A whole, fsynced file in tmp/ that is not a message yet. */
 export interface Prepared {
   readonly base: string;
@@ -60,20 +63,43 @@ export function forget(path: string | Buffer): void {
   }
 }
 
+export interface Shown {
+  readonly directory: "cur" | "new";
+  readonly file: string;
+  /** What follows the base name. */
+  readonly suffix: string;
+}
+
 /** Where a new message with these flag letters lies: without flags it is new mail. */
-export function placeFor(base: string, letters: string): { readonly directory: "cur" | "new"; readonly file: string } {
-  return letters === "" ? { directory: "new", file: base } : { directory: "cur", file: fileName(base, letters) };
+export function placeFor(base: string, letters: string): Shown {
+  return letters === "" ? { directory: "new", file: base, suffix: "" } : { directory: "cur", file: fileName(base, letters), suffix: fileName("", letters) };
 }
 
 /** Makes a prepared file a message. Not durable yet. */
-export function show(folder: string, prepared: Prepared, letters: string): { readonly directory: "cur" | "new"; readonly file: string } {
+export function show(folder: string, prepared: Prepared, letters: string): Shown {
   const place = placeFor(prepared.base, letters);
   renameSync(prepared.temporary, `${folder}/${place.directory}/${place.file}`);
   return place;
 }
 
-/** Delivers one message: visible and durable when it resolves, not there when it rejects. */
-export async function deliver(folder: string, message: NewMessage, letters: string): Promise<void> {
+/** All or none. */
+export async function prepareAll(folder: string, messages: readonly NewMessage[]): Promise<Prepared[]> {
+  const prepared: Prepared[] = [];
+  try {
+    for (let at = 0; at < messages.length; at += overlapping) {
+      const settled = await Promise.allSettled(messages.slice(at, at + overlapping).map((message) => prepare(folder, message)));
+      for (const one of settled) if (one.status === "fulfilled") prepared.push(one.value);
+      for (const one of settled) if (one.status === "rejected") throw one.reason;
+    }
+  } catch (error) {
+    for (const one of prepared) forget(one.temporary);
+    throw error;
+  }
+  return prepared;
+}
+
+/** Delivers one message: visible and durable when it resolves, not there when it rejects. Returns its base name. */
+export async function deliver(folder: string, message: NewMessage, letters: string): Promise<string> {
   const prepared = await prepare(folder, message);
   let directory: string;
   try {
@@ -83,6 +109,7 @@ export async function deliver(folder: string, message: NewMessage, letters: stri
     throw error;
   }
   await syncDirectory(directory);
+  return prepared.base;
 }
 
 /** Removes what dead deliveries left in tmp/. */

@@ -19,6 +19,13 @@ export function parseFileName(file: string): FileName {
   return { base: file.slice(0, colon), letters: comma < 0 ? letters : letters.slice(0, comma) };
 }
 
+/** The letters in what follows a base name. */
+export function lettersIn(suffix: string): string {
+  if (!suffix.startsWith(":2,")) return "";
+  const comma = suffix.indexOf(",", 3);
+  return comma < 0 ? suffix.slice(3) : suffix.slice(3, comma);
+}
+
 /** Letters ascending by ASCII, which the Maildir definition asks for, each once. */
 export function sortLetters(letters: Iterable<string>): string {
   return [...new Set(letters)].sort().join("");
@@ -28,34 +35,39 @@ export function sortLetters(letters: Iterable<string>): string {
 export const fileName = (base: string, letters: string): string => `${base}:2,${letters}`;
 
 /** `,S=` (octets in the file) or `,W=` (octets with CRLF) of a base name; undefined when not there. */
-export function sizeIn(base: string, key: "S" | "W"): number | undefined {
-  let at = base.indexOf(`,${key}=`);
+export function sizeIn(base: Buffer, key: "S" | "W"): number | undefined {
+  let at = base.indexOf(keys[key]);
   if (at < 0) return undefined;
   let size = 0;
   let digits = 0;
-  for (at += 3; at < base.length && digits < 16; at++, digits++) {
-    const digit = base.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) break;
-    size = size * 10 + digit;
-  }
+  for (at += 3; at < base.length && digits < 16 && isDigit(base[at]); at++, digits++) size = size * 10 + base[at] - 0x30;
   return digits === 0 ? undefined : size;
 }
 
-/** Order of delivery as far as names tell: seconds, then the `M` microseconds, then the name. */
-export function byDelivery(a: string, b: string): number {
-  const seconds = Number.parseInt(a, 10) - Number.parseInt(b, 10);
-  if (seconds !== 0 && !Number.isNaN(seconds)) return seconds;
-  const micros = microseconds(a) - microseconds(b);
-  if (micros !== 0) return micros;
-  return a < b ? -1 : a > b ? 1 : 0;
+const keys = { S: Buffer.from(",S="), W: Buffer.from(",W=") };
+
+/**
+ * The time of delivery that a base name begins with, as far as it tells: seconds and the `M` microseconds, in µs since the epoch; 0 when it does not.
+ * Octets, for names are read by the hundred thousand.
+ */
+export function deliveryTime(octets: Buffer, from: number, to: number): number {
+  let i = from;
+  let seconds = 0;
+  for (; i < to && i < from + 11 && isDigit(octets[i]); i++) seconds = seconds * 10 + octets[i] - 0x30;
+  if (i === from || octets[i] !== 0x2e) return seconds * 1_000_000;
+  let micros = 0;
+  if (octets[i + 1] === 0x4d) for (i += 2; i < to && micros < 100_000_000 && isDigit(octets[i]); i++) micros = micros * 10 + octets[i] - 0x30;
+  return seconds * 1_000_000 + micros;
 }
 
-const microseconds = (base: string): number => Number(/^\d+\.M(\d+)/.exec(base)?.[1] ?? 0);
+const isDigit = (octet: number): boolean => octet >= 0x30 && octet <= 0x39;
 
 /** Seconds since the epoch a base name begins with; undefined when it does not. */
-export function timeIn(base: string): number | undefined {
-  const m = /^(\d{9,11})\./.exec(base);
-  return m === null ? undefined : Number(m[1]);
+export function timeIn(base: Buffer): number | undefined {
+  let seconds = 0;
+  let i = 0;
+  for (; i < base.length && i < 12 && isDigit(base[i]); i++) seconds = seconds * 10 + base[i] - 0x30;
+  return i >= 9 && i <= 11 && base[i] === 0x2e ? seconds : undefined;
 }
 
 let deliveries = 0;

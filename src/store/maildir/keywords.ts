@@ -7,10 +7,13 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, type B
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncFileNow, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { systemFlag } from "../flags.ts";
+import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
 export const keywordLimit = 26;
+
+/** Sets of flags remembered. */
+const combinations = 65_536;
 
 const systemLetters: Readonly<Record<string, string>> = { "\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T" };
 const flagOfLetter: ReadonlyMap<string, string> = new Map(Object.entries(systemLetters).map(([flag, letter]) => [letter, flag]));
@@ -48,8 +51,9 @@ export class KeywordFile {
     return this.#names.filter((name) => name !== undefined);
   }
 
-  get full(): boolean {
-    return this.names.length >= keywordLimit;
+  /** Which state of the file was read last, "" for no file. */
+  get identity(): string {
+    return this.#identity;
   }
 
   /** Reads the file when it changed. */
@@ -76,17 +80,20 @@ export class KeywordFile {
     });
   }
 
-  /** The flags that letters stand for. One set per combination. Letters without a meaning are passed over. */
-  flagsOf(letters: string): Flags {
-    let flags = this.#flags.get(letters);
+  /** The flags that letters stand for, and keywords without a letter, separated by spaces. One set per combination. Letters without a meaning are passed over. */
+  flagsOf(letters: string, others: string): Flags {
+    const key = others === "" ? letters : `${letters} ${others}`;
+    let flags = this.#flags.get(key);
     if (flags === undefined) {
       const set = new Set<string>();
       for (const letter of letters) {
         const flag = flagOfLetter.get(letter) ?? this.#names[letter.charCodeAt(0) - 97];
         if (flag !== undefined) set.add(flag);
       }
+      for (const other of others === "" ? [] : others.split(" ")) if (!this.#byLower.has(other.toLowerCase())) set.add(other);
       flags = set;
-      this.#flags.set(letters, flags);
+      if (this.#flags.size > combinations) this.#flags.clear();
+      this.#flags.set(key, flags);
     }
     return flags;
   }
@@ -97,35 +104,34 @@ export class KeywordFile {
   }
 
   /**
-   * Letters of flags; \Recent and unknown backslash names have none.
+   * Letters of flags, and the keywords that have none; \\Recent and unknown backslash names are neither.
    *
-   * @param make new keywords get letters: "all" throws StoreFault "limit" when they run out, "some" leaves the rest out, "none" makes none
+   * @param make new keywords get letters while there are some
    */
-  async lettersOf(flags: Flags, make: "all" | "some" | "none"): Promise<Set<string>> {
-    if (make !== "none") await this.#make([...flags].filter((flag) => !flag.startsWith("\\") && !this.#byLower.has(flag.toLowerCase())), make);
+  async lettersOf(flags: Flags, make: boolean): Promise<{ readonly letters: ReadonlySet<string>; readonly others: readonly string[] }> {
+    if (make) await this.#make([...flags].filter((flag) => isKeyword(flag) && !this.#byLower.has(flag.toLowerCase())));
     const letters = new Set<string>();
+    const others = [];
     for (const flag of flags) {
       const letter = systemLetters[systemFlag(flag) ?? ""] ?? this.#byLower.get(flag.toLowerCase());
       if (letter !== undefined) letters.add(letter);
+      else if (isKeyword(flag)) others.push(flag);
     }
-    return letters;
+    return { letters, others };
   }
 
-  async #make(wanted: readonly string[], make: "all" | "some"): Promise<void> {
-    if (wanted.length === 0) return;
+  async #make(wanted: readonly string[]): Promise<void> {
+    for (const keyword of wanted) if (/[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
+    if (wanted.length === 0 || this.names.length >= keywordLimit) return;
     const lock = await dotlock(`${this.#path}.lock`, patience);
     try {
       this.look();
       const names = [...this.#names];
       let added = false;
       for (const keyword of wanted) {
-        if (keyword === "" || /[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
         if (names.some((name) => name?.toLowerCase() === keyword.toLowerCase())) continue;
         const free = Array.from({ length: keywordLimit }, (_, i) => i).find((i) => names[i] === undefined);
-        if (free === undefined) {
-          if (make === "some") continue;
-          throw new StoreFault("limit", `a mailbox can hold ${keywordLimit} keywords`);
-        }
+        if (free === undefined) break;
         names[free] = keyword;
         added = true;
       }

@@ -1,106 +1,75 @@
 /**
- * One Maildir folder. Truth is on disk; this object only remembers what it read:
+ * One Maildir folder as a mailbox: what sessions do with its messages. sync.ts reads what is on disk, folder.ts holds it.
  *
- * - `cur/` and `new/` say which messages there are and their flags (scan.ts: how a scan can be trusted);
- * - `dovecot-uidlist` says which UID a base name has (uidlist-file.ts); a file without a line gets the next UID under its lock;
- * - `dovecot-keywords` says what the letters a-z mean.
- *
- * Legal states after a kill at any moment, and what the next refresh makes of them: a file in tmp/ (nothing, later swept); a file
- * without a UID (gets one); a line without a file (passed over; dropped when the list is written anew); a message of a
- * half-done COPY (stays, it is whole); a message of a half-done expunge (stays until asked again). A file whose base name has a UID
- * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
- *
- * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own.
+ * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own. Reading waits for nobody.
  */
-import { accessSync, constants, renameSync, unlinkSync } from "node:fs";
+import { accessSync, constants, linkSync, renameSync, unlinkSync } from "node:fs";
+import { crlfCopy, toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
-import { sameFlags } from "../flags.ts";
-import { Hearers, noChanges } from "../hearers.ts";
+import { Hearers } from "../hearers.ts";
 import type { Changes, FlagChange, Flags, Mailbox, Message, ModSeq, NewMessage, Uid } from "../mailbox.ts";
-import { Serial, batchSize, breathe, inBatches } from "../serial.ts";
+import { Serial, batchSize, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
-import { forget, newBase, placeFor, prepare, show, sweep, type Prepared } from "./deliver.ts";
-import { byDelivery, fileName, parseFileName, sizeIn, sortLetters } from "./filename.ts";
-import { KeywordFile } from "./keywords.ts";
-import { MessageFile, fileOf } from "./message-file.ts";
-import { octetPath, sameTimes, scan, timesOf, type Found, type Scan, type Times } from "./scan.ts";
-import { UidlistFile, newGuid, type UidlistNews } from "./uidlist-file.ts";
-import { fieldText, type UidlistHeader, type UidlistLine } from "./uidlist.ts";
+import { forget, newBase, placeFor, prepareAll, show, sweep } from "./deliver.ts";
+import { lettersIn } from "./filename.ts";
+import { FlagPlan, lettersFor } from "./flag-plan.ts";
+import { Folder, type MaildirPlace } from "./folder.ts";
+import { headOf, octetsLater, readNow, withOctets } from "./message-file.ts";
+import { baseOf, fieldsOf, inCur, inNew, pathOf, type Place } from "./row.ts";
+import { octetPath } from "./scan.ts";
+import { Sync, type NewFile } from "./sync.ts";
+import { fieldText } from "./uidlist.ts";
 
-export interface MaildirPlace {
-  /** The folder's directory; a rename of the folder changes it. */
-  path: string;
-  name: string;
+export interface MailboxContext {
+  readonly nextUidValidity: () => number;
+  readonly facts: ((octets: Buffer) => Buffer) | undefined;
+  readonly log: (line: string) => void;
 }
 
-/** Fsyncs of one APPEND under way at once. */
-const overlapping = 32;
+/** Flags as letters of a name and keywords that have no letter. */
+type Written = Awaited<ReturnType<typeof lettersFor>>;
+const unflagged: Written = { letters: "", others: [] };
 
-/** How long a look at the times of directories whose last change was our own may be believed, ms. */
-const ownChangeTrust = 2_000;
+/** Events that own path operations made, by directory. */
+interface Made {
+  cur: number;
+  new: number;
+}
 
 export class MaildirMailbox implements Mailbox {
-  readonly #place: MaildirPlace;
-  readonly #nextUidValidity: () => number;
+  readonly #folder: Folder;
+  readonly #context: MailboxContext;
+  readonly #sync: Sync;
   readonly #serial = new Serial();
   readonly #hearers = new Hearers();
-  readonly #keywords: KeywordFile;
-  readonly #uidlist: UidlistFile;
   #watching: Watching | undefined;
-
-  #header: UidlistHeader | undefined;
-  #nextUid = 1;
-  /** Highest UID any session may have seen: a lower one must not appear any more. */
-  #highest = 0;
-  readonly #files = new Map<string, MessageFile>();
-  #messages: readonly Message[] = [];
-  /** Lines of the uidlist without a message. */
-  #unseen = new Map<string, UidlistLine>();
-  /** The uidlist on disk says less than we know: write all of it. */
-  #rewrite = false;
-  /** Recent although in cur/: appended or flagged by us before any session claimed them. */
-  readonly #recent = new Set<Uid>();
-  /** The last scan, while nothing happened since. */
-  #clean: { times: Times; settled: boolean; own: boolean; at: number } | undefined;
   #readOnly = false;
 
-  /** Known but not told yet. */
-  #expunged: Uid[] = [];
-  #arrived: MessageFile[] = [];
-  readonly #flagged = new Set<MessageFile>();
-  /** The state of `dovecot-keywords` the flags of `#messages` were made with. */
-  #labelled = 0;
-
-  constructor(place: MaildirPlace, nextUidValidity: () => number) {
-    this.#place = place;
-    this.#nextUidValidity = nextUidValidity;
-    this.#keywords = new KeywordFile(place);
-    this.#uidlist = new UidlistFile(place);
+  constructor(place: MaildirPlace, context: MailboxContext) {
+    this.#context = context;
+    this.#folder = new Folder(place, context.log);
+    this.#sync = new Sync(this.#folder, context.nextUidValidity);
   }
 
   get name(): string {
-    return this.#place.name;
-  }
-
-  get place(): MaildirPlace {
-    return this.#place;
+    return this.#folder.place.name;
   }
 
   get id(): string {
-    return this.#header?.guid ?? "";
+    return this.#folder.header?.guid ?? "";
   }
 
   get uidValidity(): number {
-    return this.#header?.uidValidity ?? 0;
+    return this.#folder.header?.uidValidity ?? 0;
   }
 
   get highestModSeq(): ModSeq {
-    return 1 as ModSeq;
+    return this.#folder.table.modSeq;
   }
 
   get uidNext(): Uid {
-    return this.#nextUid as Uid;
+    return this.#folder.nextUid as Uid;
   }
 
   get readOnly(): boolean {
@@ -108,331 +77,63 @@ export class MaildirMailbox implements Mailbox {
   }
 
   get keywords(): readonly string[] {
-    return this.#keywords.names;
+    return this.#folder.allKeywords;
   }
 
   get canCreateKeywords(): boolean {
-    return !this.#readOnly && !this.#keywords.full;
+    return !this.#readOnly && !this.#folder.keywordsFull;
   }
 
   get messages(): readonly Message[] {
-    return this.#messages;
+    return this.#folder.messages;
   }
 
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
   async open(now: number): Promise<void> {
+    const { path } = this.#folder.place;
     await faulting(async () => {
       try {
-        accessSync(`${this.#place.path}/cur`, constants.W_OK);
+        accessSync(`${path}/cur`, constants.W_OK);
       } catch (error) {
         if (errno(error) !== "EACCES" && errno(error) !== "EROFS") throw error;
         this.#readOnly = true;
       }
-      if (!this.#readOnly) sweep(this.#place.path, now);
+      if (!this.#readOnly) sweep(path, now);
       await this.refresh();
     });
   }
 
   refresh(): Promise<Changes> {
-    return this.#alone(() => this.#sync());
+    return this.#alone(async () => {
+      await this.#sync.run();
+      return this.#tell();
+    });
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
     return this.#serial.run(() => faulting(work));
   }
 
-  // ------------------------------------------------------------ from disk to memory
-
-  async #sync(): Promise<Changes> {
-    this.#keywords.look();
-    const news = this.#uidlist.look();
-    this.#take(news);
-    if (news.kind !== "same" || this.#rewrite || !this.#isClean()) await this.#rescan();
-    return this.#tell();
-  }
-
-  /** True when the directories are as the last scan found them. */
-  #isClean(): boolean {
-    const clean = this.#clean;
-    if (clean === undefined || !sameTimes(clean.times, timesOf(this.#place.path))) return false;
-    return clean.settled || (clean.own && performance.now() - clean.at < ownChangeTrust);
-  }
-
-  /**
-   * Runs path operations of our own. When the folder was clean before, the times after them are as good as a scan, except that
-   * another program's change in the same instant would hide behind ours; so they count for `ownChangeTrust` only.
-   */
-  async #changing(work: () => Promise<void>): Promise<void> {
-    const wasClean = this.#isClean();
-    try {
-      await work();
-    } finally {
-      const clean = this.#clean;
-      if (wasClean && clean !== undefined) this.#clean = { times: timesOf(this.#place.path), settled: false, own: true, at: clean.settled ? performance.now() : clean.at };
-    }
-  }
-
-  /** Takes over what the uidlist says now. */
-  #take(news: UidlistNews): void {
-    switch (news.kind) {
-      case "same":
-        return;
-      case "missing":
-        // Somebody removed it: what we know is written back.
-        this.#rewrite = true;
-        return;
-      case "corrupt":
-        this.#forgetAll();
-        this.#header = undefined;
-        this.#rewrite = true;
-        return;
-      case "appended":
-        for (const line of news.lines) this.#takeLine(line);
-        return;
-      case "replaced":
-        this.#takeList(news.header, news.lines);
-    }
-  }
-
-  #takeList(header: UidlistHeader, lines: readonly UidlistLine[]): void {
-    if (this.#header !== undefined && this.#header.uidValidity !== header.uidValidity) this.#forgetAll();
-    this.#header = header;
-    this.#rewrite = header.guid === "";
-    this.#nextUid = Math.max(this.#nextUid, header.nextUid);
-    this.#unseen = new Map();
-    const listed = new Set<MessageFile>();
-    for (const line of lines) {
-      const file = this.#takeLine(line);
-      if (file !== undefined) listed.add(file);
-    }
-    for (const file of this.#files.values()) if (!listed.has(file)) this.#drop(file);
-  }
-
-  /** The message the line belongs to, when it is known under this UID. */
-  #takeLine(line: UidlistLine): MessageFile | undefined {
-    this.#nextUid = Math.max(this.#nextUid, line.uid + 1);
-    const file = this.#files.get(line.base);
-    if (file?.uid === line.uid) return file;
-    // Another program gave another UID: for clients that is another message.
-    if (file !== undefined) this.#drop(file);
-    this.#unseen.set(line.base, line);
-    return undefined;
-  }
-
-  #drop(file: MessageFile): void {
-    this.#files.delete(file.base);
-    this.#unseen.set(file.base, lineOf(file));
-    this.#flagged.delete(file);
-    this.#recent.delete(file.uid);
-    const fresh = this.#arrived.indexOf(file);
-    if (fresh >= 0) this.#arrived.splice(fresh, 1);
-    else this.#expunged.push(file.uid);
-    this.#clean = undefined;
-  }
-
-  #forgetAll(): void {
-    for (const file of this.#files.values()) this.#drop(file);
-    this.#unseen = new Map();
-    this.#nextUid = 1;
-    this.#highest = 0;
-  }
-
-  async #rescan(): Promise<void> {
-    let seen = scan(this.#place.path);
-    let missing = this.#merge(seen);
-    for (let tries = 0; missing.length > 0 && !seen.quiet && tries < 4; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-      seen = scan(this.#place.path);
-      missing = this.#merge(seen);
-    }
-    if (seen.quiet) for (const file of missing) this.#drop(file);
-    const complete = await this.#identify(seen);
-    this.#clean = !complete || (missing.length > 0 && !seen.quiet) ? undefined : { times: seen.times, settled: seen.settled, own: false, at: performance.now() };
-  }
-
-  /** Takes over names and flags of known messages. Returns those the scan did not meet. */
-  #merge(seen: Scan): MessageFile[] {
-    const missing = [];
-    for (const file of this.#files.values()) {
-      const found = seen.found.get(file.base);
-      if (found === undefined) missing.push(file);
-      else {
-        if (found.letters !== file.letters) this.#flagged.add(file);
-        file.moved(found);
-      }
-    }
-    return missing;
-  }
-
-  /** Gives every file that has none a MessageFile, and a UID where the uidlist has none. False when some could not get one. */
-  async #identify(seen: Scan): Promise<boolean> {
-    let complete = true;
-    if (this.#header === undefined || this.#rewrite || this.#unlisted(seen).length > 0) {
-      try {
-        await this.#uidlist.locked(async () => {
-          this.#take(this.#uidlist.look());
-          // A message another program listed since our scan must come before the UIDs we give now.
-          const now = scan(this.#place.path);
-          this.#merge(now);
-          await this.#addLines(this.#unlisted(now).sort(byDelivery), now);
-          this.#admitListed(now);
-        });
-      } catch (error) {
-        // On a full disk, or where we may not write, what has a UID can still be read, and expunged.
-        const { kind } = storeFault(error);
-        if (this.#header === undefined || (kind !== "no-space" && kind !== "permission")) throw error;
-        complete = false;
-      }
-    }
-    this.#admitListed(seen);
-    return complete;
-  }
-
-  /** Base names of files that need a UID. */
-  #unlisted(seen: Scan): string[] {
-    return [...seen.found.keys()].filter((base) => !this.#files.has(base) && (this.#unseen.get(base)?.uid ?? 0) <= this.#highest);
-  }
-
-  /** Files that have their UID by now become messages. */
-  #admitListed(seen: Scan): void {
-    const highest = this.#highest;
-    const arrived: MessageFile[] = [];
-    for (const [base, found] of seen.found) {
-      const line = this.#unseen.get(base);
-      if (line !== undefined && line.uid > highest && !this.#files.has(base)) arrived.push(this.#admit(line, found));
-    }
-    for (const file of arrived.sort((a, b) => a.uid - b.uid)) this.#arrived.push(file);
-    // The other lines have no file, and never will.
-    if (seen.quiet) this.#highest = Math.max(this.#highest, this.#nextUid - 1);
-  }
-
-  #admit(line: UidlistLine, found: Found): MessageFile {
-    const file = new MessageFile(this.#place, line.uid as Uid, line.base, line.fields, found, this.#keywords.flagsOf(found.letters));
-    this.#files.set(line.base, file);
-    this.#unseen.delete(line.base);
-    this.#highest = Math.max(this.#highest, line.uid);
-    return file;
-  }
-
-  /** Only under the uidlist lock. */
-  async #addLines(bases: readonly string[], seen: Scan | undefined): Promise<readonly UidlistLine[]> {
-    let uid = this.#nextUid;
-    const lines = bases.map((base) => ({ uid: uid++, fields: "", base }));
-    const returned = bases.some((base) => this.#unseen.has(base));
-    const overgrown = seen?.quiet === true && this.#unseen.size > 256 && this.#unseen.size > this.#files.size;
-    if (lines.length === 0 && !this.#rewrite && this.#header !== undefined) return lines;
-    if (this.#header === undefined || this.#rewrite || returned || overgrown || !this.#uidlist.appendable) {
-      const header = { ...(this.#header ?? { uidValidity: this.#nextUidValidity(), guid: newGuid(), others: "" }), nextUid: uid };
-      if (header.guid === "") header.guid = newGuid();
-      const again = new Set(bases);
-      const kept = [...this.#unseen.values()].filter((line) => !again.has(line.base) && (seen === undefined || !seen.quiet || seen.found.has(line.base)));
-      const known = [...this.#files.values()].map(lineOf);
-      await this.#uidlist.replace(header, [...known, ...kept, ...lines].sort((a, b) => a.uid - b.uid));
-      this.#unseen = new Map(kept.map((line) => [line.base, line]));
-      this.#header = header;
-      this.#rewrite = false;
-    } else await this.#uidlist.append(lines);
-    this.#nextUid = uid;
-    for (const line of lines) this.#unseen.set(line.base, line);
-    return lines;
-  }
-
-  /** Brings `messages` up to date and tells everybody what happened since the last time. */
   #tell(): Changes {
-    if (this.#labelled !== this.#keywords.version) for (const file of this.#files.values()) this.#flagged.add(file);
-    this.#labelled = this.#keywords.version;
-    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) return noChanges;
-    const fresh = new Set(this.#arrived);
-    const flagged: MessageFile[] = [];
-    for (const file of this.#flagged) {
-      const flags = this.#keywords.flagsOf(file.letters);
-      if (flags === file.message.flags) continue;
-      const same = sameFlags(file.message.flags, flags);
-      file.relabel(flags);
-      if (!same && !fresh.has(file)) flagged.push(file);
-    }
-    const gone = new Set(this.#expunged);
-    let messages = this.#messages;
-    if (gone.size > 0) messages = messages.filter((message) => !gone.has(message.uid));
-    if (this.#arrived.length > 0 || this.#flagged.size > 0) {
-      const next = messages.slice();
-      for (const file of this.#flagged) if (!fresh.has(file)) next[indexOf(next, file.uid)] = file.message;
-      for (const file of this.#arrived) next.push(file.message);
-      messages = next;
-    }
-    const changes: Changes = {
-      arrived: this.#arrived.map((file) => file.message),
-      expunged: this.#expunged.sort((a, b) => a - b),
-      flagged: flagged.map((file) => file.message).sort((a, b) => a.uid - b.uid),
-    };
-    this.#messages = messages;
-    this.#expunged = [];
-    this.#arrived = [];
-    this.#flagged.clear();
+    const changes = this.#folder.tell();
     this.#hearers.tell(changes);
     return changes;
   }
 
-  // ------------------------------------------------------------ from memory to disk
-
-  claimRecent(peek: boolean): Promise<readonly Uid[]> {
-    return this.#alone(async () => {
-      const recent = [...this.#files.values()].filter((file) => file.directory === "new" || this.#recent.has(file.uid));
-      if (!peek && !this.#readOnly) {
-        await this.#changing(() => inBatches(recent, (file) => void this.#rename(file, (letters) => letters, true)));
-        this.#recent.clear();
-      }
-      return recent.map((file) => file.uid).sort((a, b) => a - b);
-    });
-  }
-
-  /**
-   * Renames a message's file into cur/ with other letters; follows it when another program renamed it. False when the file is gone.
-   *
-   * @param change from the letters on disk to the new ones
-   * @param claim  also move it out of new/ when the letters stay
-   */
-  #rename(file: MessageFile, change: (letters: string) => string, claim: boolean): boolean {
-    for (let tries = 0; tries < 8; tries++) {
-      const now = parseFileName(file.file).letters;
-      const letters = change(now);
-      if (file.letters !== letters && now === letters) this.#flagged.add(file);
-      if (now === letters && (file.directory === "cur" || !claim)) {
-        file.letters = letters;
-        return true;
-      }
-      const to = fileName(file.base, letters);
-      try {
-        renameSync(file.path, octetPath(`${this.#place.path}/cur`, to));
-        file.moved({ file: to, directory: "cur", letters });
-        return true;
-      } catch (error) {
-        if (errno(error) !== "ENOENT" || !this.#follow(file)) {
-          if (errno(error) !== "ENOENT") throw error;
-          return false;
-        }
-      }
-    }
-    return false;
-  }
-
-  /** A name was out of date: all are looked up again, since one foreign rename seldom comes alone. False when this file is not met. */
-  #follow(file: MessageFile): boolean {
-    this.#clean = undefined;
-    const { found } = scan(this.#place.path);
-    for (const other of this.#files.values()) {
-      const now = found.get(other.base);
-      if (now === undefined) continue;
-      if (now.letters !== other.letters) this.#flagged.add(other);
-      other.moved(now);
-    }
-    return found.has(file.base);
-  }
+  // ------------------------------------------------------------ reading
 
   async read(uid: Uid): Promise<Buffer | undefined> {
+    const folder = this.#folder;
     try {
-      const read = this.#byUid(uid)?.read();
-      return read instanceof Promise ? await read : read;
+      const row = folder.rowOf(uid);
+      if (row < 0) return undefined;
+      if ((folder.namedSize(row) ?? 0) > readNow) {
+        const octets = await octetsLater(pathOf(folder.place.path, folder.table, row)).catch((error: unknown) => {
+          if (errno(error) !== "ENOENT") throw error;
+        });
+        if (octets !== undefined) return toCrlf(octets);
+      }
+      return folder.withFile(uid, (path) => withOctets(path, crlfCopy));
     } catch (error) {
       throw storeFault(error);
     }
@@ -440,98 +141,148 @@ export class MaildirMailbox implements Mailbox {
 
   readHead(uid: Uid): Buffer | undefined {
     try {
-      return this.#byUid(uid)?.readHead();
+      return this.#folder.withFile(uid, headOf);
     } catch (error) {
       throw storeFault(error);
     }
   }
 
   names(uid: Uid): { readonly file: string; readonly guid: string | undefined; readonly uidl: string | undefined } | undefined {
-    const file = this.#byUid(uid);
-    return file === undefined ? undefined : { file: file.base, guid: fieldText(file.fields, "G"), uidl: fieldText(file.fields, "P") };
+    const { table } = this.#folder;
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return undefined;
+    const fields = fieldsOf(table, row);
+    return { file: baseOf(table, row), guid: fieldText(fields, "G"), uidl: fieldText(fields, "P") };
   }
 
-  expungedSince(): readonly Uid[] | undefined {
-    return undefined;
+  expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {
+    return this.#folder.table.expungedSince(modSeq);
   }
 
-  facts(): Buffer | undefined {
-    return undefined;
+  facts(uid: Uid): Buffer | undefined {
+    const row = this.#folder.rowOf(uid);
+    return row < 0 ? undefined : this.#folder.cache.facts(row);
   }
 
-  keepFacts(): void {}
-
-  #byUid(uid: Uid): MessageFile | undefined {
-    const message = this.#messages[indexOf(this.#messages, uid)];
-    return message === undefined ? undefined : fileOf(message);
+  keepFacts(uid: Uid, facts: Buffer): void {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0 || this.#readOnly) return;
+    this.#folder.cache.keep(row, facts);
+    this.#folder.index.saveSoon();
   }
 
-  #chosen(uids: readonly Uid[]): MessageFile[] {
-    const chosen: MessageFile[] = [];
-    for (const uid of uids) {
-      const file = this.#byUid(uid);
-      if (file !== undefined && this.#files.get(file.base) === file) chosen.push(file);
+  // ------------------------------------------------------------ changing
+
+  /**
+   * Runs path operations of our own on each of these, with a breath after every batch. When the directories were known before, they are
+   * afterwards, unless somebody else did something meanwhile.
+   */
+  async #changing<T>(items: readonly T[], work: (item: T, made: Made) => void): Promise<Made> {
+    const { cur, fresh } = this.#folder;
+    const known = [fresh.isKnown(), cur.isKnown()];
+    const changes = [fresh.changing(), cur.changing()];
+    const made: Made = { cur: 0, new: 0 };
+    try {
+      for (let i = 0; i < items.length; i++) {
+        if (i > 0 && i % batchSize === 0) {
+          for (const change of changes) change.tick();
+          await breathe();
+        }
+        work(items[i], made);
+      }
+      return made;
+    } finally {
+      if (known[0]) changes[0].done(made.new);
+      if (known[1]) changes[1].done(made.cur);
     }
-    return chosen;
+  }
+
+  claimRecent(peek: boolean): Promise<readonly Uid[]> {
+    return this.#alone(async () => {
+      const { table, recent } = this.#folder;
+      const { uid, place } = table.at;
+      const uids: Uid[] = [];
+      for (let row = 0; row < table.length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) uids.push(uid[row] as Uid);
+      if (!peek && !this.#readOnly) {
+        const plan = new FlagPlan(this.#folder, undefined);
+        await this.#changing(uids, (one, made) => void this.#rename(one, plan, true, made));
+        recent.clear();
+        this.#folder.index.saveSoon();
+      }
+      return uids;
+    });
+  }
+
+  /**
+   * Renames a message's file into cur/ with other letters; follows it when another program renamed it. False when the file is gone.
+   *
+   * @param claim also move it out of new/ when the letters stay
+   */
+  #rename(uid: Uid, plan: FlagPlan, claim: boolean, made: Made): boolean {
+    const folder = this.#folder;
+    const { table } = folder;
+    for (let tries = 0; tries < 8; tries++) {
+      const row = folder.rowOf(uid);
+      if (row < 0) return false;
+      const [set, place] = [table.at.set[row], table.at.place[row]];
+      const next = plan.next(set);
+      if (next === undefined && (place === inCur || !claim)) return true;
+      const suffix = next ?? `:2,${lettersIn(table.setAt(set))}`;
+      try {
+        renameSync(pathOf(folder.place.path, table, row), octetPath(`${folder.place.path}/cur`, baseOf(table, row) + suffix));
+      } catch (error) {
+        if (errno(error) !== "ENOENT") throw error;
+        if (!folder.follow(uid)) return false;
+        continue;
+      }
+      made.cur += place === inCur ? 2 : 1;
+      if (place === inNew) made.new++;
+      table.set("set", row, table.numberOf(suffix));
+      table.set("place", row, inCur);
+      if (next !== undefined) folder.flagged(uid);
+      return true;
+    }
+    return false;
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
     const { uidValidity } = this;
     return this.#alone(async () => {
+      const folder = this.#folder;
+      // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const letters = await this.#keywords.lettersOf(change.flags, change.how === "remove" ? "none" : "all");
-      const changed: MessageFile[] = [];
-      // Thousands of messages have the same few letters.
-      const known = new Map<string, string>();
-      const changeOf = (now: string): string => {
-        let next = known.get(now);
-        if (next === undefined) known.set(now, (next = this.#change(now, letters, change.how)));
-        return next;
-      };
-      await this.#changing(() =>
-        inBatches(this.#chosen(uids), (file) => {
-          const before = file.letters;
-          const isNew = file.directory === "new";
-          if (this.#rename(file, changeOf, false) && file.letters !== before) {
-            this.#flagged.add(file);
-            changed.push(file);
-          }
-          if (isNew && file.directory === "cur") this.#recent.add(file.uid);
-        }),
-      );
-      // Commit point: the renames are durable with this fsync.
-      if (changed.length > 0) await syncDirectory(`${this.#place.path}/cur`);
-      this.#tell();
-      return changed.map((file) => file.message).sort((a, b) => a.uid - b.uid);
+      const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
+      const met = new Set<number>();
+      const made = await this.#changing(uids, (uid, events) => {
+        const isNew = folder.table.at.place[folder.rowOf(uid)] === inNew;
+        if (!this.#rename(uid, plan, false, events)) return;
+        met.add(uid);
+        if (isNew && folder.table.at.place[folder.rowOf(uid)] === inCur) folder.recent.add(uid);
+      });
+      // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.
+      if (made.cur > 0) await syncDirectory(`${folder.place.path}/cur`);
+      await plan.others([...met]);
+      return this.#tell().flagged.filter(({ uid }) => met.has(uid));
     });
-  }
-
-  #change(now: string, letters: ReadonlySet<string>, how: FlagChange["how"]): string {
-    switch (how) {
-      case "add":
-        return sortLetters([...now, ...letters]);
-      case "remove":
-        return sortLetters([...now].filter((letter) => !letters.has(letter)));
-      case "replace":
-        return sortLetters([...letters, ...[...now].filter((letter) => !this.#keywords.means(letter))]);
-    }
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
     return faulting(async () => {
-      const prepared = await prepareAll(this.#place.path, messages);
+      const prepared = await prepareAll(this.#folder.place.path, messages);
       return this.#alone(async () => {
         try {
-          const letters: string[] = [];
-          for (const one of messages) letters.push(await this.#lettersFor(one.flags));
-          return await this.#enlist(async (shown) => {
-            await this.#changing(async () => {
-              for (const [i, one] of prepared.entries()) {
-                const own = letters[i] ?? "";
-                shown.push({ base: one.base, letters: own, ...show(this.#place.path, one, own) });
-              }
-            });
-          });
+          const flags: Written[] = [];
+          for (const one of messages) flags.push(await lettersFor(this.#folder, one.flags, true));
+          const uids = await this.#enlist(
+            prepared,
+            (one, i) => {
+              const { directory, suffix } = show(this.#folder.place.path, one, flags[i].letters);
+              return { place: directory === "new" ? inNew : inCur, suffix, base: Buffer.from(one.base) };
+            },
+            (i) => flags[i].others,
+          );
+          this.#keepLater(uids, messages);
+          return uids;
         } catch (error) {
           for (const one of prepared) forget(one.temporary);
           throw error;
@@ -540,67 +291,96 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
-  async #lettersFor(flags: Flags): Promise<string> {
-    return sortLetters(await this.#keywords.lettersOf(flags, "some"));
+  /** Facts are made when whoever waits for the append has been told. */
+  #keepLater(uids: readonly Uid[], messages: readonly NewMessage[]): void {
+    const { facts } = this.#context;
+    if (facts === undefined) return;
+    setImmediate(() => {
+      uids.forEach((uid, i) => {
+        if (this.#folder.rowOf(uid) >= 0) this.keepFacts(uid, facts(toCrlf(messages[i].octets)));
+      });
+    });
   }
 
   /**
    * Puts files into the folder and gives them their UIDs, all or none. Both under the uidlist lock: else another program might
    * see a file and give it a UID before we do. Durable when it resolves.
    *
-   * @param put puts files into cur/ or new/ and says which, as far as it came
+   * @param put  makes a file visible in cur/ or new/; undefined when there is nothing to put
+   * @param keywordsOf keywords without a letter of the item
    */
-  async #enlist(put: (shown: Shown[]) => Promise<void>): Promise<readonly Uid[]> {
-    const shown: Shown[] = [];
-    let lines: readonly UidlistLine[] = [];
+  async #enlist<T>(items: readonly T[], put: (item: T, i: number) => NewFile | undefined, keywordsOf: (i: number) => readonly string[]): Promise<readonly Uid[]> {
+    const folder = this.#folder;
+    const files: NewFile[] = [];
+    const others: (readonly string[])[] = [];
+    let first = 0;
+    const directory = (place: Place): string => `${folder.place.path}/${place === inNew ? "new" : "cur"}`;
     try {
-      await this.#uidlist.locked(async () => {
-        this.#keywords.look();
-        this.#take(this.#uidlist.look());
-        if ([...this.#unseen.values()].some((line) => line.uid > this.#highest)) {
-          const now = scan(this.#place.path);
-          this.#merge(now);
-          this.#admitListed(now);
-        }
-        await put(shown);
-        lines = await this.#addLines(
-          shown.map((one) => one.base),
-          undefined,
-        );
+      await folder.uidlist.locked(async () => {
+        folder.keywords.look();
+        this.#sync.look();
+        if (folder.pending) this.#sync.admitListed();
+        const entries = items.map((item, i) => ({ item, i }));
+        await this.#changing(entries, ({ item, i }, made) => {
+          const file = put(item, i);
+          if (file === undefined) return;
+          files.push(file);
+          others.push(keywordsOf(i));
+          if (file.place === inNew) made.new++;
+          else made.cur++;
+        });
+        await folder.keepOthers(files.map(({ base }, i) => ({ base: base.toString("latin1"), keywords: others[i].join(" ") })).filter(({ keywords }) => keywords !== ""));
+        first = await this.#sync.list(files, false);
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
-      await Promise.all([...new Set(shown.map((one) => one.directory))].map((directory) => syncDirectory(`${this.#place.path}/${directory}`)));
+      await Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
     } catch (error) {
-      for (const one of shown) forget(octetPath(`${this.#place.path}/${one.directory}`, one.file));
+      for (const { place, base, suffix } of files) forget(octetPath(directory(place), base.toString("latin1") + suffix));
+      folder.fresh.doubt();
+      folder.cur.doubt();
       throw error;
     }
-    lines.forEach((line, i) => {
-      const one = shown[i];
-      if (one === undefined) return;
-      const file = this.#admit(line, one);
-      this.#arrived.push(file);
-      if (one.directory === "cur") this.#recent.add(file.uid);
+    const uids = files.map((_, i) => (first + i) as Uid);
+    uids.forEach((uid, i) => {
+      const row = folder.table.rowOf(uid);
+      folder.arrived(row);
+      if (files[i].place === inCur) folder.recent.add(uid);
     });
     this.#tell();
-    return lines.map((line) => line.uid as Uid);
+    return uids;
   }
 
   copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
     return faulting(async () => {
-      const files = this.#chosen(uids);
+      const folder = this.#folder;
       if (target instanceof MaildirMailbox) {
-        const linked = await target.#linkIn(files);
-        if (linked !== undefined) return linked;
+        const linked = await target.#linkIn(folder, uids);
+        if (linked !== undefined) {
+          this.#copyFactsLater(linked, target);
+          return linked;
+        }
       }
       const from: Uid[] = [];
       const messages: NewMessage[] = [];
-      for (const file of files) {
-        const octets = await file.read();
+      for (const uid of uids) {
+        const row = folder.rowOf(uid);
+        if (row < 0) continue;
+        const flags = folder.flagsOf(row);
+        const octets = await this.read(uid);
         if (octets === undefined) continue;
-        from.push(file.uid);
-        messages.push({ octets, flags: file.message.flags, internalDate: file.date });
+        from.push(uid);
+        messages.push({ octets, flags, internalDate: folder.dateOf(uid) });
       }
       return { from, to: await target.append(messages) };
+    });
+  }
+
+  #copyFactsLater({ from, to }: { readonly from: readonly Uid[]; readonly to: readonly Uid[] }, target: MaildirMailbox): void {
+    setImmediate(() => {
+      from.forEach((uid, i) => {
+        const facts = this.facts(uid);
+        if (facts !== undefined) target.keepFacts(to[i], facts);
+      });
     });
   }
 
@@ -608,24 +388,31 @@ export class MaildirMailbox implements Mailbox {
    * Messages never change, so a copy is a second name of the same file: octets and mtime (INTERNALDATE) come along, and were
    * durable before. Undefined when the kernel allows no hard links here.
    */
-  #linkIn(files: readonly MessageFile[]): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] } | undefined> {
+  #linkIn(source: Folder, uids: readonly Uid[]): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] } | undefined> {
     return this.#alone(async () => {
+      const folder = this.#folder;
       const from: Uid[] = [];
-      const letters = new Map<Flags, string>();
-      for (const { message } of files) if (!letters.has(message.flags)) letters.set(message.flags, await this.#lettersFor(message.flags));
+      const chosen = uids.filter((uid) => source.rowOf(uid) >= 0);
+      const wanted = await this.#flagsHere(source, chosen);
+      const dates: number[] = [];
       try {
-        const to = await this.#enlist(async (shown) => {
-          this.#clean = undefined;
-          for (const [i, file] of files.entries()) {
-            if (i > 0 && i % batchSize === 0) await breathe();
-            const base = newBase(sizeIn(file.base, "S") ?? file.storedSize, file.size);
-            const own = letters.get(file.message.flags) ?? "";
-            const place = placeFor(base, own);
-            if (!file.link(octetPath(`${this.#place.path}/${place.directory}`, place.file))) continue;
-            shown.push({ base, letters: own, ...place });
-            from.push(file.uid);
-          }
-        });
+        const to = await this.#enlist(
+          chosen,
+          (uid) => {
+            const { letters } = wanted.get(uid) ?? unflagged;
+            const size = source.sizeOf(uid);
+            const stored = source.storedSize(uid);
+            if (stored === undefined) return undefined;
+            const base = newBase(stored, size);
+            const { directory, file, suffix } = placeFor(base, letters);
+            if (source.withFile(uid, (path) => (linkSync(path, `${folder.place.path}/${directory}/${file}`), true)) === undefined) return undefined;
+            from.push(uid);
+            dates.push(source.table.at.date[source.rowOf(uid)]);
+            return { place: directory === "new" ? inNew : inCur, suffix, base: Buffer.from(base) };
+          },
+          (i) => (wanted.get(chosen[i]) ?? unflagged).others,
+        );
+        to.forEach((uid, i) => folder.table.set("date", folder.table.rowOf(uid), dates[i]));
         return { from, to };
       } catch (error) {
         if (["EXDEV", "EMLINK", "EPERM", "ENOTSUP"].includes(errno(error))) return undefined;
@@ -634,51 +421,81 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
+  /** Flags of another folder's messages as they are written in this one. */
+  async #flagsHere(source: Folder, uids: readonly Uid[]): Promise<ReadonlyMap<Uid, Written>> {
+    const written = new Map<Flags, Written>();
+    const wanted = new Map<Uid, Written>();
+    for (const uid of uids) {
+      const row = source.rowOf(uid);
+      if (row < 0) continue;
+      const flags = source.flagsOf(row);
+      let own = written.get(flags);
+      if (own === undefined) written.set(flags, (own = await lettersFor(this.#folder, flags, true)));
+      wanted.set(uid, own);
+    }
+    return wanted;
+  }
+
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
     const { uidValidity } = this;
     return this.#alone(async () => {
+      const folder = this.#folder;
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const gone: MessageFile[] = [];
+      const gone: Uid[] = [];
       const directories = new Set<string>();
-      await this.#changing(() =>
-        inBatches(this.#chosen(uids), (file) => {
+      try {
+        await this.#changing(uids, (uid, made) => {
           for (let tries = 0; tries < 8; tries++) {
+            const row = folder.rowOf(uid);
+            if (row < 0) return;
+            const isNew = folder.table.at.place[row] === inNew;
             try {
-              unlinkSync(file.path);
-              gone.push(file);
-              directories.add(`${this.#place.path}/${file.directory}`);
-              return;
+              unlinkSync(pathOf(folder.place.path, folder.table, row));
             } catch (error) {
               if (errno(error) !== "ENOENT") throw error;
               // Gone already: the next refresh says so.
-              if (!this.#follow(file)) return;
+              if (!folder.follow(uid)) return;
+              continue;
             }
+            made[isNew ? "new" : "cur"]++;
+            gone.push(uid);
+            directories.add(`${folder.place.path}/${isNew ? "new" : "cur"}`);
+            return;
           }
-        }),
-      ).finally(() => {
-        const clean = this.#clean;
-        for (const file of gone) this.#drop(file);
-        this.#clean = clean;
-      });
+        });
+      } finally {
+        folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
+      }
       await Promise.all([...directories].map(syncDirectory));
       this.#tell();
-      return gone.map((file) => file.uid).sort((a, b) => a - b);
+      return gone.sort((a, b) => a - b);
     });
   }
 
   /** Moves every message into another folder, where each gets a new UID (RFC 3501 §6.3.5, renaming INBOX). */
   moveAll(target: MaildirMailbox): Promise<void> {
     return this.#alone(async () => {
-      await this.#sync();
-      const moved = [...this.#files.values()].sort((a, b) => a.uid - b.uid);
-      for (const file of moved) {
-        const letters = await target.#lettersFor(file.message.flags);
-        const place = placeFor(file.base, letters);
-        renameSync(file.path, octetPath(`${target.#place.path}/${place.directory}`, place.file));
-        this.#drop(file);
+      await this.#sync.run();
+      const folder = this.#folder;
+      const [from, to] = [folder.place.path, target.#folder.place.path];
+      const rows = Array.from({ length: folder.table.length }, (_, row) => row).filter((row) => folder.visible(row) >= 0);
+      const moved: number[] = [];
+      try {
+        for (const row of rows) {
+          const { letters, others } = await lettersFor(target.#folder, folder.flagsOf(row), true);
+          const base = baseOf(folder.table, row);
+          const { directory, file } = placeFor(base, letters);
+          if (others.length > 0) await target.#folder.keepOthers([{ base, keywords: others.join(" ") }]);
+          renameSync(pathOf(from, folder.table, row), octetPath(`${to}/${directory}`, file));
+          moved.push(row);
+        }
+      } finally {
+        folder.cur.doubt();
+        folder.fresh.doubt();
+        folder.drop(moved);
       }
-      await Promise.all(["cur", "new"].flatMap((directory) => [syncDirectory(`${this.#place.path}/${directory}`), syncDirectory(`${target.#place.path}/${directory}`)]));
+      await Promise.all(["cur", "new"].flatMap((directory) => [syncDirectory(`${from}/${directory}`), syncDirectory(`${to}/${directory}`)]));
       this.#tell();
       await target.refresh();
     });
@@ -697,7 +514,8 @@ export class MaildirMailbox implements Mailbox {
 
   #startWatch(): Watching {
     const everything = (): boolean => true;
-    return watchPaths([`${this.#place.path}/new`, `${this.#place.path}/cur`], everything, async () => void (await this.refresh()));
+    const { path } = this.#folder.place;
+    return watchPaths([`${path}/new`, `${path}/cur`], everything, async () => void (await this.refresh()));
   }
 
   #stopWatch(): void {
@@ -710,10 +528,15 @@ export class MaildirMailbox implements Mailbox {
     this.#watching?.soon();
   }
 
+  /** Facts were added to the cache file by this process. */
+  factsCame(): void {
+    this.#folder.cache.note();
+  }
+
   /** The folder's directory has another name now. */
   relocated(path: string, name: string): void {
-    this.#place.path = path;
-    this.#place.name = name;
+    this.#folder.place.path = path;
+    this.#folder.place.name = name;
     if (this.#watching === undefined) return;
     this.#stopWatch();
     this.#watching = this.#startWatch();
@@ -721,44 +544,6 @@ export class MaildirMailbox implements Mailbox {
 
   close(): void {
     this.#stopWatch();
+    this.#folder.close();
   }
-}
-
-interface Shown extends Found {
-  readonly base: string;
-}
-
-const lineOf = (file: MessageFile): UidlistLine => {
-  const size = file.countedSize;
-  const fields = size === undefined ? file.fields : `${file.fields} W${size}`.trim();
-  return { uid: file.uid, fields, base: file.base };
-};
-
-/** Place of a UID in an ascending array, -1 when it is not there. */
-function indexOf(messages: readonly Message[], uid: number): number {
-  let low = 0;
-  let high = messages.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const at = messages[middle]?.uid ?? 0;
-    if (at === uid) return middle;
-    if (at < uid) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
-}
-
-async function prepareAll(folder: string, messages: readonly NewMessage[]): Promise<Prepared[]> {
-  const prepared: Prepared[] = [];
-  try {
-    for (let at = 0; at < messages.length; at += overlapping) {
-      const settled = await Promise.allSettled(messages.slice(at, at + overlapping).map((message) => prepare(folder, message)));
-      for (const one of settled) if (one.status === "fulfilled") prepared.push(one.value);
-      for (const one of settled) if (one.status === "rejected") throw one.reason;
-    }
-  } catch (error) {
-    for (const one of prepared) forget(one.temporary);
-    throw error;
-  }
-  return prepared;
 }

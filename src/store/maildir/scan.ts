@@ -5,77 +5,109 @@
  *
  * - Twice is harmless: the same base name is one message; cur/ counts before new/.
  * - new/ is read before cur/, so a message moved from new/ to cur/ between the two is seen twice, not missed.
- * - Missed can only happen to a file renamed within cur/ during the scan, and any such rename changes the mtime of
- *   cur/. So a scan is *quiet* when cur/ had the same mtime before and after it and that mtime was already older than the clock
- *   tick of the file system. Only a quiet scan proves that a message is gone; after any other the message stays listed and the
- *   next refresh scans again.
+ * - Missed can only happen to a file renamed within cur/ during the scan. So a scan is *quiet* when nothing was renamed meanwhile
+ *   (directory.ts knows). Only a quiet scan proves that a message is gone; after any other the message stays listed and the next refresh scans
+ *   again.
  *
- * Likewise equal mtimes of cur/ and new/ prove that nothing changed only when they were old at the last scan.
+ * A scan is a visit of names: known ones are looked up and the rows of those that have another name now are put right; the others are collected.
  */
-import { readdirSync, statSync } from "node:fs";
-import { parseFileName } from "./filename.ts";
+import { eachName } from "../../sys/directory.ts";
+import type { Names } from "./names.ts";
+import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
-export interface Found {
-  readonly file: string;
-  readonly directory: "cur" | "new";
-  readonly letters: string;
-}
-
-export interface Scan {
-  /** By base name. */
-  readonly found: ReadonlyMap<string, Found>;
-  /** True when a message missing here is gone. */
-  readonly quiet: boolean;
-  /** mtimes at the start of the scan, ns. */
-  readonly times: Times;
-  /** True when equal mtimes later on will prove that nothing changed since. */
-  readonly settled: boolean;
-}
-
-export interface Times {
-  readonly cur: bigint;
-  readonly new: bigint;
-}
-
-/**
- * True when a change from now on would give another stamp. Linux stamps files with the time of its last tick (at most 10 ms ago). A
- * stamp of whole seconds comes from a file system that has no finer ones. One from the future (a clock set back) is not met again.
- */
-function isOld(stamp: bigint, now: bigint): boolean {
-  const tick = stamp % 1_000_000_000n === 0n ? 2_000_000_000n : 20_000_000n;
-  return stamp + tick < now || stamp > now + tick;
-}
-
-export function timesOf(folder: string): Times {
-  return { new: statSync(`${folder}/new`, { bigint: true }).mtimeNs, cur: statSync(`${folder}/cur`, { bigint: true }).mtimeNs };
-}
-
-export const sameTimes = (a: Times, b: Times): boolean => a.cur === b.cur && a.new === b.new;
-
-/** File names are latin1 strings: octets, one character each. One with a line end in it is no message, as in Dovecot: the uidlist could not hold it. */
-export function scan(folder: string): Scan {
-  const now = BigInt(Date.now()) * 1_000_000n;
-  const times = timesOf(folder);
-  const found = new Map<string, Found>();
-  for (const directory of ["new", "cur"] as const) {
-    for (const file of readdirSync(`${folder}/${directory}`, "latin1")) {
-      if (file.startsWith(".") || file.includes("\n") || file.includes("\r")) continue;
-      const { base, letters } = parseFileName(file);
-      if (base !== "") found.set(base, { file, directory, letters });
+/** Calls `visit` with every name that can be a message's, and where its base ends. One with a line end in it is none, as in Dovecot: the uidlist could not hold it. */
+export function eachFile(path: string, visit: (octets: Buffer, from: number, baseTo: number, to: number) => void): void {
+  eachName(path, (octets, from, to) => {
+    let baseTo = to;
+    for (let i = from; i < to; i++) {
+      const octet = octets[i];
+      if (octet === 0x0a || octet === 0x0d) return;
+      if (octet === 0x3a && baseTo === to) baseTo = i;
     }
-  }
-  const after = timesOf(folder);
-  const quiet = times.cur === after.cur && isOld(times.cur, now);
-  return { found, quiet, times, settled: quiet && times.new === after.new && isOld(times.new, now) };
+    if (baseTo > from) visit(octets, from, baseTo, to);
+  });
 }
 
-/** Where a message is now, by its base name; undefined when a look through both directories does not find it. */
-export function locate(folder: string, base: string): Found | undefined {
-  for (const directory of ["cur", "new"] as const) {
-    const file = readdirSync(`${folder}/${directory}`, "latin1").find((name) => name.startsWith(base) && parseFileName(name).base === base);
-    if (file !== undefined) return { file, directory, letters: parseFileName(file).letters };
+/** Names that belong to no message yet. */
+export class Strangers {
+  octets: Buffer = Buffer.alloc(0);
+  readonly from: number[] = [];
+  readonly baseTo: number[] = [];
+  readonly to: number[] = [];
+  readonly place: Place[] = [];
+  #end = 0;
+
+  get length(): number {
+    return this.from.length;
   }
-  return undefined;
+
+  add(octets: Buffer, from: number, baseTo: number, to: number, place: Place): void {
+    const length = to - from;
+    if (this.#end + length > this.octets.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * this.octets.length + length));
+      this.octets.copy(grown, 0, 0, this.#end);
+      this.octets = grown;
+    }
+    octets.copy(this.octets, this.#end, from, to);
+    this.from.push(this.#end);
+    this.baseTo.push(this.#end + baseTo - from);
+    this.to.push(this.#end + length);
+    this.place.push(place);
+    this.#end += length;
+  }
+
+  base(i: number): Buffer {
+    return this.octets.subarray(this.from[i], this.baseTo[i]);
+  }
+
+  suffix(i: number): string {
+    return this.octets.toString("latin1", this.baseTo[i], this.to[i]);
+  }
+}
+
+/** A message that the uidlist names, whose file has come. */
+export interface Appeared {
+  readonly uid: number;
+  readonly place: Place;
+  readonly set: number;
+}
+
+/** What a visit of one or both directories found. */
+export interface Sighting {
+  /** By row as they were at the time: 1 for those met. */
+  readonly met: Uint8Array;
+  readonly strangers: Strangers;
+  /** UIDs of messages whose file has another name than the row said. */
+  readonly renamed: number[];
+  readonly appeared: ReadonlyMap<number, Appeared>;
+}
+
+/** Looks at directories, new/ before cur/, and puts place and set of known messages right. */
+export function visit(folder: string, places: readonly Place[], table: MaildirTable, names: Names): Sighting {
+  const met = new Uint8Array(table.length);
+  const strangers = new Strangers();
+  const renamed: number[] = [];
+  const appeared = new Map<number, Appeared>();
+  for (const place of [inNew, inCur] as const) {
+    if (!places.includes(place)) continue;
+    eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, (octets, from, baseTo, to) => {
+      const row = names.rowOf(octets, from, baseTo);
+      if (row < 0) {
+        strangers.add(octets, from, baseTo, to, place);
+        return;
+      }
+      met[row] = 1;
+      const { at } = table;
+      const set = table.numberOf(octets.toString("latin1", baseTo, to));
+      if (at.place[row] === nowhere) appeared.set(at.uid[row], { uid: at.uid[row], place, set });
+      else {
+        if (set !== at.set[row]) renamed.push(at.uid[row]);
+        table.set("set", row, set);
+        table.set("place", row, place);
+      }
+    });
+  }
+  return { met, strangers, renamed, appeared };
 }
 
 /** A path to a file whose name is a latin1 string of octets. */

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync } from "node:fs";
 import { syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
+import type { StoreHooks } from "../hooks.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
@@ -10,6 +11,7 @@ import { statusOf } from "../status.ts";
 import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 import { deliver } from "./deliver.ts";
+import { DeliveredFacts } from "./delivered-facts.ts";
 import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeFolder } from "./folders.ts";
 import { MaildirMailbox } from "./mailbox.ts";
 
@@ -23,11 +25,15 @@ export class MaildirStore implements MailStore {
   readonly #open = new OpenMailboxes<MaildirMailbox>(kept);
   readonly #subscriptions: Subscriptions;
   readonly #serial = new Serial();
+  readonly #hooks: StoreHooks;
+  readonly #delivered: DeliveredFacts | undefined;
   #autoCreated = false;
 
   /** @param autoCreate `mailbox_auto_create` */
-  constructor(root: string, autoCreate: readonly string[]) {
+  constructor(root: string, autoCreate: readonly string[], hooks: StoreHooks = {}) {
     this.#root = root;
+    this.#hooks = hooks;
+    if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
     this.#special = specialUses(autoCreate);
     this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".", { path: `${root}/courierimapsubscribed`, parse: parseCourierSubscriptions });
   }
@@ -167,11 +173,22 @@ export class MaildirStore implements MailStore {
     return faulting(() =>
       this.#open.take(own, async () => {
         if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
-        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, () => nextUidValidity(this.#root, Date.now()));
-        await mailbox.open(Date.now());
+        const { facts, log = () => undefined } = this.#hooks;
+        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log });
+        try {
+          await mailbox.open(Date.now());
+        } catch (error) {
+          mailbox.close();
+          throw error;
+        }
         return mailbox;
       }),
     );
+  }
+
+  async #factsCame(path: string): Promise<void> {
+    const name = this.#open.names().find((one) => folderPath(this.#root, one) === path);
+    if (name !== undefined) (await this.#open.peek(name))?.factsCame();
   }
 
   release(mailbox: Mailbox): void {
@@ -192,12 +209,14 @@ export class MaildirStore implements MailStore {
         await mailbox.append([message]).finally(() => this.release(mailbox));
         return;
       }
-      await deliver(path, message, "");
+      const base = await deliver(path, message, "");
+      this.#delivered?.add({ path, base, octets: message.octets });
       (await this.#open.peek(own))?.poke();
     });
   }
 
   async close(): Promise<void> {
+    this.#delivered?.finish();
     this.#open.closeAll();
   }
 }

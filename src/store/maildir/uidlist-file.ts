@@ -11,16 +11,26 @@ import { randomBytes } from "node:crypto";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { formatHeader, formatLine, parseLines, parseUidlist, type UidlistHeader, type UidlistLine } from "./uidlist.ts";
+import { eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
-/** What a look at the file found. */
-export type UidlistNews =
-  | { readonly kind: "same" }
-  | { readonly kind: "missing" }
-  /** Header unreadable. */
-  | { readonly kind: "corrupt" }
-  | { readonly kind: "appended"; readonly lines: readonly UidlistLine[] }
-  | { readonly kind: "replaced"; readonly header: UidlistHeader; readonly lines: readonly UidlistLine[] };
+/** What a look at the file found: the same as before, no file, a header that can not be read, more lines, or another file. */
+export type UidlistNews = "same" | "missing" | "corrupt" | "appended" | "replaced";
+
+/** Who takes over what is read. */
+export interface UidlistReader {
+  /** Another file: all its lines follow. */
+  begin(header: UidlistHeader): void;
+  readonly line: LineVisitor;
+}
+
+/** Which file was read and how far; JSON. */
+export interface UidlistState {
+  readonly inode: string;
+  readonly size: number;
+  readonly changed: string;
+  /** UID of the last line. */
+  readonly last: number;
+}
 
 interface Identity {
   readonly inode: bigint;
@@ -37,9 +47,25 @@ export class UidlistFile {
   #end = 0;
   #last = 0;
   #whole = true;
+  /** Lines of the last look that were none. */
+  spoilt = 0;
 
   constructor(place: { readonly path: string }) {
     this.#place = place;
+  }
+
+  /** What is known of the file, for another time; undefined when it has to be read again anyway. */
+  get state(): UidlistState | undefined {
+    const known = this.#identity;
+    return known === undefined || !this.#whole || this.#end !== known.size ? undefined : { inode: String(known.inode), size: known.size, changed: String(known.changed), last: this.#last };
+  }
+
+  /** Goes on from a state; undefined begins anew. */
+  set state(state: UidlistState | undefined) {
+    this.#identity = state === undefined ? undefined : { inode: BigInt(state.inode), size: state.size, changed: BigInt(state.changed) };
+    this.#end = state?.size ?? 0;
+    this.#last = state?.last ?? 0;
+    this.#whole = true;
   }
 
   get #path(): string {
@@ -61,21 +87,21 @@ export class UidlistFile {
     }
   }
 
-  look(): UidlistNews {
+  look(reader: UidlistReader): UidlistNews {
     let stats: BigIntStats;
     try {
       stats = statSync(this.#path, { bigint: true });
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
       this.#identity = undefined;
-      return { kind: "missing" };
+      return "missing";
     }
     const known = this.#identity;
-    if (known !== undefined && known.inode === stats.ino && known.size === Number(stats.size) && known.changed === stats.mtimeNs) return { kind: "same" };
-    return this.#read(known);
+    if (known !== undefined && known.inode === stats.ino && known.size === Number(stats.size) && known.changed === stats.mtimeNs) return "same";
+    return this.#read(known, reader);
   }
 
-  #read(known: Identity | undefined): UidlistNews {
+  #read(known: Identity | undefined, reader: UidlistReader): UidlistNews {
     const fd = openSync(this.#path, constants.O_RDONLY);
     try {
       const stats = fstatSync(fd, { bigint: true });
@@ -88,35 +114,36 @@ export class UidlistFile {
       this.#identity = { inode: stats.ino, size: from + got, changed: stats.mtimeNs };
       const text = octets.subarray(0, got);
       if (grown) {
-        const tail = parseLines(text, 0, this.#last);
-        this.#take(from + tail.end, tail.whole, tail.lines);
-        return { kind: "appended", lines: tail.lines };
+        const tail = eachLine(text, 0, this.#last, true, reader.line);
+        this.#take(from + tail.end, tail.whole, tail.last, tail.spoilt);
+        return "appended";
       }
-      const list = parseUidlist(text);
-      this.#last = 0;
-      if (list === undefined) {
-        this.#whole = false;
-        return { kind: "corrupt" };
+      const first = parseHeader(text);
+      if (first === undefined) {
+        this.#take(0, false, 0, 0);
+        return "corrupt";
       }
+      reader.begin(first.header);
+      const list = eachLine(text, first.end, 0, first.version3, reader.line);
       // Version 1 has no fields and no colon: appending version 3 lines would spoil it.
-      this.#take(list.end, list.whole && text[0] === 0x33, list.lines);
-      return { kind: "replaced", header: list.header, lines: list.lines };
+      this.#take(list.end, list.whole && first.version3, list.last, list.spoilt);
+      return "replaced";
     } finally {
       closeSync(fd);
     }
   }
 
-  #take(end: number, whole: boolean, lines: readonly UidlistLine[]): void {
+  #take(end: number, whole: boolean, last: number, spoilt: number): void {
     this.#end = end;
     this.#whole = whole;
-    this.#last = lines.at(-1)?.uid ?? this.#last;
+    this.#last = last;
+    this.spoilt = spoilt;
   }
 
-  /** Adds lines; only under the lock, right after `look` said "same" or was taken over. Durable when it resolves. */
-  async append(lines: readonly UidlistLine[]): Promise<void> {
+  /** Adds lines; only under the lock, right after `look` said "same" or was taken over. Durable when it resolves. @param last UID of the last one */
+  async append(text: Buffer, last: number): Promise<void> {
     const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
     try {
-      const text = Buffer.from(lines.map(formatLine).join(""), "latin1");
       try {
         writeFully(fd, text);
       } finally {
@@ -124,7 +151,7 @@ export class UidlistFile {
         // A write that failed half way leaves a torn line, which the next writer sees by this.
         this.#whole = Number(stats.size) === this.#end + text.length;
         this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
-        if (this.#whole) this.#take(Number(stats.size), true, lines);
+        if (this.#whole) this.#take(Number(stats.size), true, last, 0);
       }
       await syncData(fd);
     } finally {
@@ -133,19 +160,19 @@ export class UidlistFile {
   }
 
   /** Writes the whole file anew; only under the lock. Durable when it resolves. */
-  async replace(header: UidlistHeader, lines: readonly UidlistLine[]): Promise<void> {
+  async replace(header: UidlistHeader, lines: Buffer, last: number): Promise<void> {
     const temporary = `${this.#path}.tmp`;
     rmSync(temporary, { force: true });
-    const text = Buffer.from(formatHeader(header) + lines.map(formatLine).join(""), "latin1");
+    const first = Buffer.from(formatHeader(header), "latin1");
     const fd = openSync(temporary, createOnly, 0o600);
     try {
-      writeFully(fd, text);
+      writeFully(fd, first);
+      writeFully(fd, lines);
       await syncData(fd);
       renameSync(temporary, this.#path);
       const stats = fstatSync(fd, { bigint: true });
-      this.#identity = { inode: stats.ino, size: text.length, changed: stats.mtimeNs };
-      this.#last = 0;
-      this.#take(text.length, true, lines);
+      this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
+      this.#take(Number(stats.size), true, last, 0);
     } catch (error) {
       rmSync(temporary, { force: true });
       throw error;

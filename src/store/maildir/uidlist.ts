@@ -21,32 +21,33 @@ export interface UidlistHeader {
   readonly others: string;
 }
 
-export interface UidlistLine {
-  readonly uid: number;
-  /** Fields before the colon as written: "W812 S790", "" for none. */
-  readonly fields: string;
-  readonly base: string;
-}
+/** A line by where its parts lie in the octets: "UID FIELDS :BASE". Good only as long as the call. */
+export type LineVisitor = (uid: number, octets: Buffer, fieldsFrom: number, fieldsTo: number, baseFrom: number, baseTo: number) => void;
 
-export interface Uidlist {
-  readonly header: UidlistHeader;
-  readonly lines: readonly UidlistLine[];
+export interface Lines {
   /** Octets up to the end of the last line that is ended. */
   readonly end: number;
+  /** UID of the last line. */
+  readonly last: number;
   /** False when some octets were no lines, such as a torn append. The next writer replaces the file. */
   readonly whole: boolean;
+  /** Lines passed over because they are none. */
+  readonly spoilt: number;
 }
 
-/** The whole file, or undefined when its header is unreadable: UIDs must then start anew with another UIDVALIDITY. */
-export function parseUidlist(octets: Buffer): Uidlist | undefined {
-  const eol = octets.indexOf(0x0a);
+/** The header and where lines begin, or undefined when it is unreadable: UIDs must then start anew with another UIDVALIDITY. */
+export function parseHeader(octets: Buffer): { readonly header: UidlistHeader; readonly version3: boolean; readonly end: number } | undefined {
+  const eol = octets.indexOf(lineEnd);
   if (eol < 0) return undefined;
   const first = octets.toString("latin1", 0, eol).split(" ");
   const version = first[0];
   const header = version === "3" ? header3(first.slice(1)) : version === "1" ? header1(first.slice(1)) : undefined;
-  if (header === undefined) return undefined;
-  return { header, ...parseLines(octets, eol + 1, 0, version === "3") };
+  return header === undefined ? undefined : { header, version3: version === "3", end: eol + 1 };
 }
+
+const lineEnd = 0x0a;
+const space = 0x20;
+const colon = 0x3a;
 
 function header3(fields: readonly string[]): UidlistHeader | undefined {
   let uidValidity = 0;
@@ -80,47 +81,38 @@ function number(text: string): number {
  *
  * @param above UIDs must be greater than this
  */
-export function parseLines(octets: Buffer, from: number, above: number, version3 = true): { lines: UidlistLine[]; end: number; whole: boolean } {
-  const text = octets.toString("latin1", from);
-  const lines: UidlistLine[] = [];
-  let at = 0;
+export function eachLine(octets: Buffer, from: number, above: number, version3: boolean, visit: LineVisitor): Lines {
+  let at = from;
   let last = above;
-  let whole = true;
-  while (at < text.length) {
-    const eol = text.indexOf("\n", at);
-    if (eol < 0) break;
-    const line = lineAt(text, at, eol, version3);
+  let spoilt = 0;
+  for (let eol = octets.indexOf(lineEnd, at); eol >= 0; at = eol + 1, eol = octets.indexOf(lineEnd, at)) {
+    const uid = line(octets, at, eol, last, version3, visit);
     // Passed over, not the end: UIDs behind it were given, and must not be given again.
-    if (line === undefined || line.uid <= last) whole = false;
-    else {
-      lines.push(line);
-      last = line.uid;
-    }
-    at = eol + 1;
+    if (uid === 0) spoilt++;
+    else last = uid;
   }
-  return { lines, end: from + at, whole: whole && at === text.length };
+  return { end: at, last, whole: spoilt === 0 && at === octets.length, spoilt };
 }
 
-/** Undefined when it is not a line of the list. */
-function lineAt(text: string, at: number, eol: number, version3: boolean): UidlistLine | undefined {
+/** The UID of the line, 0 when it is not a line of the list. */
+function line(octets: Buffer, at: number, eol: number, above: number, version3: boolean, visit: LineVisitor): number {
   let uid = 0;
   let i = at;
   for (; i < eol && i < at + 10; i++) {
-    const digit = text.charCodeAt(i) - 48;
+    const digit = octets[i] - 0x30;
     if (digit < 0 || digit > 9) break;
     uid = uid * 10 + digit;
   }
-  if (uid === 0 || uid > 0xffffffff || text.charCodeAt(i) !== 0x20) return undefined;
-  const colon = version3 ? text.indexOf(":", i) : i;
-  if (colon < 0 || colon >= eol) return undefined;
-  const base = baseOf(text, colon + 1, eol);
-  return base === "" ? undefined : { uid, fields: text.slice(i + 1, Math.max(i + 1, colon - 1)), base };
-}
-
-/** A name may have been written with its flags. */
-function baseOf(text: string, from: number, to: number): string {
-  const colon = text.indexOf(":", from);
-  return text.slice(from, colon >= 0 && colon < to ? colon : to);
+  if (uid <= above || uid > 0xffffffff || octets[i] !== space) return 0;
+  let begin = i;
+  if (version3) while (begin < eol && octets[begin] !== colon) begin++;
+  if (begin >= eol) return 0;
+  // A name may have been written with its flags.
+  let to = begin + 1;
+  while (to < eol && octets[to] !== colon) to++;
+  if (to === begin + 1) return 0;
+  visit(uid, octets, i + 1, Math.max(i + 1, begin - 1), begin + 1, to);
+  return uid;
 }
 
 export function formatHeader(header: UidlistHeader): string {
@@ -129,7 +121,28 @@ export function formatHeader(header: UidlistHeader): string {
   return `3 V${header.uidValidity} N${header.nextUid}${guid}${others}\n`;
 }
 
-export const formatLine = (line: UidlistLine): string => (line.fields === "" ? `${line.uid} :${line.base}\n` : `${line.uid} ${line.fields} :${line.base}\n`);
+/** The text of lines, put together in one buffer. */
+export class LineWriter {
+  #octets = Buffer.allocUnsafe(4096);
+  #length = 0;
+
+  /** @param fields "" for none */
+  add(uid: number, fields: string, base: Buffer, from: number, to: number): void {
+    const need = 16 + fields.length + to - from;
+    if (this.#length + need > this.#octets.length) {
+      const grown = Buffer.allocUnsafe(2 * this.#octets.length + need);
+      this.#octets.copy(grown, 0, 0, this.#length);
+      this.#octets = grown;
+    }
+    this.#length += this.#octets.write(fields === "" ? `${uid} :` : `${uid} ${fields} :`, this.#length, "latin1");
+    this.#length += base.copy(this.#octets, this.#length, from, to);
+    this.#octets[this.#length++] = lineEnd;
+  }
+
+  get octets(): Buffer {
+    return this.#octets.subarray(0, this.#length);
+  }
+}
 
 /** The number of a field such as W (octets with CRLF); undefined when not there. */
 export function fieldNumber(fields: string, letter: string): number | undefined {

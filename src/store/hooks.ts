@@ -1,0 +1,7 @@
+/** What a store asks of whoever opens it; all of it may be left out. */
+export interface StoreHooks {
+  /** Makes the facts of a message (`Mailbox.facts`) from its octets with CRLF. Pure; never throws. Called off the path of deliveries. */
+  readonly facts?: (octets: Buffer) => Buffer;
+  /** Says what was found wrong and mended: one line without line end; names of files in it are not escaped. */
+  readonly log?: (line: string) => void;
+}

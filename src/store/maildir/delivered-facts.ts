@@ -1,0 +1,68 @@
+/** Facts of delivered mail, made and added to the cache file when the delivery is done and told, a few at a time. */
+import { toCrlf } from "../../message/line-ends.ts";
+import { errno } from "../faults.ts";
+import { appendFacts } from "../index/facts-record.ts";
+
+export interface Delivered {
+  /** Of the folder. */
+  readonly path: string;
+  readonly base: string;
+  readonly octets: Buffer;
+}
+
+/** More than this waiting, and the rest is made when somebody asks for it, octets. */
+const waitingLimit = 16 << 20;
+/** Made without a breath. */
+const atOnce = 16;
+
+export class DeliveredFacts {
+  readonly #make: (octets: Buffer) => Buffer;
+  readonly #added: (path: string) => void;
+  readonly #log: (line: string) => void;
+  #waiting: Delivered[] = [];
+  #octets = 0;
+  #running = false;
+
+  /** @param added facts have come into the cache file of this folder */
+  constructor(make: (octets: Buffer) => Buffer, added: (path: string) => void, log: (line: string) => void) {
+    this.#make = make;
+    this.#added = added;
+    this.#log = log;
+  }
+
+  add(delivered: Delivered): void {
+    if (this.#octets + delivered.octets.length > waitingLimit) return;
+    this.#octets += delivered.octets.length;
+    this.#waiting.push(delivered);
+    if (this.#running) return;
+    this.#running = true;
+    setImmediate(() => this.#turn());
+  }
+
+  /** Makes what is waiting at once. */
+  finish(): void {
+    while (this.#waiting.length > 0) this.#some();
+  }
+
+  #turn(): void {
+    this.#some();
+    this.#running = this.#waiting.length > 0;
+    if (this.#running) setImmediate(() => this.#turn());
+  }
+
+  #some(): void {
+    const some = this.#waiting.splice(0, atOnce);
+    for (const path of new Set(some.map((one) => one.path))) {
+      try {
+        appendFacts(
+          `${path}/posthorn.cache`,
+          some.filter((one) => one.path === path).map(({ base, octets }) => ({ key: Buffer.from(base, "latin1"), facts: this.#make(toCrlf(octets)) })),
+        );
+        this.#added(path);
+      } catch (error) {
+        this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
+      }
+    }
+    for (const { octets } of some) this.#octets -= octets.length;
+  }
+}

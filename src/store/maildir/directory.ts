@@ -1,0 +1,153 @@
+/**
+ * Whether anybody else did something in a directory since we looked. Two witnesses are asked:
+ *
+ * - the mtime: any coming, going or renaming sets it, but to the time of the last clock tick (at most 10 ms ago), so that what happens twice
+ *   within one tick looks as if it had happened once;
+ * - inotify, where the file system is a local one: it counts exactly, so that what we did ourselves can be told from what others did.
+ *
+ * Without inotify an mtime that our own work set is believed for a short time only, and then costs a scan.
+ */
+import { statSync, statfsSync } from "node:fs";
+import { watchNames, type NameWatch } from "../../sys/inotify.ts";
+
+/** How long an mtime that our own change set may be believed without inotify, ms. */
+const ownChangeTrust = 2_000;
+
+/** statfs(2) f_type of ext2/3/4, xfs, btrfs, tmpfs, overlayfs, f2fs, zfs, bcachefs: nobody changes those but through this kernel. */
+const local = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e]);
+
+/**
+ * True when a change from now on would give another stamp. A stamp of whole seconds comes from a file system that has no finer ones. One from the
+ * future (a clock set back) is not met again.
+ */
+export function isOld(stamp: bigint, now: bigint): boolean {
+  const tick = stamp % 1_000_000_000n === 0n ? 2_000_000_000n : 20_000_000n;
+  return stamp + tick < now || stamp > now + tick;
+}
+
+/** Which state a directory was in, for another time; JSON. */
+export interface Stamp {
+  readonly inode: string;
+  readonly changed: string;
+}
+
+export class Directory {
+  readonly #path: () => string;
+  #watch: NameWatch | undefined;
+  #tried = false;
+  /** mtime as of which we know everything; undefined when we do not. */
+  #known: { readonly inode: bigint; readonly changed: bigint } | undefined;
+  /** Equal mtimes prove that nothing happened. */
+  #settled = false;
+  /** performance.now() of our first change since a scan. */
+  #ownSince = 0;
+
+  constructor(path: () => string) {
+    this.#path = path;
+  }
+
+  #stat(): { readonly inode: bigint; readonly changed: bigint } {
+    const { ino, mtimeNs } = statSync(this.#path(), { bigint: true });
+    return { inode: ino, changed: mtimeNs };
+  }
+
+  #witness(): NameWatch | undefined {
+    if (this.#tried) return this.#watch;
+    this.#tried = true;
+    try {
+      if (local.has(Number(statfsSync(this.#path()).type) >>> 0)) this.#watch = watchNames(this.#path());
+    } catch {
+      // No more watches to be had: the mtime has to do.
+    }
+    return this.#watch;
+  }
+
+  /** Events since the last call; -1 when that is not known. */
+  #events(): number {
+    const watch = this.#witness();
+    if (watch === undefined) return -1;
+    const events = watch.take();
+    if (events !== undefined) return events;
+    watch.stop();
+    this.#watch = undefined;
+    this.#tried = false;
+    this.#known = undefined;
+    return -1;
+  }
+
+  /** True when everything here is as we know it. */
+  isKnown(): boolean {
+    const events = this.#events();
+    if (events > 0) this.#known = undefined;
+    const known = this.#known;
+    if (known === undefined || known.changed !== this.#stat().changed) return false;
+    return events === 0 || this.#settled || performance.now() - this.#ownSince < ownChangeTrust;
+  }
+
+  /** Before a scan. The function returned is called after it, and says whether the scan was quiet. */
+  scanning(): () => boolean {
+    this.#events();
+    const before = this.#stat();
+    const now = BigInt(Date.now()) * 1_000_000n;
+    return () => {
+      const events = this.#events();
+      const after = this.#stat();
+      this.#settled = before.changed === after.changed && isOld(before.changed, now);
+      const quiet = before.changed === after.changed && (events === 0 || (events < 0 && this.#settled));
+      this.#known = quiet ? after : undefined;
+      return quiet;
+    };
+  }
+
+  /** Before own changes, when `isKnown`. The function returned is told how many events they made; meanwhile `tick` may be called. */
+  changing(): { tick(): void; done(events: number): void } {
+    let counted = 0;
+    let sure = true;
+    const tick = (): void => {
+      const events = this.#events();
+      if (events < 0) sure = false;
+      else counted += events;
+    };
+    return {
+      tick,
+      done: (events) => {
+        tick();
+        if (sure) this.#known = counted === events ? this.#stat() : undefined;
+        else if (events > 0 && this.#known !== undefined) {
+          if (this.#settled) this.#ownSince = performance.now();
+          this.#known = this.#stat();
+        }
+        if (events > 0) this.#settled = false;
+      },
+    };
+  }
+
+  /** What is known is not so any more. */
+  doubt(): void {
+    this.#known = undefined;
+  }
+
+  /** A stamp that proves later on that nothing happened meanwhile; undefined when there is none just now. */
+  stamp(): Stamp | undefined {
+    if (!this.isKnown() || this.#known === undefined) return undefined;
+    const { inode, changed } = this.#known;
+    const lasting = this.#settled || (this.#watch !== undefined && isOld(changed, BigInt(Date.now()) * 1_000_000n));
+    return lasting ? { inode: String(inode), changed: String(changed) } : undefined;
+  }
+
+  /** Goes on from a stamp of another time. */
+  resume(stamp: Stamp | undefined): void {
+    this.#known = stamp === undefined ? undefined : { inode: BigInt(stamp.inode), changed: BigInt(stamp.changed) };
+    this.#settled = stamp !== undefined;
+    this.#events();
+    if (stamp !== undefined && this.#stat().inode !== this.#known?.inode) this.#known = undefined;
+  }
+
+  /** The folder's directory has another name: what is watched is the same. */
+  close(): void {
+    this.#watch?.stop();
+    this.#watch = undefined;
+    this.#tried = true;
+    this.#known = undefined;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * `posthorn-keywords`: keywords of messages for which `dovecot-keywords` has no letter left (it has 26). Text, for people to read:
+ *
+ *     # keywords beyond the 26 letters of dovecot-keywords; the last line of a name counts
+ *     Invoice $Project-X :1795239834.M115672P15785.vm,S=26,W=30
+ *
+ * A line has all such keywords of a message, none when it has them no more, and behind the last colon the base name of its file. Lines
+ * are added at the end under `posthorn-keywords.lock`, by one write and an fdatasync, which is the commit point. When most lines are void, the file is
+ * written anew beside it and renamed. Legal states: absent; whole; with a torn line at its end, which names no message and is passed over.
+ */
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { dotlock } from "../dotlock.ts";
+import { createOnly, syncData, writeFully } from "../durable.ts";
+import { errno } from "../faults.ts";
+
+const patience = { attempts: 200, delay: 50, stale: 60_000 };
+const head = "# keywords beyond the 26 letters of dovecot-keywords; the last line of a name counts\n";
+
+/** Keywords separated by spaces, and whose they are. */
+export interface KeywordLine {
+  readonly keywords: string;
+  /** Octets as latin1. */
+  readonly base: string;
+}
+
+const formatLine = ({ keywords, base }: KeywordLine): Buffer => Buffer.concat([Buffer.from(`${keywords} :`), Buffer.from(`${base}\n`, "latin1")]);
+
+/** Pure: the lines of a file, each base name once, in its last state. */
+export function parseExtraKeywords(octets: Buffer): Map<string, string> {
+  const lines = new Map<string, string>();
+  for (let at = 0, eol = octets.indexOf(0x0a); eol >= 0; at = eol + 1, eol = octets.indexOf(0x0a, at)) {
+    const colon = octets.lastIndexOf(0x3a, eol);
+    if (octets[at] === 0x23 || colon <= at || octets[colon - 1] !== 0x20 || colon + 1 === eol) continue;
+    lines.set(octets.toString("latin1", colon + 1, eol), octets.toString("utf8", at, colon - 1).trim());
+  }
+  return lines;
+}
+
+export class ExtraKeywords {
+  readonly #place: { readonly path: string };
+  #identity = "";
+  /** Lines in the file, void ones too. */
+  #lines = 0;
+
+  constructor(place: { readonly path: string }) {
+    this.#place = place;
+  }
+
+  get #path(): string {
+    return `${this.#place.path}/posthorn-keywords`;
+  }
+
+  /** Which state of the file was read last, "" for no file. */
+  get identity(): string {
+    return this.#identity;
+  }
+
+  /** Goes on from a state that was read another time. */
+  set identity(identity: string) {
+    this.#identity = identity;
+  }
+
+  /** What the file says, when it changed or `again` is set; undefined when not. */
+  look(again = false): Map<string, string> | undefined {
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    const identity = stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    if (identity === this.#identity && !again) return undefined;
+    this.#identity = identity;
+    const octets = stats === undefined ? Buffer.alloc(0) : this.#read();
+    this.#lines = octets.reduce((sum, octet) => (octet === 0x0a ? sum + 1 : sum), 0);
+    return parseExtraKeywords(octets);
+  }
+
+  #read(): Buffer {
+    try {
+      return readFileSync(this.#path, { flag: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK });
+    } catch (error) {
+      if (errno(error) === "ENOENT") return Buffer.alloc(0);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes lines durable.
+   *
+   * @param alive all lines that are to stay when the file is written anew, these included
+   */
+  async add(lines: readonly KeywordLine[], alive: () => readonly KeywordLine[]): Promise<void> {
+    if (lines.length === 0) return;
+    const lock = await dotlock(`${this.#path}.lock`, patience);
+    try {
+      if (this.#lines + lines.length > 1024) {
+        const kept = alive();
+        if (this.#lines + lines.length > 4 * kept.length) return await this.#replace(kept);
+      }
+      await this.#append(lines);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #append(lines: readonly KeywordLine[]): Promise<void> {
+    const before = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    const unseen = this.#identity !== (before === undefined ? "" : `${before.ino} ${before.size} ${before.mtimeNs}`);
+    const fd = openSync(this.#path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      const { size } = fstatSync(fd);
+      const start = size === 0 ? head : readFileSync(this.#path).at(-1) === 0x0a ? "" : "\n";
+      writeFully(fd, Buffer.concat([Buffer.from(start), ...lines.map(formatLine)]));
+      await syncData(fd);
+      this.#lines += lines.length;
+      const { ino, size: now, mtimeNs } = fstatSync(fd, { bigint: true });
+      // What another process added is for the next look to find.
+      if (!unseen) this.#identity = `${ino} ${now} ${mtimeNs}`;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #replace(lines: readonly KeywordLine[]): Promise<void> {
+    const temporary = `${this.#path}.tmp`;
+    rmSync(temporary, { force: true });
+    const fd = openSync(temporary, createOnly, 0o600);
+    try {
+      writeFully(fd, Buffer.concat([Buffer.from(head), ...lines.map(formatLine)]));
+      await syncData(fd);
+      renameSync(temporary, this.#path);
+      const { ino, size, mtimeNs } = fstatSync(fd, { bigint: true });
+      this.#identity = `${ino} ${size} ${mtimeNs}`;
+      this.#lines = lines.length;
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

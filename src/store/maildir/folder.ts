@@ -1,0 +1,511 @@
+/**
+ * What is known of one Maildir folder, in memory and in its index, and what of that sessions have not been told. It reads nothing by itself (sync.ts
+ * does) but what a message is asked for.
+ */
+import { statSync } from "node:fs";
+import { errno } from "../faults.ts";
+import { sameFlags } from "../flags.ts";
+import { noChanges } from "../hearers.ts";
+import { CacheFile } from "../index/cache-file.ts";
+import { MailIndex } from "../index/mail-index.ts";
+import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
+import { crlfSize } from "../../message/line-ends.ts";
+import { Directory } from "./directory.ts";
+import { ExtraKeywords, type KeywordLine } from "./extra-keywords.ts";
+import { lettersIn, sizeIn, timeIn } from "./filename.ts";
+import { folderHead, type FolderHead } from "./head.ts";
+import { KeywordFile } from "./keywords.ts";
+import { withOctets } from "./message-file.ts";
+import { MaildirMessage, type Source } from "./message.ts";
+import { Names } from "./names.ts";
+import { baseOf, fieldsOf, inCur, inNew, maildirSchema, nowhere, pathOf, type MaildirTable, type Place } from "./row.ts";
+import { visit } from "./scan.ts";
+import { UidlistFile } from "./uidlist-file.ts";
+import { fieldNumber, fieldText, type UidlistHeader } from "./uidlist.ts";
+
+/** Keywords of one folder, with letters or without. */
+export const keywordsLimit = 1024;
+
+export interface MaildirPlace {
+  /** The folder's directory; a rename of the folder changes it. */
+  path: string;
+  name: string;
+}
+
+/** Extra keywords of a name without a message are kept so long, ms. */
+const waitingTime = 36 * 3_600_000;
+
+export class Folder implements Source {
+  readonly place: MaildirPlace;
+  readonly log: (line: string) => void;
+  readonly keywords: KeywordFile;
+  readonly extra: ExtraKeywords;
+  readonly uidlist: UidlistFile;
+  readonly cur: Directory;
+  readonly fresh: Directory;
+  readonly index: MailIndex<typeof maildirSchema>;
+  readonly cache: CacheFile<typeof maildirSchema>;
+  names: Names;
+
+  header: UidlistHeader | undefined;
+  nextUid = 1;
+  /** Highest UID any session may have seen: a lower one must not appear any more. */
+  highest = 0;
+  /** Lines of the uidlist that have no message. */
+  dead = 0;
+  /** The uidlist on disk says less than we know: write all of it. */
+  rewrite = false;
+  /** Recent although in cur/: appended or flagged by us before any session claimed them. */
+  readonly recent = new Set<number>();
+  /** Extra keywords of names that no message has; undefined: the file was not read yet. */
+  waiting: Map<string, string> | undefined;
+
+  messages: readonly MaildirMessage[] = [];
+  /** Known but not told yet. */
+  #expunged: number[] = [];
+  #arrived: number[] = [];
+  readonly #flagged = new Set<number>();
+  #modSeq: ModSeq | undefined;
+  /** The state of `dovecot-keywords` the flags of `messages` were made with. */
+  #labelled = 0;
+  #written = "";
+
+  constructor(place: MaildirPlace, log: (line: string) => void) {
+    this.place = place;
+    this.log = log;
+    this.keywords = new KeywordFile(place);
+    this.extra = new ExtraKeywords(place);
+    this.uidlist = new UidlistFile(place);
+    this.cur = new Directory(() => `${place.path}/cur`);
+    this.fresh = new Directory(() => `${place.path}/new`);
+    this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead() });
+    this.names = new Names(this.index.table);
+    this.cache = new CacheFile(this.index, { path: () => `${place.path}/posthorn.cache`, log }, {
+      keyOf: (row) => this.#base(row),
+      rowOf: (key) => this.visible(this.names.rowOf(key, 0, key.length)),
+    });
+    this.#resume();
+  }
+
+  get table(): MaildirTable {
+    return this.index.table;
+  }
+
+  #base(row: number): Buffer {
+    return this.table.name(row).subarray(0, this.table.at.baseLength[row]);
+  }
+
+  // ------------------------------------------------------------ from and to the index
+
+  #resume(): void {
+    const head = folderHead(this.table.head);
+    if (head === undefined) {
+      if (this.table.length > 0) this.#anew();
+      return;
+    }
+    const { uidValidity, guid, others, nextUid } = head;
+    // Another folder's, perhaps with its uidlist: believed only if that agrees.
+    const moved = head.folder !== this.#inode();
+    this.header = { uidValidity, guid, others, nextUid };
+    this.nextUid = nextUid;
+    this.highest = head.highest;
+    this.dead = head.dead;
+    if (moved && statSync(`${this.place.path}/dovecot-uidlist`, { throwIfNoEntry: false }) === undefined) {
+      this.log(`${this.place.path}/posthorn.index is another folder's: not used`);
+      this.#anew();
+      return;
+    }
+    this.uidlist.state = moved ? undefined : head.uidlist;
+    this.cur.resume(moved ? undefined : head.cur);
+    this.fresh.resume(moved ? undefined : head.new);
+    this.keywords.look();
+    this.extra.identity = head.extra;
+    const { length, at } = this.table;
+    const messages: MaildirMessage[] = [];
+    for (let row = 0; row < length; row++) if (at.place[row] !== nowhere) messages.push(new MaildirMessage(this, at.uid[row], this.flagsOf(row), at.modSeq[row]));
+    this.messages = messages;
+    this.#labelled = this.keywords.version;
+  }
+
+  #inode(): string {
+    return String(statSync(`${this.place.path}/cur`, { bigint: true }).ino);
+  }
+
+  #noteHead(): void {
+    const { header, nextUid, highest, dead } = this;
+    if (header === undefined) return;
+    const { uidValidity, guid, others } = header;
+    let head: FolderHead;
+    try {
+      const stamps = this.rewrite ? {} : { uidlist: this.uidlist.state, cur: this.cur.stamp(), new: this.fresh.stamp() };
+      head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), ...stamps, keywords: this.keywords.identity, extra: this.extra.identity };
+    } catch (error) {
+      // Removed with its directory.
+      if (errno(error) === "ENOENT") return;
+      throw error;
+    }
+    const text = JSON.stringify(head);
+    if (text === this.#written) return;
+    this.#written = text;
+    this.table.head = head;
+  }
+
+  #anew(): void {
+    this.index.reset();
+    this.cache.reset();
+    this.names = new Names(this.table);
+    this.header = undefined;
+    this.nextUid = 1;
+    this.highest = 0;
+    this.dead = 0;
+    this.#written = "";
+    this.waiting = undefined;
+    this.extra.identity = "";
+  }
+
+  /** Nothing of what was known is so: all messages are expunged, and UIDs begin anew. */
+  forgetAll(): void {
+    for (const message of this.messages) if (this.visible(this.table.rowOf(message.uid)) >= 0) this.#gone(this.table.rowOf(message.uid));
+    this.#arrived = [];
+    this.#flagged.clear();
+    this.recent.clear();
+    this.#anew();
+    this.cur.doubt();
+    this.fresh.doubt();
+  }
+
+  // ------------------------------------------------------------ rows
+
+  /** The row when it is a message sessions may see, else -1. */
+  visible(row: number): number {
+    return row >= 0 && this.table.at.place[row] !== nowhere ? row : -1;
+  }
+
+  rowOf(uid: number): number {
+    return this.visible(this.table.rowOf(uid));
+  }
+
+  flagsOf(row: number): Flags {
+    const { table } = this;
+    return this.keywords.flagsOf(lettersIn(table.setAt(table.at.set[row])), table.setAt(table.at.more[row]));
+  }
+
+  /** Of what happens until sessions are told. */
+  get changing(): ModSeq {
+    this.#modSeq ??= this.table.nextModSeq(Date.now() * 1000);
+    return this.#modSeq;
+  }
+
+  /** The uidlist names messages whose files were not met yet. */
+  get pending(): boolean {
+    const { length, at } = this.table;
+    // Their UIDs are above all that were seen.
+    return length > 0 && at.place[length - 1] === nowhere;
+  }
+
+  /** Adds a message with the highest UID. The name is octets of a file name or a uidlist line. */
+  add(uid: number, place: Place, suffix: string, octets: Buffer, from: number, to: number, fields: string): number {
+    const { table } = this;
+    const name = octets.subarray(from, to);
+    const nameAt = table.keep(name);
+    if (fields !== "") table.keep(Buffer.from(fields, "latin1"));
+    const size = sizeIn(name, "W") ?? fieldNumber(fields, "W") ?? NaN;
+    const seconds = timeIn(name);
+    const row = table.add({
+      ...{ uid, set: table.numberOf(suffix), modSeq: this.changing, size, date: NaN, saved: seconds === undefined ? NaN : seconds * 1000, factsAt: 0, factsLength: 0 },
+      ...{ nameAt, nameLength: name.length + fields.length, place, more: 0, baseLength: name.length },
+    });
+    this.names.added(row);
+    this.nextUid = Math.max(this.nextUid, uid + 1);
+    return row;
+  }
+
+  /** A row has become a message that sessions may see. */
+  arrived(row: number): void {
+    const { table } = this;
+    const uid = table.at.uid[row];
+    table.set("modSeq", row, this.changing);
+    if (this.waiting === undefined) this.lookAtExtra(true);
+    if (this.waiting !== undefined && this.waiting.size > 0) {
+      const base = baseOf(table, row);
+      table.set("more", row, table.numberOf(this.waiting.get(base) ?? ""));
+      this.waiting.delete(base);
+    }
+    this.highest = Math.max(this.highest, uid);
+    this.#arrived.push(uid);
+    this.cache.note();
+  }
+
+  /** The name or flags of a message are other ones. */
+  flagged(uid: number): void {
+    this.#flagged.add(uid);
+  }
+
+  /** Removes rows, given ascending. */
+  drop(rows: readonly number[]): void {
+    if (rows.length === 0) return;
+    const unseen = new Set(this.#arrived);
+    const seen: number[] = [];
+    const never: number[] = [];
+    for (const row of rows) {
+      const uid = this.table.at.uid[row];
+      if (this.visible(row) < 0 || unseen.has(uid)) never.push(row);
+      else {
+        this.#gone(row);
+        seen.push(row);
+      }
+      this.#flagged.delete(uid);
+      this.recent.delete(uid);
+    }
+    this.dead += rows.length;
+    if (never.length > 0) {
+      const uids = new Set(never.map((row) => this.table.at.uid[row]));
+      this.#arrived = this.#arrived.filter((uid) => !uids.has(uid));
+    }
+    // From behind: rows of the first list keep their numbers only if later ones go first.
+    const uids = seen.map((row) => this.table.at.uid[row]);
+    this.table.remove(never, undefined);
+    this.table.remove(uids.map((uid) => this.table.rowOf(uid)), this.changing);
+  }
+
+  /** Messages handed out keep what is known. */
+  #gone(row: number): void {
+    const uid = this.table.at.uid[row];
+    this.#expunged.push(uid);
+    const message = this.messages.at(indexOf(this.messages, uid));
+    const saved = this.savedOf(uid);
+    const date = this.table.at.date[row];
+    const known = { size: this.table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: this.guidOf(uid) };
+    if (message?.uid === uid) message.becomes({ sizeOf: () => known.size, dateOf: () => known.date, savedOf: () => saved, guidOf: () => known.guid });
+  }
+
+  // ------------------------------------------------------------ telling
+
+  /** Brings `messages` up to date. What happened since the last time. */
+  tell(): Changes {
+    // What letters mean has changed.
+    if (this.#labelled !== this.keywords.version) for (const { uid } of this.messages) this.#flagged.add(uid);
+    this.#labelled = this.keywords.version;
+    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) {
+      this.#modSeq = undefined;
+      return noChanges;
+    }
+    const { table } = this;
+    let messages = this.messages.slice();
+    const flagged: MaildirMessage[] = [];
+    for (const uid of this.#flagged) {
+      const i = indexOf(messages, uid);
+      const row = this.rowOf(uid);
+      if (i < 0 || row < 0) continue;
+      const flags = this.flagsOf(row);
+      if (flags === messages[i].flags) continue;
+      const same = sameFlags(messages[i].flags, flags);
+      if (!same) table.set("modSeq", row, this.changing);
+      const next = new MaildirMessage(this, uid, flags, table.at.modSeq[row]);
+      messages[i].becomes(next);
+      messages[i] = next;
+      if (!same) flagged.push(next);
+    }
+    if (this.#expunged.length > 0) {
+      const gone = new Set(this.#expunged);
+      messages = messages.filter((message) => !gone.has(message.uid));
+    }
+    const arrived = this.#arrived.sort((a, b) => a - b).map((uid) => {
+      const row = table.rowOf(uid);
+      return new MaildirMessage(this, uid, this.flagsOf(row), table.at.modSeq[row]);
+    });
+    for (const message of arrived) messages.push(message);
+    const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
+    this.messages = messages;
+    this.#expunged = [];
+    this.#arrived = [];
+    this.#flagged.clear();
+    this.#modSeq = undefined;
+    this.index.saveSoon();
+    return { arrived, expunged, flagged: flagged.sort((a, b) => a.uid - b.uid) };
+  }
+
+  close(): void {
+    this.cache.close();
+    this.index.close();
+    this.cur.close();
+    this.fresh.close();
+  }
+
+  // ------------------------------------------------------------ what a message is asked for
+
+  savedOf(uid: number): number | undefined {
+    const row = this.rowOf(uid);
+    const saved = row < 0 ? NaN : this.table.at.saved[row];
+    return Number.isNaN(saved) ? undefined : saved;
+  }
+
+  /** Octets with CRLF: of the name, of the uidlist, or counted once. 0 when the file is gone. */
+  sizeOf(uid: number): number {
+    const row = this.rowOf(uid);
+    if (row < 0) return 0;
+    const known = this.table.at.size[row];
+    if (!Number.isNaN(known)) return known;
+    const size = this.withFile(uid, (path) => withOctets(path, crlfSize));
+    return size === undefined ? 0 : this.#learn("size", uid, size);
+  }
+
+  /** Octets in the file, if its name says so. */
+  namedSize(row: number): number | undefined {
+    return sizeIn(this.#base(row), "S");
+  }
+
+  /** Octets in the file; undefined when it is gone. */
+  storedSize(uid: number): number | undefined {
+    const row = this.rowOf(uid);
+    return row < 0 ? undefined : (this.namedSize(row) ?? this.withFile(uid, (path) => statSync(path).size));
+  }
+
+  /** mtime of the file, ms; when the file is gone, the time its name begins with. */
+  dateOf(uid: number): number {
+    const row = this.rowOf(uid);
+    if (row < 0) return 0;
+    const known = this.table.at.date[row];
+    if (!Number.isNaN(known)) return known;
+    const date = this.withFile(uid, (path) => Math.floor(statSync(path).mtimeMs));
+    return date === undefined ? this.table.at.saved[row] || 0 : this.#learn("date", uid, date);
+  }
+
+  /** True when the size was counted, and stands neither in the name nor in the uidlist. */
+  countedSize(row: number): boolean {
+    const { at } = this.table;
+    return !Number.isNaN(at.size[row]) && sizeIn(this.#base(row), "W") === undefined && fieldNumber(fieldsOf(this.table, row), "W") === undefined;
+  }
+
+  #learn(name: "size" | "date", uid: number, value: number): number {
+    const row = this.rowOf(uid);
+    if (row >= 0) this.table.set(name, row, value);
+    this.index.saveSoon();
+    return value;
+  }
+
+  /** POP3 and IMAP identity: what Dovecot would say, the `G` field or the base name. */
+  guidOf(uid: number): string {
+    const row = this.rowOf(uid);
+    if (row < 0) return "";
+    const { at } = this.table;
+    const own = at.nameLength[row] > at.baseLength[row] ? fieldText(fieldsOf(this.table, row), "G") : undefined;
+    return own ?? baseOf(this.table, row);
+  }
+
+  /** `work` on the message's file wherever another program renamed it to; undefined when it is gone. */
+  withFile<T>(uid: number, work: (path: string | Buffer) => T): T | undefined {
+    for (let tries = 0; tries < 5; tries++) {
+      const row = this.rowOf(uid);
+      if (row < 0) return undefined;
+      try {
+        return work(pathOf(this.place.path, this.table, row));
+      } catch (error) {
+        if (errno(error) !== "ENOENT") throw error;
+        if (!this.follow(uid)) return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  /** A name was out of date: all are looked up again, since one foreign rename seldom comes alone. False when this message is not met. */
+  follow(uid: number): boolean {
+    this.cur.doubt();
+    this.fresh.doubt();
+    const { met, renamed } = visit(this.place.path, [inNew, inCur], this.table, this.names);
+    for (const one of renamed) this.flagged(one);
+    const row = this.table.rowOf(uid);
+    return row >= 0 && met[row] === 1;
+  }
+
+  // ------------------------------------------------------------ keywords beyond the letters
+
+  /** Those that messages have, by their lower case. */
+  get #others(): ReadonlyMap<string, string> {
+    const { table } = this;
+    const sets = new Set<number>();
+    for (let row = 0; row < table.length; row++) sets.add(table.at.more[row]);
+    sets.delete(0);
+    return new Map([...sets].flatMap((set) => table.setAt(set).split(" ").map((keyword) => [keyword.toLowerCase(), keyword] as const)));
+  }
+
+  get hasOthers(): boolean {
+    return this.table.at.more.length > 0 && this.#others.size > 0;
+  }
+
+  /** As it was first spelled here; undefined for one that no message has. */
+  spelling(keyword: string): string | undefined {
+    return this.#others.get(keyword.toLowerCase());
+  }
+
+  get allKeywords(): readonly string[] {
+    const { names } = this.keywords;
+    const lettered = new Set(names.map((name) => name.toLowerCase()));
+    return [...names, ...[...this.#others].flatMap(([lower, keyword]) => (lettered.has(lower) ? [] : [keyword]))];
+  }
+
+  get keywordsFull(): boolean {
+    return this.allKeywords.length >= keywordsLimit;
+  }
+
+  /** Makes them durable in `posthorn-keywords`. */
+  async keepOthers(lines: readonly KeywordLine[]): Promise<void> {
+    if (lines.length === 0) return;
+    this.lookAtExtra(false);
+    await this.extra.add(lines, () => this.#allOthers(lines));
+    for (const { keywords, base } of lines) this.waiting?.set(base, keywords);
+  }
+
+  #allOthers(lines: readonly KeywordLine[]): KeywordLine[] {
+    const { table } = this;
+    const all = new Map<string, string>();
+    // Names that another process has just put here, and we have not met.
+    for (const [base, keywords] of this.waiting ?? []) if ((timeIn(Buffer.from(base, "latin1")) ?? 0) * 1000 > Date.now() - waitingTime) all.set(base, keywords);
+    for (let row = 0; row < table.length; row++) if (table.at.more[row] !== 0) all.set(baseOf(table, row), table.setAt(table.at.more[row]));
+    for (const { keywords, base } of lines) all.set(base, keywords);
+    return [...all].flatMap(([base, keywords]) => (keywords === "" ? [] : [{ base, keywords }]));
+  }
+
+  setOthers(uid: number, keywords: string): void {
+    const row = this.rowOf(uid);
+    if (row < 0) return;
+    this.table.set("more", row, this.table.numberOf(keywords));
+    this.waiting?.delete(baseOf(this.table, row));
+    this.flagged(uid);
+  }
+
+  /** Takes over `posthorn-keywords` when it changed. */
+  lookAtExtra(again: boolean): void {
+    const lines = this.extra.look(again);
+    if (lines === undefined) return;
+    const { table } = this;
+    const rows = new Map<number, string>();
+    this.waiting = new Map();
+    for (const [base, keywords] of lines) {
+      const octets = Buffer.from(base, "latin1");
+      const row = this.visible(this.names.rowOf(octets, 0, octets.length));
+      if (row >= 0) rows.set(row, keywords);
+      else if (keywords !== "") this.waiting.set(base, keywords);
+    }
+    for (let row = 0; row < table.length; row++) {
+      const keywords = table.numberOf(rows.get(row) ?? "");
+      if (keywords === table.at.more[row] || this.visible(row) < 0) continue;
+      table.set("more", row, keywords);
+      this.flagged(table.at.uid[row]);
+    }
+  }
+}
+
+/** Place of a UID in an ascending array, -1 when it is not there. */
+export function indexOf(messages: readonly MaildirMessage[], uid: number): number {
+  let low = 0;
+  let high = messages.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const at = messages[middle].uid;
+    if (at === uid) return middle;
+    if (at < uid) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}

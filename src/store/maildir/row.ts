@@ -1,0 +1,34 @@
+/**
+ * A message of a Maildir as a row of the index table. Its name is the base name, followed by the fields of its uidlist line; its set is what follows
+ * the base name in the file's name (":2,FS"), as found; `more` are keywords that no letter stands for, in one string, separated by spaces.
+ */
+import type { Schema } from "../index/columns.ts";
+import type { Table } from "../index/table.ts";
+import { octetPath } from "./scan.ts";
+
+export const maildirSchema = { place: "u8", more: "set", baseLength: "u32" } as const satisfies Schema;
+export type MaildirTable = Table<typeof maildirSchema>;
+
+/** Where the file is. Nowhere: the uidlist names it, and no file has been met. */
+export const inCur = 0;
+export const inNew = 1;
+export const nowhere = 2;
+export type Place = typeof inCur | typeof inNew | typeof nowhere;
+
+export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");
+
+/** latin1: octets of the name. */
+export function baseOf(table: MaildirTable, row: number): string {
+  const at = table.at.nameAt[row];
+  return table.heap.toString("latin1", at, at + table.at.baseLength[row]);
+}
+
+/** Fields of the uidlist line as written, "" for none. */
+export function fieldsOf(table: MaildirTable, row: number): string {
+  const at = table.at.nameAt[row];
+  return table.heap.toString("latin1", at + table.at.baseLength[row], at + table.at.nameLength[row]);
+}
+
+export const fileOf = (table: MaildirTable, row: number): string => baseOf(table, row) + table.setAt(table.at.set[row]);
+
+export const pathOf = (folder: string, table: MaildirTable, row: number): string | Buffer => octetPath(`${folder}/${directoryOf(table.at.place[row])}`, fileOf(table, row));

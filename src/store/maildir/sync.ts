@@ -1,0 +1,320 @@
+/**
+ * From disk to memory: what other programs did to a folder, and UIDs for what has none.
+ *
+ * - `cur/` and `new/` say which messages there are and their flags (scan.ts: how a scan can be trusted);
+ * - `dovecot-uidlist` says which UID a base name has (uidlist-file.ts); a file without a line gets the next UID under its lock;
+ * - `dovecot-keywords` says what the letters a-z mean, `posthorn-keywords` what there is beyond them.
+ *
+ * Only what changed is read: a directory whose mtime is as it was is not scanned, of a uidlist that grew only the end is read.
+ *
+ * Legal states after a kill at any moment, and what the next sync makes of them: a file in tmp/ (nothing, later swept); a file
+ * without a UID (gets one); a line without a file (passed over; dropped when the list is written anew); a message of a
+ * half-done COPY (stays, it is whole); a message of a half-done expunge (stays until asked again). A file whose base name has a UID
+ * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
+ */
+import { storeFault } from "../faults.ts";
+import { deliveryTime } from "./filename.ts";
+import type { Folder } from "./folder.ts";
+import { fieldsOf, inCur, inNew, nowhere, type Place } from "./row.ts";
+import { visit, type Sighting, type Strangers } from "./scan.ts";
+import { newGuid, type UidlistReader } from "./uidlist-file.ts";
+import { LineWriter, type UidlistHeader } from "./uidlist.ts";
+
+/** Between two scans of a folder that is being changed, ms. */
+const pause = 25;
+
+/** A file without a UID. */
+export interface NewFile {
+  readonly place: Place;
+  /** What follows the base name. */
+  readonly suffix: string;
+  readonly base: Buffer;
+}
+
+export class Sync {
+  readonly #folder: Folder;
+  readonly #nextUidValidity: () => number;
+  /** Counts for `resync`. */
+  given = 0;
+  renumbered = false;
+
+  constructor(folder: Folder, nextUidValidity: () => number) {
+    this.#folder = folder;
+    this.#nextUidValidity = nextUidValidity;
+  }
+
+  /** Finds out what changed; `Folder.tell` says it. */
+  async run(): Promise<void> {
+    const folder = this.#folder;
+    folder.keywords.look();
+    this.look();
+    folder.lookAtExtra(false);
+    if (folder.rewrite || folder.header === undefined) await this.#scan([inNew, inCur]);
+    else {
+      const places: Place[] = [];
+      if (!folder.fresh.isKnown()) places.push(inNew);
+      if (!folder.cur.isKnown()) places.push(inCur);
+      if (places.length > 0) await this.#scan(places);
+    }
+  }
+
+  // ------------------------------------------------------------ the uidlist
+
+  /** Takes over what the uidlist says now. */
+  look(): void {
+    const folder = this.#folder;
+    const reading = new ListReading(folder);
+    switch (folder.uidlist.look(reading)) {
+      case "same":
+        return;
+      case "missing":
+        // Somebody removed it: what we know is written back.
+        if (folder.header !== undefined && !folder.rewrite) folder.log(`${folder.place.path}/dovecot-uidlist is gone: written from what is known`);
+        folder.rewrite = true;
+        return;
+      case "corrupt":
+        folder.log(`${folder.place.path}/dovecot-uidlist can not be read: UIDs begin anew`);
+        folder.forgetAll();
+        folder.rewrite = true;
+        return;
+      case "appended":
+      case "replaced":
+        reading.end();
+    }
+    if (folder.uidlist.spoilt > 0) folder.log(`${folder.place.path}/dovecot-uidlist: ${folder.uidlist.spoilt} lines can not be read`);
+  }
+
+  // ------------------------------------------------------------ the directories
+
+  async #scan(places: readonly Place[]): Promise<void> {
+    const folder = this.#folder;
+    for (let tries = 0; ; tries++) {
+      const { seen, quiet } = this.#visit(places);
+      const missing = this.#missing(seen, places);
+      if (missing.length === 0 || quiet) {
+        folder.drop(missing);
+        return await this.#identify(seen, quiet);
+      }
+      if (places.length < 2) return await this.#scan([inNew, inCur]);
+      if (tries === 4) {
+        await this.#identify(seen, false);
+        folder.cur.doubt();
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /** Scans directories. Quiet: what is missing is gone. */
+  #visit(places: readonly Place[]): { readonly seen: Sighting; readonly quiet: boolean } {
+    const folder = this.#folder;
+    const scans = places.map((place) => (place === inNew ? folder.fresh : folder.cur).scanning());
+    const seen = visit(folder.place.path, places, folder.table, folder.names);
+    for (const uid of seen.renamed) folder.flagged(uid);
+    const quiet = scans.map((ended) => ended());
+    // What left new/ is in cur/, or gone; cur/ alone tells when only new/ was scanned.
+    return { seen, quiet: places.includes(inCur) ? (quiet.at(places.indexOf(inCur)) ?? false) : folder.cur.isKnown() };
+  }
+
+  /** Rows of messages that should have been met, and were not. */
+  #missing(seen: Sighting, places: readonly Place[]): number[] {
+    const { place } = this.#folder.table.at;
+    const missing: number[] = [];
+    for (let row = 0; row < seen.met.length; row++) if (seen.met[row] === 0 && places.includes(place[row] as Place)) missing.push(row);
+    return missing;
+  }
+
+  /** Files that the uidlist names become messages; others get a UID first. */
+  async #identify(seen: Sighting, quiet: boolean): Promise<void> {
+    const folder = this.#folder;
+    this.#admit(seen);
+    if (seen.strangers.length > 0 || folder.rewrite || folder.header === undefined) {
+      try {
+        await folder.uidlist.locked(() => this.#giveUids(seen));
+      } catch (error) {
+        // On a full disk, or where we may not write, what has a UID can still be read, and expunged.
+        const { kind } = storeFault(error);
+        if (folder.header === undefined || (kind !== "no-space" && kind !== "permission")) throw error;
+        folder.fresh.doubt();
+        folder.cur.doubt();
+      }
+    }
+    if (quiet) folder.highest = Math.max(folder.highest, folder.nextUid - 1);
+    this.#forgetLate();
+  }
+
+  /** Files whose UID was in the list before they were seen. */
+  #admit(seen: Sighting): void {
+    const folder = this.#folder;
+    for (const { uid, place, set } of [...seen.appeared.values()].sort((a, b) => a.uid - b.uid)) {
+      const row = folder.table.rowOf(uid);
+      if (row < 0 || uid <= folder.highest) continue;
+      folder.table.set("place", row, place);
+      folder.table.set("set", row, set);
+      folder.arrived(row);
+    }
+  }
+
+  /** Lines whose file may not appear any more, since sessions have seen a higher UID. */
+  #forgetLate(): void {
+    const folder = this.#folder;
+    const { uid, place } = folder.table.at;
+    const late: number[] = [];
+    for (let row = 0; row < folder.table.length && uid[row] <= folder.highest; row++) if (place[row] === nowhere) late.push(row);
+    folder.drop(late);
+  }
+
+  /** Under the uidlist lock. */
+  async #giveUids(before: Sighting): Promise<void> {
+    const folder = this.#folder;
+    const { header, nextUid } = folder;
+    this.look();
+    let seen = before;
+    // A message another program listed since our scan must come before the UIDs we give.
+    if (header !== folder.header || nextUid !== folder.nextUid || !folder.fresh.isKnown() || !folder.cur.isKnown()) {
+      seen = this.#visit([inNew, inCur]).seen;
+      this.#admit(seen);
+      // Who is not met now is for the next scan to judge.
+      if (this.#missing(seen, [inNew, inCur]).length > 0) folder.cur.doubt();
+    }
+    const files = inOrder(seen.strangers);
+    const first = await this.list(files.map((i) => ({ place: seen.strangers.place[i], suffix: seen.strangers.suffix(i), base: seen.strangers.base(i) })), true);
+    this.given += files.length;
+    files.forEach((_, i) => folder.arrived(folder.table.rowOf(first + i)));
+  }
+
+  /** What another program listed becomes messages, before we give UIDs. Only under the uidlist lock. */
+  admitListed(): void {
+    this.#admit(this.#visit([inNew, inCur]).seen);
+    this.#folder.fresh.doubt();
+    this.#folder.cur.doubt();
+  }
+
+  // ------------------------------------------------------------ new UIDs
+
+  /**
+   * Gives files the next UIDs and makes that durable; they have rows then. Only under the uidlist lock, after `look`.
+   *
+   * @param scanned rows say all there is: a list with many lines to no purpose may be written anew
+   * @returns the first UID
+   */
+  async list(files: readonly NewFile[], scanned: boolean): Promise<number> {
+    const folder = this.#folder;
+    const { table } = folder;
+    const first = folder.nextUid;
+    const overgrown = scanned && folder.dead > 256 && folder.dead > table.length;
+    if (folder.header === undefined || folder.rewrite || overgrown || !folder.uidlist.appendable) {
+      if (folder.header === undefined) this.renumbered = true;
+      const known = folder.header ?? { uidValidity: this.#nextUidValidity(), guid: "", others: "" };
+      const header: UidlistHeader = { ...known, guid: known.guid === "" ? newGuid() : known.guid, nextUid: first + files.length };
+      const lines = new LineWriter();
+      for (let row = 0; row < table.length; row++) {
+        const at = table.at.nameAt[row];
+        lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
+      }
+      files.forEach(({ base }, i) => lines.add(first + i, "", base, 0, base.length));
+      await folder.uidlist.replace(header, lines.octets, first + files.length - 1);
+      folder.header = header;
+      folder.rewrite = false;
+      folder.dead = 0;
+    } else if (files.length > 0) {
+      const lines = new LineWriter();
+      files.forEach(({ base }, i) => lines.add(first + i, "", base, 0, base.length));
+      await folder.uidlist.append(lines.octets, first + files.length - 1);
+    }
+    table.reserve(table.length + files.length);
+    files.forEach(({ place, suffix, base }, i) => folder.add(first + i, place, suffix, base, 0, base.length, ""));
+    return first;
+  }
+
+  /** Fields of a line; a size that was counted, and stands neither there nor in the name, is added. */
+  #fields(row: number): string {
+    const folder = this.#folder;
+    const { at } = folder.table;
+    const fields = at.nameLength[row] > at.baseLength[row] ? fieldsOf(folder.table, row) : "";
+    return folder.countedSize(row) ? `${fields} W${at.size[row]}`.trim() : fields;
+  }
+}
+
+/** Numbers of strangers in order of delivery, each base name once. */
+function inOrder({ octets, from, baseTo, length }: Strangers): number[] {
+  const times = new Float64Array(length);
+  const order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) {
+    times[i] = deliveryTime(octets, from[i], baseTo[i]);
+    order[i] = i;
+  }
+  const byName = (a: number, b: number): number => octets.compare(octets, from[b], baseTo[b], from[a], baseTo[a]);
+  order.sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
+  // Met in new/ and then in cur/: the later counts, which is the first here.
+  return Array.from(order).filter((one, i) => i === 0 || byName(one, order[i - 1]) !== 0);
+}
+
+/** Takes lines of the uidlist over into a folder. */
+class ListReading implements UidlistReader {
+  readonly #folder: Folder;
+  #known: number;
+  #last: number;
+  /** Of the rows known before, when another list is read. */
+  #listed: Uint8Array | undefined;
+  readonly #void = new Set<number>();
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+    this.#known = folder.table.length;
+    this.#last = this.#known === 0 ? 0 : folder.table.at.uid[this.#known - 1];
+  }
+
+  begin(header: UidlistHeader): void {
+    const folder = this.#folder;
+    const old = folder.header;
+    if (old !== undefined && (old.uidValidity !== header.uidValidity || (old.guid !== "" && header.guid !== "" && old.guid !== header.guid))) {
+      folder.log(`${folder.place.path}/dovecot-uidlist is another one: UIDs of before are void`);
+      folder.forgetAll();
+    }
+    folder.header = header;
+    folder.rewrite = header.guid === "";
+    folder.nextUid = Math.max(folder.nextUid, header.nextUid);
+    folder.dead = 0;
+    const { table } = folder;
+    folder.drop(Array.from({ length: table.length }, (_, row) => row).filter((row) => table.at.place[row] === nowhere));
+    folder.dead = 0;
+    this.#known = table.length;
+    this.#last = this.#known === 0 ? 0 : table.at.uid[this.#known - 1];
+    this.#listed = new Uint8Array(this.#known);
+  }
+
+  readonly line = (uid: number, octets: Buffer, fieldsFrom: number, fieldsTo: number, from: number, to: number): void => {
+    const folder = this.#folder;
+    const { table, names } = folder;
+    folder.nextUid = Math.max(folder.nextUid, uid + 1);
+    const same = names.rowOf(octets, from, to);
+    if (same >= 0 && table.at.uid[same] === uid) {
+      if (this.#listed !== undefined) this.#listed[same] = 1;
+      return;
+    }
+    // Another program gave another UID: for clients that is another message.
+    if (same >= 0 && same < this.#known) this.#refuse(same);
+    else if (same >= 0) this.#void.add(table.at.uid[same]);
+    if (uid > this.#last) folder.add(uid, nowhere, "", octets, from, to, octets.toString("latin1", fieldsFrom, fieldsTo));
+    else folder.dead++;
+  };
+
+  #refuse(row: number): void {
+    if (this.#listed === undefined) this.#void.add(this.#folder.table.at.uid[row]);
+    else this.#listed[row] = 0;
+  }
+
+  /** After the last line. */
+  end(): void {
+    const { table } = this.#folder;
+    const rows: number[] = [];
+    for (let row = 0; row < table.length; row++) if ((this.#listed !== undefined && row < this.#known && this.#listed[row] === 0) || this.#void.has(table.at.uid[row])) rows.push(row);
+    // Files of the one are to be given UIDs, those of the other to be found.
+    if (rows.length > 0 || table.length > this.#known) {
+      this.#folder.cur.doubt();
+      this.#folder.fresh.doubt();
+    }
+    this.#folder.drop(rows);
+  }
+}
