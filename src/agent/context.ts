@@ -1,7 +1,7 @@
 import type { FindCandidates } from "./imap/candidates.ts";
 import type { Settings } from "../config/table.ts";
 import type { MailUser, SessionHello } from "../daemon/protocol.ts";
-import type { MailStore } from "../store/mailbox.ts";
+import type { Mailbox, MailStore } from "../store/mailbox.ts";
 import type { Socket } from "node:net";
 
 /** What the parts of an agent share. */
@@ -13,6 +13,8 @@ export interface AgentContext {
   userNamed(name: string): MailUser | undefined;
   /** Full-text index for SEARCH; undefined where there is none. */
   readonly findCandidates?: FindCandidates;
+  /** To be told of a folder that a session opened, or heard of new mail in. */
+  readonly folderSeen?: (store: MailStore, mailbox: Mailbox) => void;
   /** Aborted when the agent must go: finish the step under way, say goodbye, return. */
   readonly stopping: AbortSignal;
 }

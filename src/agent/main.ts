@@ -13,6 +13,7 @@ import type { Settings } from "../config/table.ts";
 import { dropCapabilities } from "../sys/capabilities.ts";
 import { deliveryUser } from "../table/users.ts";
 import type { AgentContext } from "./context.ts";
+import { lazyFulltexts, type LazyFulltexts } from "./fulltext/lazily.ts";
 import { Load } from "./load.ts";
 import { Privileged } from "./locker.ts";
 import { Stores } from "./stores.ts";
@@ -36,7 +37,7 @@ const load = new Load(tell);
 const privileged = new Privileged(tell);
 const stopping = new AbortController();
 const users = new Map<string, MailUser>();
-let running: { readonly context: AgentContext; readonly stores: Stores } | undefined;
+let running: { readonly context: AgentContext; readonly stores: Stores; readonly fulltexts: LazyFulltexts } | undefined;
 
 function start(settings: Settings): void {
   openLog(settings);
@@ -44,14 +45,16 @@ function start(settings: Settings): void {
   // Root's own mail: her uid stays, but none of the powers that exec(2) gave to it.
   if (process.getuid?.() === 0 && settings.user_database === "system") dropCapabilities();
   const stores = new Stores(settings, privileged);
+  const fulltexts = lazyFulltexts(settings);
   const context: AgentContext = {
     settings,
+    ...fulltexts.seams,
     storeOf: (user) => stores.of(user),
     // A Unix user's agent knows whom it was told of; virtual users are all its own.
     userNamed: (name) => (settings.user_database === "file" ? deliveryUser(settings, name) : users.get(name)),
     stopping: stopping.signal,
   };
-  running = { context, stores };
+  running = { context, stores, fulltexts };
   tell({ kind: "ready" });
 }
 
@@ -123,6 +126,7 @@ function stop(): void {
   }, running?.context.settings.shutdown_timeout ?? 0);
   load
     .quiet()
+    .then(() => running?.fulltexts.stop())
     .then(() => running?.stores.close())
     .then(exit, die);
 }

@@ -5,6 +5,7 @@
 import type { Setting } from "./setting.ts";
 import { accessSettings } from "./settings-access.ts";
 import { deliverySettings } from "./settings-delivery.ts";
+import { fulltextSettings } from "./settings-fulltext.ts";
 import { generalSettings } from "./settings-general.ts";
 import { queueSettings } from "./settings-queue.ts";
 import { smtpdSettings } from "./settings-smtpd.ts";
@@ -15,6 +16,7 @@ export const table = {
   ...queueSettings,
   ...deliverySettings,
   ...accessSettings,
+  ...fulltextSettings,
 };
 
 type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : never };

@@ -2,7 +2,7 @@
  * The Content-* fields of MIME: RFC 2045 §5, §6, §7, §8; RFC 2183 (disposition); RFC 2231 (parameters); RFC 3282 (language); RFC 2557
  * (location). Values come in unfolded, one character per octet, and stay so; names keep their case. Nothing throws.
  */
-import { attributeChar, eightBit, tokenChar, union } from "../syntax/octets.ts";
+import { attributeChar, tokenChar } from "../syntax/octets.ts";
 import { Text } from "./text-scanner.ts";
 
 export interface Param {
@@ -22,9 +22,6 @@ export interface Disposition {
   readonly params: readonly Param[];
 }
 
-/** token of RFC 2045 §5.1, and 8-bit octets, which are in names only by mistake but leave no doubt where these end. */
-const tokenOctet = union(tokenChar, eightBit);
-
 /** Longest list of parameters kept of one field. */
 const paramLimit = 1000;
 
@@ -32,11 +29,11 @@ const paramLimit = 1000;
 export function contentType(value: string): ContentType | undefined {
   const s = new Text(value);
   s.comments();
-  const type = s.run(tokenOctet);
+  const type = s.run(tokenChar);
   s.comments();
   if (type === "" || !s.take("/")) return undefined;
   s.comments();
-  const subtype = s.run(tokenOctet);
+  const subtype = s.run(tokenChar);
   if (subtype === "") return undefined;
   return { type, subtype, params: params(s) };
 }
@@ -45,32 +42,28 @@ export function contentType(value: string): ContentType | undefined {
 export function contentDisposition(value: string): Disposition | undefined {
   const s = new Text(value);
   s.comments();
-  const type = s.run(tokenOctet);
+  const type = s.run(tokenChar);
   return type === "" ? undefined : { type, params: params(s) };
 }
 
-/**
- * mechanism, without comments; undefined when there is none, or something else than a parameter behind it, which it does not have but
- * some mailers give it. RFC 2045 §6.1.
- */
+/** mechanism, without comments; undefined when there is none. RFC 2045 §6.1. */
 export function contentEncoding(value: string): string | undefined {
   const s = new Text(value);
   s.comments();
-  const mechanism = s.run(tokenOctet);
-  s.comments();
-  return mechanism === "" || !(s.atEnd || s.peek() === ";") ? undefined : mechanism;
+  const mechanism = s.run(tokenChar);
+  return mechanism === "" ? undefined : mechanism;
 }
 
-/** Language-List = Language-Tag *("," Language-Tag), empty elements too; up to what does not fit. RFC 3282 §2. */
+/** Language-List = Language-Tag *("," Language-Tag). RFC 3282 §2. */
 export function contentLanguage(value: string): readonly string[] {
   const s = new Text(value);
   const tags: string[] = [];
-  do {
+  while (!s.atEnd) {
     s.comments();
-    const tag = s.run(tokenOctet);
+    const tag = s.run(tokenChar);
     if (tag !== "") tags.push(tag);
-    s.comments();
-  } while (s.take(","));
+    else s.skip();
+  }
   return tags;
 }
 
@@ -86,7 +79,7 @@ function params(s: Text): readonly Param[] {
       continue;
     }
     s.comments();
-    const name = s.run(tokenOctet);
+    const name = s.run(tokenChar);
     s.comments();
     if (name === "" || !s.take("=")) continue;
     s.comments();
@@ -101,41 +94,30 @@ function paramToken(s: Text): string {
 }
 
 const continuation = /^([^*]+)\*(\d{1,3})(\*?)$/;
-const extendedName = /^[^*]+\*$/;
 
-/** One "name*n" or "name*n*". */
-interface Segment {
-  readonly n: number;
-  readonly extended: boolean;
-  readonly value: string;
-}
-
-/**
- * RFC 2231 §3 and §4.1: "name*0", "name*1*" become one parameter. Those of RFC 2231 stand behind the others, in the order of their names, as
- * in Dovecot.
- */
+/** RFC 2231 §3 and §4.1: "name*0", "name*1*" become one parameter, at the place of the first. */
 function joinContinuations(found: readonly Param[]): readonly Param[] {
-  if (!found.some((p) => p.name.includes("*"))) return found;
-  const plain: Param[] = [];
-  const extended: Param[] = [];
-  const groups = new Map<string, { name: string; segments: Segment[] }>();
+  if (!found.some((p) => continuation.test(p.name))) return found;
+  const groups = new Map<string, { segments: { n: number; extended: boolean; value: string }[] }>();
+  const out: (Param | string)[] = [];
   for (const p of found) {
     const m = continuation.exec(p.name);
     if (m === null) {
-      (extendedName.test(p.name) ? extended : plain).push(p);
+      out.push(p);
       continue;
     }
     const name = m[1] ?? "";
     let group = groups.get(name.toLowerCase());
-    if (group === undefined) groups.set(name.toLowerCase(), (group = { name, segments: [] }));
+    if (group === undefined) {
+      groups.set(name.toLowerCase(), (group = { segments: [] }));
+      out.push(name);
+    }
     group.segments.push({ n: Number(m[2]), extended: m[3] === "*", value: p.value });
   }
-  for (const { name, segments } of groups.values()) extended.push(...joined(name, segments));
-  const bare = (p: Param): string => p.name.replace(/\*.*/, "");
-  return [...plain, ...extended.sort((a, b) => (bare(a) < bare(b) ? -1 : bare(a) > bare(b) ? 1 : 0))];
+  return out.flatMap((o) => (typeof o === "string" ? joined(o, groups.get(o.toLowerCase())?.segments ?? []) : [o]));
 }
 
-function joined(name: string, segments: Segment[]): Param[] {
+function joined(name: string, segments: { n: number; extended: boolean; value: string }[]): Param[] {
   segments.sort((a, b) => a.n - b.n);
   // Numbers must run from 0 without a gap, each once; otherwise they stay as they were.
   if (!segments.every((s, i) => s.n === i)) return segments.map((s) => ({ name: `${name}*${s.n}${s.extended ? "*" : ""}`, value: s.value }));

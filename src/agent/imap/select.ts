@@ -24,8 +24,10 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     const unwatch = mailbox.watch((changes) => {
       hear(view, changes);
       out.nudge();
+      if (changes.arrived.length > 0) session.folderSeen(store, mailbox);
     });
     session.state = { name: "selected", view, unwatch };
+    session.folderSeen(store, mailbox);
     const firstUnseen = view.messages.findIndex((m) => !m.flags.has("\\Seen"));
     out.write(
       `${flagsOf(mailbox, readOnly)}* ${view.messages.length} EXISTS\r\n* ${recentCount(view)} RECENT\r\n` +

@@ -58,7 +58,7 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
   let session: Session | undefined;
   try {
     const store = await context.storeOf(user);
-    session = { settings: context.settings, store, out, ...sharedOf(store), findCandidates: context.findCandidates ?? noCandidates, log, counts, tag: "", state: { name: "authenticated" } };
+    session = { settings: context.settings, store, out, ...sharedOf(store), findCandidates: context.findCandidates ?? noCandidates, folderSeen: context.folderSeen ?? (() => {}), log, counts, tag: "", state: { name: "authenticated" } };
     out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
     why = await converse(session);
   } catch (fault) {

@@ -3,7 +3,7 @@ import type { Settings } from "../../config/table.ts";
 import type { Logger } from "../../daemon/log.ts";
 import type { Command, CommandName } from "../../imap/command.ts";
 import type { Reply } from "../../imap/respond.ts";
-import type { MailStore } from "../../store/mailbox.ts";
+import type { Mailbox, MailStore } from "../../store/mailbox.ts";
 import type { FindCandidates } from "./candidates.ts";
 import type { Connection } from "./connection.ts";
 import type { KnownFacts } from "./known-facts.ts";
@@ -31,6 +31,7 @@ export interface Session {
   readonly facts: KnownFacts;
   readonly columns: SortColumns;
   readonly findCandidates: FindCandidates;
+  readonly folderSeen: (store: MailStore, mailbox: Mailbox) => void;
   readonly log: Logger;
   readonly counts: Counts;
   /** Of the command that runs. */

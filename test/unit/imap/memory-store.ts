@@ -166,7 +166,7 @@ export class MemoryMailbox implements Mailbox {
 
 export class MemoryStore implements MailStore {
   readonly separator = "/" as const;
-  readonly side = "/nonexistent";
+  readonly side: string = "/nonexistent";
   readonly mailboxes = new Map<string, MemoryMailbox>();
   /** Opened and not released. */
   open_ = 0;

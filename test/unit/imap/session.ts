@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { serveImap } from "../../../src/agent/imap/serve.ts";
 import { resolve as resolveSettings } from "../../../src/config/parse.ts";
+import type { AgentContext } from "../../../src/agent/context.ts";
 import type { Settings } from "../../../src/config/table.ts";
 import { openLog } from "../../../src/daemon/log.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
@@ -28,7 +29,7 @@ export interface Sessions {
   close(): Promise<void>;
 }
 
-export async function startSessions(store: MailStore, values: Readonly<Record<string, string>> = {}): Promise<Sessions> {
+export async function startSessions(store: MailStore, values: Readonly<Record<string, string>> = {}, seams: Pick<AgentContext, "findCandidates" | "folderSeen"> = {}): Promise<Sessions> {
   const settings = settingsWith({ log: "/dev/null", ...values });
   openLog(settings);
   const stopping = new AbortController();
@@ -38,7 +39,7 @@ export async function startSessions(store: MailStore, values: Readonly<Record<st
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     const hello = { op: "session", service: "imap", session: "0123456789abcdef", remote: "127.0.0.1", local: "127.0.0.1", secured: false, tag: "login" } as const;
-    served.push(serveImap(socket, alice, hello, { settings, storeOf: async () => store, userNamed: () => undefined, stopping: stopping.signal }));
+    served.push(serveImap(socket, alice, hello, { settings, storeOf: async () => store, userNamed: () => undefined, ...seams, stopping: stopping.signal }));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

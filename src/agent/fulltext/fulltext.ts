@@ -1,0 +1,218 @@
+/**
+ * The full-text index as a user's sessions have it: what SEARCH may leave unread, and the work in the background that puts messages in.
+ *
+ * A folder is indexed from the first search for text in it on (or, with `fts_autoindex`, when it is opened), oldest message first.
+ * Afterwards it is kept up when new mail is seen in it. Nothing waits for it: messages that are not in the index are read by every search.
+ */
+import { existsSync } from "node:fs";
+import type { Mailbox, MailStore, Message, Uid } from "../../store/mailbox.ts";
+import { StoreFault } from "../../store/mailbox.ts";
+import { markOf } from "../../store/fulltext/marks.ts";
+import { IndexerFault, type Indexer } from "../../store/fulltext/indexer.ts";
+import type { FolderKey, Look, Place, Question, ToIndex } from "../../store/fulltext/requests.ts";
+import { indexFiles } from "../../store/fulltext/stamp.ts";
+import { trigramQuery } from "../../store/fulltext/trigrams.ts";
+import { readBatches } from "../imap/reading.ts";
+import { Coverage } from "./coverage.ts";
+import { missingFolders } from "./folders.ts";
+import type { Passes } from "./passes.ts";
+
+/** A text that is searched for, as `searchable` of message/text.ts makes it. */
+export interface Needle {
+  readonly place: Place;
+  readonly text: string;
+}
+
+export interface FulltextTimes {
+  /** From a search, or from new mail, to the work in the background, ms. */
+  readonly delay: number;
+  /** How long a search waits for the index before it reads the messages instead, ms. */
+  readonly patience: number;
+  /** After a fault of the index nothing is put in for this long, ms. */
+  readonly pause: number;
+}
+
+export const fulltextTimes: FulltextTimes = { delay: 2_000, patience: 1_000, pause: 300_000 };
+
+export interface FulltextPolicy {
+  /** `fts_autoindex` */
+  readonly auto: boolean;
+  /** Fewer messages are read sooner than the index is asked. */
+  readonly few: number;
+  readonly times: FulltextTimes;
+}
+
+/** Needles of one search that the index is asked about. */
+const needleLimit = 64;
+/** Messages taken out of the index at once. */
+const removeBatch = 1000;
+
+export class Fulltext {
+  readonly #store: MailStore;
+  readonly #indexer: Indexer;
+  readonly #passes: Passes;
+  readonly #policy: FulltextPolicy;
+  readonly #coverages = new WeakMap<Mailbox, Coverage>();
+  /** Names of folders that are to be looked at, or are. */
+  readonly #planned = new Map<string, { readonly timer: NodeJS.Timeout; readonly searched: boolean }>();
+  readonly #underWay = new Set<string>();
+  #pausedUntil = 0;
+  #foldersKnown = false;
+
+  constructor(store: MailStore, indexer: Indexer, passes: Passes, policy: FulltextPolicy) {
+    this.#store = store;
+    this.#indexer = indexer;
+    this.#passes = passes;
+    this.#policy = policy;
+  }
+
+  /**
+   * For each needle the UIDs that may hold it, among `uids` at least; undefined where the index is no help, and every message must be
+   * read. Never throws.
+   *
+   * @param uids  the messages it is asked about, ascending
+   */
+  async candidates(mailbox: Mailbox, needles: readonly Needle[], uids: readonly Uid[]): Promise<readonly (ReadonlySet<Uid> | undefined)[]> {
+    const none = needles.map(() => undefined);
+    if (uids.length < this.#policy.few) return none;
+    const questions: Question[] = [];
+    /** For each needle the place of its question. */
+    const places = needles.map(({ place, text }, n) => {
+      const query = n < needleLimit ? trigramQuery(text) : undefined;
+      return query === undefined ? -1 : questions.push({ query, place, limit: Math.max(1000, mailbox.messages.length) }) - 1;
+    });
+    if (questions.length === 0) return none;
+    // Where there is no index there is nothing to learn from it.
+    const looked = existsSync(indexFiles(this.#store.side).database) ? await this.#ask(mailbox, questions) : undefined;
+    const coverage = this.#coverageOf(mailbox);
+    if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox.messages)) this.#plan(mailbox.name, true);
+    if (looked === undefined) return none;
+    return places.map((place) => {
+      const hits = looked.hits[place];
+      if (hits === undefined) return undefined;
+      const out = coverage.covered.without(hits);
+      return new Set(uids.filter((uid) => !out.has(uid)));
+    });
+  }
+
+  /** The folder was opened, or has new mail: what is missing of it is put in soon, when it is to be indexed. */
+  seen(mailbox: Mailbox): void {
+    if (mailbox.messages.length < this.#policy.few) return;
+    if (this.#policy.auto || existsSync(indexFiles(this.#store.side).database)) this.#plan(mailbox.name, false);
+  }
+
+  #coverageOf(mailbox: Mailbox): Coverage {
+    let coverage = this.#coverages.get(mailbox);
+    if (coverage?.uidValidity !== mailbox.uidValidity) this.#coverages.set(mailbox, (coverage = new Coverage(mailbox.uidValidity)));
+    return coverage;
+  }
+
+  /** Asks the index, and takes over what it says of the folder. Undefined when it does not answer in time. */
+  async #ask(mailbox: Mailbox, questions: readonly Question[], patience = this.#policy.times.patience): Promise<Look | undefined> {
+    const coverage = this.#coverageOf(mailbox);
+    const { epoch, version } = coverage;
+    const asked = this.#indexer.ask({ op: "look", side: this.#store.side, folder: keyOf(mailbox), since: version, epoch, questions });
+    const looked = await within(patience, asked.catch(() => undefined));
+    // Its UIDs may mean other messages by now.
+    if (looked === undefined || mailbox.uidValidity !== coverage.uidValidity) return undefined;
+    coverage.take(looked, mailbox.messages);
+    return looked;
+  }
+
+  #plan(name: string, searched: boolean): void {
+    const before = this.#planned.get(name);
+    if (before?.searched === true || (before !== undefined && !searched)) return;
+    clearTimeout(before?.timer);
+    const timer = setTimeout(() => {
+      if (this.#underWay.has(name)) {
+        timer.refresh();
+        return;
+      }
+      this.#planned.delete(name);
+      if (performance.now() < this.#pausedUntil) return;
+      this.#underWay.add(name);
+      void this.#passes.run(this.#pass(name, searched || this.#policy.auto));
+    }, this.#policy.times.delay).unref();
+    this.#planned.set(name, { timer, searched });
+  }
+
+  /** Nothing is begun any more. */
+  stop(): void {
+    for (const { timer } of this.#planned.values()) clearTimeout(timer);
+    this.#planned.clear();
+    this.#pausedUntil = Infinity;
+  }
+
+  /** Puts in what is missing of a folder now, and returns when it is in. Never throws. */
+  build(name: string): Promise<void> {
+    return this.#passes.run(this.#pass(name, true));
+  }
+
+  async *#pass(name: string, begin: boolean): AsyncGenerator<void, void, void> {
+    try {
+      const mailbox = await this.#store.open(name);
+      try {
+        if (!this.#foldersKnown) yield* this.#tidy();
+        yield* this.#index(mailbox, begin);
+      } finally {
+        this.#store.release(mailbox);
+      }
+    } catch (fault) {
+      // A folder that is gone is no news; the fault of an index was told by who found it.
+      if (!(fault instanceof StoreFault || fault instanceof IndexerFault)) throw fault;
+      if (fault instanceof IndexerFault) this.#pausedUntil = performance.now() + this.#policy.times.pause;
+    } finally {
+      this.#underWay.delete(name);
+    }
+  }
+
+  async *#index(mailbox: Mailbox, begin: boolean): AsyncGenerator<void, void, void> {
+    const side = this.#store.side;
+    const looked = await this.#ask(mailbox, [], Infinity);
+    if (looked === undefined) throw new IndexerFault("full-text index did not answer");
+    if (looked.version === 0 && !begin) return;
+    const folder = keyOf(mailbox);
+    const coverage = this.#coverageOf(mailbox);
+    const dead = coverage.dead();
+    for (let at = 0; at < dead.length; at += removeBatch) {
+      await this.#indexer.ask({ op: "remove", side, folder, uids: dead.slice(at, at + removeBatch) });
+      yield;
+    }
+    const missing = mailbox.messages.flatMap((message, index) => (coverage.isSettled(message.uid) ? [] : { index, message, facts: undefined, need: "all" as const }));
+    for await (const batch of readBatches(mailbox, missing)) {
+      if (mailbox.uidValidity !== folder.validity) return;
+      const messages: ToIndex[] = [];
+      for (const { message, read } of batch) if (read !== undefined && "octets" in read) messages.push(toIndex(message, read.octets));
+      if (messages.length > 0) await this.#indexer.ask({ op: "add", side, folder, messages }, messages.map(({ octets }) => octets.buffer));
+      yield;
+    }
+    await this.#indexer.ask({ op: "flush", side });
+  }
+
+  /** Once in the life of an agent: forgets folders that are no more. */
+  async *#tidy(): AsyncGenerator<void, void, void> {
+    this.#foldersKnown = true;
+    const side = this.#store.side;
+    for await (const { mailbox, name } of missingFolders(this.#store, await this.#indexer.ask({ op: "folders", side }))) {
+      await this.#indexer.ask({ op: "rename", side, mailbox, name });
+      yield;
+    }
+  }
+}
+
+const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity: mailbox.uidValidity, name: mailbox.name });
+
+/** A copy: what was read may share its memory with others, and goes to another thread. */
+const toIndex = (message: Message, octets: Buffer): ToIndex => ({ uid: message.uid, mark: markOf(message), octets: new Uint8Array(octets) });
+
+/** Undefined when it takes longer. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  if (ms === Infinity) return promise;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,51 @@
+/** The full-text indexes of this agent's users: one thread has them all. */
+import type { Settings } from "../../config/table.ts";
+import { describeFault, logger, printable } from "../../daemon/log.ts";
+import { Indexer } from "../../store/fulltext/indexer.ts";
+import type { Mailbox, MailStore } from "../../store/mailbox.ts";
+import type { FindCandidates } from "../imap/candidates.ts";
+import { Fulltext, fulltextTimes, type FulltextPolicy } from "./fulltext.ts";
+import { Passes } from "./passes.ts";
+
+/** Fewer messages are read sooner than the index is asked. */
+const few = 100;
+
+export class Fulltexts {
+  readonly #policy: FulltextPolicy;
+  readonly #indexer: Indexer;
+  readonly #passes: Passes;
+  readonly #stores = new WeakMap<MailStore, Fulltext>();
+  #all: Fulltext[] = [];
+
+  constructor(settings: Pick<Settings, "fts_autoindex">, policy: Partial<FulltextPolicy> = {}) {
+    const log = logger("fulltext");
+    this.#policy = { auto: settings.fts_autoindex, few, times: fulltextTimes, ...policy };
+    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`));
+    this.#passes = new Passes((fault) => log.error(describeFault(fault, true)));
+  }
+
+  of(store: MailStore): Fulltext {
+    let fulltext = this.#stores.get(store);
+    if (fulltext === undefined) {
+      fulltext = new Fulltext(store, this.#indexer, this.#passes, this.#policy);
+      this.#stores.set(store, fulltext);
+      this.#all.push(fulltext);
+    }
+    return fulltext;
+  }
+
+  readonly findCandidates: FindCandidates = (store, mailbox, queries, uids) =>
+    this.of(store).candidates(mailbox, queries.map(({ in: place, needle }) => ({ place, text: needle })), uids);
+
+  seen(store: MailStore, mailbox: Mailbox): void {
+    this.of(store).seen(mailbox);
+  }
+
+  /** Finishes the step under way and closes the indexes. */
+  async stop(): Promise<void> {
+    for (const fulltext of this.#all) fulltext.stop();
+    this.#all = [];
+    await this.#passes.stop();
+    await this.#indexer.close();
+  }
+}

@@ -1,0 +1,112 @@
+/** This process's side of the thread that has the full-text indexes: started when first asked, ended when nobody asks any more. */
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
+
+/** How long the thread stays without work, ms: some 10 MiB for somebody who searches once. */
+const idleLimit = 60_000;
+/** How long to wait before a thread that died is started again, ms. */
+const restartPause = 60_000;
+/** Octets of its heap, MiB: messages and their text are held one at a time. */
+const heapLimit = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
+
+const program = new URL(`./thread${extname(import.meta.filename)}`, import.meta.url);
+
+interface Waiting {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (fault: Error) => void;
+}
+
+/** Thrown when the index did not do it. `message` is for the log. */
+export class IndexerFault extends Error {}
+
+export class Indexer {
+  readonly #note: (line: string, side: string | undefined) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #thread: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #lastId = 0;
+  #restartAt = 0;
+  #ended = Promise.resolve();
+  #closed = false;
+
+  /** @param note takes lines for the log, of the index in this side directory */
+  constructor(note: (line: string, side: string | undefined) => void) {
+    this.#note = note;
+  }
+
+  /** Rejects with IndexerFault. Requests are done in order. */
+  ask<R extends Request>(request: R, transfer: readonly ArrayBuffer[] = []): Promise<Answers[R["op"]]> {
+    return new Promise((resolve, reject) => {
+      const thread = this.#running();
+      if (thread === undefined) return reject(new IndexerFault("full-text index is out of order"));
+      const id = ++this.#lastId;
+      this.#waiting.set(id, { resolve, reject });
+      clearTimeout(this.#idle);
+      thread.postMessage({ id, request } satisfies ToThread, transfer);
+    });
+  }
+
+  #running(): Worker | undefined {
+    if (this.#thread !== undefined) return this.#thread;
+    if (this.#closed || performance.now() < this.#restartAt) return undefined;
+    // What node:sqlite says of itself is no news for the log.
+    const thread = new Worker(program, { resourceLimits: heapLimit, execArgv: ["--disable-warning=ExperimentalWarning"] });
+    thread.unref();
+    thread.on("message", (message: FromThread) => this.#hear(message));
+    thread.on("error", (fault) => this.#lost(thread, fault.message));
+    this.#ended = new Promise((resolve) =>
+      thread.on("exit", () => {
+        this.#lost(thread, undefined);
+        resolve();
+      }),
+    );
+    this.#thread = thread;
+    return thread;
+  }
+
+  #hear(message: FromThread): void {
+    if ("note" in message) return this.#note(message.note, message.side);
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if ("fault" in message) waiting?.reject(new IndexerFault(message.fault));
+    else waiting?.resolve(message.answer as never);
+    if (this.#waiting.size > 0) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.#end(), idleLimit).unref();
+  }
+
+  /** @param why undefined when it ended as it was told to, or after an error that was heard of */
+  #lost(thread: Worker, why: string | undefined): void {
+    if (this.#thread === thread) {
+      this.#thread = undefined;
+      this.#restartAt = performance.now() + restartPause;
+      this.#note(`full-text index: thread ended: ${why ?? "by itself"}`, undefined);
+    }
+    if (this.#thread === undefined) this.#rejectAll();
+  }
+
+  #rejectAll(): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(new IndexerFault("full-text index is out of order"));
+  }
+
+  /** Resolves when the thread has closed its databases. A request made meanwhile starts another, which may find them in use for that moment. */
+  #end(): Promise<void> {
+    clearTimeout(this.#idle);
+    const thread = this.#thread;
+    this.#thread = undefined;
+    if (thread === undefined) return this.#ended;
+    thread.postMessage("end" satisfies ToThread);
+    return this.#ended;
+  }
+
+  /** Commits what was done and ends the thread. Nothing can be asked any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#thread?.ref();
+    await this.#end();
+    this.#rejectAll();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Which messages of a folder are in the index: a mark for each, kept in chunks of consecutive UIDs. The mark is made from the name that the
+ * message has for life, so that a UID which came to mean another message (a mailbox restored from a backup beside a newer index, an index
+ * of somebody else) is not taken for indexed.
+ */
+import type { Message } from "../mailbox.ts";
+
+/** UIDs of one chunk. */
+export const chunkSize = 512;
+
+/** Chunks of a folder: UIDs have 32 bits. */
+export const chunkCount = 2 ** 32 / chunkSize;
+
+export const chunkOf = (uid: number): number => Math.floor(uid / chunkSize);
+export const placeOf = (uid: number): number => uid % chunkSize;
+
+/** Not in the index. */
+export const unmarked = 0;
+/** Looked at, but not to be indexed: always a candidate. */
+export const unindexed = 1;
+
+/** Marks of a chunk, one for each UID from `chunk * chunkSize` on. */
+export interface Chunk {
+  readonly chunk: number;
+  readonly marks: Uint32Array;
+}
+
+/** The mark of a message that is in the index: FNV-1a over its guid, above `unindexed`. */
+export function markOf({ guid }: Pick<Message, "guid">): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < guid.length; at++) hash = Math.imul(hash ^ guid.charCodeAt(at), 0x01000193);
+  return Math.max(hash >>> 0, unindexed + 1);
+}
+
+/** A set of UIDs that costs a bit for each UID of the chunks it has something in. */
+export class UidBits {
+  readonly #chunks: Map<number, Uint32Array>;
+  /** Questions come in the order of UIDs. */
+  #last = { chunk: -1, bits: undefined as Uint32Array | undefined };
+
+  constructor(chunks = new Map<number, Uint32Array>()) {
+    this.#chunks = chunks;
+  }
+
+  has(uid: number): boolean {
+    const chunk = chunkOf(uid);
+    if (this.#last.chunk !== chunk) this.#last = { chunk, bits: this.#chunks.get(chunk) };
+    const place = placeOf(uid);
+    return (((this.#last.bits?.[place >>> 5] ?? 0) >>> (place & 31)) & 1) === 1;
+  }
+
+  /** Takes the place of all that was known of this chunk. */
+  replace(chunk: number, uids: Iterable<number>): void {
+    const bits = new Uint32Array(chunkSize / 32);
+    for (const uid of uids) {
+      const place = placeOf(uid);
+      bits[place >>> 5] = (bits[place >>> 5] ?? 0) | (1 << (place & 31));
+    }
+    this.#chunks.set(chunk, bits);
+    this.#last = { chunk: -1, bits: undefined };
+  }
+
+  without(uids: Iterable<number>): UidBits {
+    const copy = new Map([...this.#chunks].map(([chunk, bits]) => [chunk, bits.slice()]));
+    for (const uid of uids) {
+      const place = placeOf(uid);
+      const bits = copy.get(chunkOf(uid));
+      if (bits !== undefined) bits[place >>> 5] = (bits[place >>> 5] ?? 0) & ~(1 << (place & 31));
+    }
+    return new UidBits(copy);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The thread that has the full-text indexes of this process: building one keeps a processor busy for minutes, and must not keep the
+ * sessions waiting. One request after the other; a look-up waits for the few messages that are being put in, at most.
+ */
+import { parentPort } from "node:worker_threads";
+import { FulltextDatabase, IndexFault } from "./database.ts";
+import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
+import { indexFiles, removeIndex } from "./stamp.ts";
+
+/** Indexes open at once: an agent of virtual users has many. Each has some MiB of page cache. */
+const openLimit = 8;
+/** How long an index that can not be opened is left alone, ms. */
+const openPause = 60_000;
+/** Rows of folders that are no more are removed in steps, when nothing was asked for this long, ms. */
+const purgePause = 20;
+
+const port = parentPort;
+if (port === null) throw new Error("not a thread");
+const send = (message: FromThread): void => port.postMessage(message);
+
+/** By side directory; the one used last is last. */
+const open = new Map<string, FulltextDatabase>();
+const refused = new Map<string, { readonly until: number; readonly why: string }>();
+let purging: NodeJS.Timeout | undefined;
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function indexIn(side: string): FulltextDatabase {
+  let index = open.get(side);
+  open.delete(side);
+  if (index === undefined) {
+    const refusal = refused.get(side);
+    if (refusal !== undefined && refusal.until > performance.now()) throw new IndexFault(refusal.why);
+    for (const [other, oldest] of open) {
+      if (open.size < openLimit) break;
+      open.delete(other);
+      oldest.close();
+    }
+    try {
+      index = FulltextDatabase.open(side, (note) => send({ note, side }));
+      refused.delete(side);
+    } catch (error) {
+      if (refusal?.why !== textOf(error)) send({ note: `full-text index not used: ${textOf(error)}`, side });
+      refused.set(side, { until: performance.now() + openPause, why: textOf(error) });
+      throw error;
+    }
+  }
+  open.set(side, index);
+  return index;
+}
+
+/** After a fault: is what is on disk still to be believed? */
+function settle(side: string, error: unknown): void {
+  const index = open.get(side);
+  if (index === undefined) return;
+  const code = error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0;
+  const damaged = code === 11 || code === 26;
+  if (!damaged && !(error instanceof IndexFault)) return;
+  open.delete(side);
+  index.abandon();
+  send({ note: `full-text index is given up: ${textOf(error)}`, side });
+  try {
+    removeIndex(indexFiles(side));
+  } catch {
+    // The next open says so.
+  }
+}
+
+function answer(request: Request): Answers[keyof Answers] {
+  const index = indexIn(request.side);
+  index.verify();
+  switch (request.op) {
+    case "look":
+      return index.look(request.folder, request.epoch === index.epoch ? request.since : 0, request.questions);
+    case "add":
+      index.add(request.folder, request.messages);
+      return null;
+    case "remove":
+      index.remove(request.folder, request.uids);
+      return null;
+    case "folders":
+      return index.folders();
+    case "rename":
+      index.rename(request.mailbox, request.name);
+      purgeLater();
+      return null;
+    case "flush":
+      index.flush();
+      purgeLater();
+      return null;
+  }
+}
+
+/** Housekeeping yields to every request. */
+function purgeLater(): void {
+  purging ??= setTimeout(() => {
+    purging = undefined;
+    for (const [side, index] of open) {
+      try {
+        index.verify();
+        if (index.purge()) return purgeLater();
+      } catch (error) {
+        settle(side, error);
+      }
+    }
+  }, purgePause);
+}
+
+port.on("message", (message: ToThread) => {
+  if (message === "end") {
+    clearTimeout(purging);
+    for (const index of open.values()) index.close();
+    open.clear();
+    port.close();
+    return;
+  }
+  const { id, request } = message;
+  try {
+    send({ id, answer: answer(request) });
+  } catch (error) {
+    settle(request.side, error);
+    send({ id, fault: textOf(error) });
+  }
+});
