@@ -4,6 +4,7 @@
 # make check      build, lint, tests
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
+# make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000)
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 
 PREFIX ?= /usr
@@ -18,7 +19,7 @@ NODE := node_modules/node-linux-$(ARCH)/bin/node
 TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 COMMANDS = posthorn mailq newaliases
 
-.PHONY: all build run test check lint bench crash install uninstall clean
+.PHONY: all build run test check lint bench crash differential install uninstall clean
 
 all: build
 
@@ -46,6 +47,9 @@ bench: build
 
 crash: build
 	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} STRIDE=$${STRIDE:-1} $(NODE) --test --test-concurrency=1 test/crash/**/*.test.ts
+
+differential: node_modules/.stamp
+	MUTATIONS=$${MUTATIONS:-3000} $(NODE) --test test/unit/message/dovecot.test.ts
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \

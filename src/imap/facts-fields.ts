@@ -27,10 +27,11 @@ const longest = Math.max(...kept.map((name) => name.length));
 /** 0 for a field that is kept only with the whole header. */
 const numberOf = (name: string): number => (name.length > longest ? 0 : (numbers.get(name.toLowerCase()) ?? 0));
 
-export const wholeHeader = (header: Header): boolean => header.bodyStart - header.start <= wholeLimit;
+export const wholeHeader = (header: Header): boolean => header.closed && header.bodyStart - header.start <= wholeLimit;
 
-/** Empty when it would be longer than `limit`. */
+/** Empty when it would be longer than `limit`, and of a header without empty line, whose fields are told without one (RFC 3501 §6.4.5). */
 export function packFields(header: Header, limit: number): Buffer {
+  if (!header.closed) return Buffer.alloc(0);
   const whole = wholeHeader(header);
   const fields = header.fields.map((f) => ({ number: numberOf(f.name), start: f.start, length: f.end - f.start })).filter((f) => whole || f.number > 0);
   const table = 2 + 4 * fields.length;
@@ -123,5 +124,5 @@ export function chosenHeader(facts: Buffer, from: number, to: number, choice: Fi
     const lineEnd = facts.indexOf(0x0a, start);
     fields.push({ name: facts.toString("latin1", start, nameTo), start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
   });
-  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to };
+  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to, closed: true };
 }

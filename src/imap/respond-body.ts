@@ -2,7 +2,7 @@ import { envelope } from "../message/envelope.ts";
 import type { Param } from "../message/content.ts";
 import type { Part } from "../message/mime.ts";
 import { printEnvelope } from "./respond-envelope.ts";
-import { nstring, string } from "./respond.ts";
+import { lineString, string } from "./respond.ts";
 
 /**
  * body = "(" (body-type-1part / body-type-mpart) ")"
@@ -22,26 +22,28 @@ const emptyText = (extensible: boolean): string => `("text" "plain" ("charset" "
 function multipart(part: Part, extensible: boolean): string {
   const inside = part.parts.length === 0 ? emptyText(extensible) : part.parts.map((p) => printBody(p, extensible)).join("");
   const ext = extensible ? ` ${params(part.params)} ${extension(part)}` : "";
-  return `(${inside} ${string(part.subtype.toLowerCase())}${ext})`;
+  return `(${inside} ${string(part.subtype)}${ext})`;
 }
 
 /** body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part] */
 function onePart(part: Part, extensible: boolean): string {
   const type = part.type.toLowerCase();
   const octets = part.bodyEnd - part.bodyStart;
-  let out = `(${string(type)} ${string(part.subtype.toLowerCase())} ${params(part.params)} ${nstring(part.id)} ${nstring(part.description)} ${string(part.encoding ?? "7bit")} ${octets}`;
+  // Clients look at these two names more than at others: they come in one spelling, as from Dovecot.
+  const name = part.message === undefined ? `${string(part.type)} ${string(part.subtype)}` : '"message" "rfc822"';
+  let out = `(${name} ${params(part.params)} ${lineString(part.id)} ${lineString(part.description)} ${string(part.encoding ?? "7bit")} ${octets}`;
   if (type === "text") out += ` ${part.lines}`;
   else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${printBody(part.message, extensible)} ${part.lines}`;
-  if (extensible) out += ` ${nstring(part.md5)} ${extension(part)}`;
+  if (extensible) out += ` ${lineString(part.md5)} ${extension(part)}`;
   return `${out})`;
 }
 
 /** [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc]]], all three. */
 function extension(part: Part): string {
   const d = part.disposition;
-  const dsp = d === undefined ? "NIL" : `(${string(d.type.toLowerCase())} ${params(d.params)})`;
+  const dsp = d === undefined ? "NIL" : `(${string(d.type)} ${params(d.params)})`;
   const lang = part.language.length === 0 ? "NIL" : `(${part.language.map((l) => string(l)).join(" ")})`;
-  return `${dsp} ${lang} ${nstring(part.location)}`;
+  return `${dsp} ${lang} ${lineString(part.location)}`;
 }
 
 /** body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */

@@ -1,5 +1,5 @@
 import type { Envelope, EnvelopeAddress } from "../message/envelope.ts";
-import { nstring } from "./respond.ts";
+import { lineString } from "./respond.ts";
 
 /**
  * envelope = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP env-cc SP env-bcc SP
@@ -10,11 +10,11 @@ import { nstring } from "./respond.ts";
 export function printEnvelope(e: Envelope): string {
   const { date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId } = e;
   const lists = [from, sender, replyTo, to, cc, bcc].map(addresses).join(" ");
-  return `(${nstring(date)} ${nstring(subject)} ${lists} ${nstring(inReplyTo)} ${nstring(messageId)})`;
+  return `(${lineString(date)} ${lineString(subject)} ${lists} ${lineString(inReplyTo)} ${lineString(messageId)})`;
 }
 
 /** "(" 1*address ")" / nil */
 const addresses = (list: readonly EnvelopeAddress[] | undefined): string => (list === undefined || list.length === 0 ? "NIL" : `(${list.map(address).join("")})`);
 
 /** address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")" */
-const address = (a: EnvelopeAddress): string => `(${nstring(a.name)} ${nstring(a.route)} ${nstring(a.mailbox)} ${nstring(a.host)})`;
+const address = (a: EnvelopeAddress): string => `(${lineString(a.name)} ${lineString(a.route)} ${lineString(a.mailbox)} ${lineString(a.host)})`;

@@ -22,6 +22,9 @@ export function string(text: string): string {
 /** nstring = string / nil */
 export const nstring = (text: string | undefined): string => (text === undefined ? "NIL" : string(text));
 
+/** nstring of a field value, which is one line: a bare CR in it becomes a space, as in Dovecot. */
+export const lineString = (text: string | undefined): string => (text?.includes("\r") === true ? string(text.replaceAll("\r", " ")) : nstring(text));
+
 /** mailbox, in modified UTF-7: an atom where it can be, else quoted. */
 export function mailboxName(name: string): string {
   const encoded = encodeMutf7(name);

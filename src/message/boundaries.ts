@@ -9,6 +9,9 @@ interface Node {
   readonly levels: number[];
 }
 
+/** What `levelAt` says when more octets may change the answer. */
+export const undecided = -2;
+
 const node = (): Node => ({ next: new Map(), levels: [] });
 
 export class Boundaries {
@@ -45,15 +48,18 @@ export class Boundaries {
   /**
    * The level of the multipart whose delimiter begins with the "--" at `at`, -1 for none. It is enough that the line begins with the
    * boundary (RFC 2046 §5.1.2); of several the longest counts, of equal ones the innermost.
+   *
+   * @param more  octets may come behind `end`: then the answer may be `undecided`
    */
-  levelAt(octets: Buffer, at: number, end: number): number {
-    let here: Node | undefined = this.#root;
+  levelAt(octets: Buffer, at: number, end: number, more: boolean): number {
+    let here = this.#root;
     let level = -1;
     for (let i = at + 2; i < end; i++) {
-      here = here.next.get(octets[i] ?? -1);
-      if (here === undefined) break;
+      const next = here.next.get(octets[i] ?? -1);
+      if (next === undefined) return level;
+      here = next;
       level = here.levels.at(-1) ?? level;
     }
-    return level;
+    return more && here.next.size > 0 ? undecided : level;
   }
 }

@@ -2,7 +2,7 @@
  * The Content-* fields of MIME: RFC 2045 §5, §6, §7, §8; RFC 2183 (disposition); RFC 2231 (parameters); RFC 3282 (language); RFC 2557
  * (location). Values come in unfolded, one character per octet, and stay so; names keep their case. Nothing throws.
  */
-import { attributeChar, tokenChar } from "../syntax/octets.ts";
+import { attributeChar, eightBit, tokenChar, union } from "../syntax/octets.ts";
 import { Text } from "./text-scanner.ts";
 
 export interface Param {
@@ -22,6 +22,9 @@ export interface Disposition {
   readonly params: readonly Param[];
 }
 
+/** token of RFC 2045 §5.1, and 8-bit octets, which are in names only by mistake but leave no doubt where these end. */
+const tokenOctet = union(tokenChar, eightBit);
+
 /** Longest list of parameters kept of one field. */
 const paramLimit = 1000;
 
@@ -29,11 +32,11 @@ const paramLimit = 1000;
 export function contentType(value: string): ContentType | undefined {
   const s = new Text(value);
   s.comments();
-  const type = s.run(tokenChar);
+  const type = s.run(tokenOctet);
   s.comments();
   if (type === "" || !s.take("/")) return undefined;
   s.comments();
-  const subtype = s.run(tokenChar);
+  const subtype = s.run(tokenOctet);
   if (subtype === "") return undefined;
   return { type, subtype, params: params(s) };
 }
@@ -42,28 +45,32 @@ export function contentType(value: string): ContentType | undefined {
 export function contentDisposition(value: string): Disposition | undefined {
   const s = new Text(value);
   s.comments();
-  const type = s.run(tokenChar);
+  const type = s.run(tokenOctet);
   return type === "" ? undefined : { type, params: params(s) };
 }
 
-/** mechanism, without comments; undefined when there is none. RFC 2045 §6.1. */
+/**
+ * mechanism, without comments; undefined when there is none, or something else than a parameter behind it, which it does not have but
+ * some mailers give it. RFC 2045 §6.1.
+ */
 export function contentEncoding(value: string): string | undefined {
   const s = new Text(value);
   s.comments();
-  const mechanism = s.run(tokenChar);
-  return mechanism === "" ? undefined : mechanism;
+  const mechanism = s.run(tokenOctet);
+  s.comments();
+  return mechanism === "" || !(s.atEnd || s.peek() === ";") ? undefined : mechanism;
 }
 
-/** Language-List = Language-Tag *("," Language-Tag). RFC 3282 §2. */
+/** Language-List = Language-Tag *("," Language-Tag), empty elements too; up to what does not fit. RFC 3282 §2. */
 export function contentLanguage(value: string): readonly string[] {
   const s = new Text(value);
   const tags: string[] = [];
-  while (!s.atEnd) {
+  do {
     s.comments();
-    const tag = s.run(tokenChar);
+    const tag = s.run(tokenOctet);
     if (tag !== "") tags.push(tag);
-    else s.skip();
-  }
+    s.comments();
+  } while (s.take(","));
   return tags;
 }
 
@@ -79,7 +86,7 @@ function params(s: Text): readonly Param[] {
       continue;
     }
     s.comments();
-    const name = s.run(tokenChar);
+    const name = s.run(tokenOctet);
     s.comments();
     if (name === "" || !s.take("=")) continue;
     s.comments();
@@ -94,30 +101,41 @@ function paramToken(s: Text): string {
 }
 
 const continuation = /^([^*]+)\*(\d{1,3})(\*?)$/;
+const extendedName = /^[^*]+\*$/;
 
-/** RFC 2231 §3 and §4.1: "name*0", "name*1*" become one parameter, at the place of the first. */
+/** One "name*n" or "name*n*". */
+interface Segment {
+  readonly n: number;
+  readonly extended: boolean;
+  readonly value: string;
+}
+
+/**
+ * RFC 2231 §3 and §4.1: "name*0", "name*1*" become one parameter. Those of RFC 2231 stand behind the others, in the order of their names, as
+ * in Dovecot.
+ */
 function joinContinuations(found: readonly Param[]): readonly Param[] {
-  if (!found.some((p) => continuation.test(p.name))) return found;
-  const groups = new Map<string, { segments: { n: number; extended: boolean; value: string }[] }>();
-  const out: (Param | string)[] = [];
+  if (!found.some((p) => p.name.includes("*"))) return found;
+  const plain: Param[] = [];
+  const extended: Param[] = [];
+  const groups = new Map<string, { name: string; segments: Segment[] }>();
   for (const p of found) {
     const m = continuation.exec(p.name);
     if (m === null) {
-      out.push(p);
+      (extendedName.test(p.name) ? extended : plain).push(p);
       continue;
     }
     const name = m[1] ?? "";
     let group = groups.get(name.toLowerCase());
-    if (group === undefined) {
-      groups.set(name.toLowerCase(), (group = { segments: [] }));
-      out.push(name);
-    }
+    if (group === undefined) groups.set(name.toLowerCase(), (group = { name, segments: [] }));
     group.segments.push({ n: Number(m[2]), extended: m[3] === "*", value: p.value });
   }
-  return out.flatMap((o) => (typeof o === "string" ? joined(o, groups.get(o.toLowerCase())?.segments ?? []) : [o]));
+  for (const { name, segments } of groups.values()) extended.push(...joined(name, segments));
+  const bare = (p: Param): string => p.name.replace(/\*.*/, "");
+  return [...plain, ...extended.sort((a, b) => (bare(a) < bare(b) ? -1 : bare(a) > bare(b) ? 1 : 0))];
 }
 
-function joined(name: string, segments: { n: number; extended: boolean; value: string }[]): Param[] {
+function joined(name: string, segments: Segment[]): Param[] {
   segments.sort((a, b) => a.n - b.n);
   // Numbers must run from 0 without a gap, each once; otherwise they stay as they were.
   if (!segments.every((s, i) => s.n === i)) return segments.map((s) => ({ name: `${name}*${s.n}${s.extended ? "*" : ""}`, value: s.value }));

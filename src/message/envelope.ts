@@ -61,7 +61,7 @@ export function envelope(header: Header): Envelope {
   return {
     date: text("date"),
     // Folding with tabs, or folding twice, shows as one space, as Dovecot 2.3 has it.
-    subject: text("subject")?.replaceAll(/[ \t\r\n]+/g, " "),
+    subject: text("subject")?.replaceAll(/[ \t\r]+/g, " ").trim(),
     from,
     sender: addresses("sender") ?? from,
     replyTo: addresses("reply-to") ?? from,
@@ -79,11 +79,16 @@ const missingDomain = "MISSING_DOMAIN";
 
 function flat(a: Address): EnvelopeAddress[] {
   if (a.kind === "mailbox") {
-    return [{ name: a.name, route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
+    return [{ name: displayName(a.name), route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
   }
   return [
     { name: undefined, route: undefined, mailbox: a.name, host: undefined },
     ...a.members.flatMap(flat),
     { name: undefined, route: undefined, mailbox: undefined, host: undefined },
   ];
+}
+
+/** White space in a name shows as one space, and at its ends not at all, as Dovecot has it. */
+function displayName(name: string | undefined): string | undefined {
+  return name?.replaceAll(/[ \t\r\n]+/g, " ").trim();
 }

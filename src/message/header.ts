@@ -25,6 +25,8 @@ export interface Header {
   readonly fieldsEnd: number;
   /** Behind the empty line that ends the header; the end of what was given when there is none. */
   readonly bodyStart: number;
+  /** There is an empty line. */
+  readonly closed: boolean;
 }
 
 const lf = 0x0a;
@@ -33,30 +35,34 @@ const colon = 0x3a;
 
 const isWsp = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09;
 
+/** Most fields that are listed of a header: memory for a million lines is not the sender's to ask for. */
+const mostFields = 100_000;
+
 /**
  * Reads the header that begins at `start`, in time linear in its length. Never throws.
  *
- * @param stop  asked at each line that begins with "--" and is not a continuation: true ends the header there,
- *              before the line (a MIME delimiter where the empty line is missing)
+ * @param stop    asked at each line that begins with "--" and is not a continuation: true ends the header there,
+ *                before the line (a MIME delimiter where the empty line is missing)
+ * @param most    most fields listed; the end of the header is found behind them too
  */
-export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean): Header {
+export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean, most = mostFields): Header {
   const fields: Field[] = [];
   let open: { start: number; folded: boolean } | undefined;
   let at = start;
   const close = (fieldEnd: number): void => {
-    if (open !== undefined) fields.push(field(octets, open.start, fieldEnd, open.folded));
+    if (open !== undefined && fields.length < most) fields.push(field(octets, open.start, fieldEnd, open.folded));
     open = undefined;
   };
   while (at < end) {
     const first = octets[at];
     if (first === lf || (first === cr && at + 1 < end && octets[at + 1] === lf)) {
       close(at);
-      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2) };
+      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2), closed: true };
     }
     if (open !== undefined && isWsp(first)) open.folded = true;
     else {
       close(at);
-      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at };
+      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at, closed: false };
       open = { start: at, folded: false };
     }
     // Header lines are short: looking costs less than a call of indexOf.
@@ -64,7 +70,7 @@ export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop
     if (at < end) at++;
   }
   close(end);
-  return { octets, fields, start, fieldsEnd: end, bodyStart: end };
+  return { octets, fields, start, fieldsEnd: end, bodyStart: end, closed: false };
 }
 
 function field(octets: Buffer, start: number, end: number, folded: boolean): Field {
@@ -117,13 +123,26 @@ export function fieldValue(header: Header, f: Field): Buffer {
 const isBlank = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09 || octet === cr || octet === lf;
 
 /**
- * `fieldValue` as a string, one character per octet, for grammars and IMAP; write it with "latin1". A NUL, which no IMAP string can
- * hold (RFC 3501 §4.3), becomes the UTF-8 of U+FFFD.
+ * The value as IMAP tells it, one character per octet; write it with "latin1". As `fieldValue`, but white space stays at its end, and
+ * in front where the first line has nothing else, as Dovecot has it. A NUL, which no IMAP string can hold (RFC 3501 §4.3), becomes the UTF-8 of U+FFFD.
  */
-export const octetText = (header: Header, f: Field): string => fieldValue(header, f).toString("latin1").replaceAll("\0", "\xef\xbf\xbd");
+export function octetText(header: Header, f: Field): string {
+  const { octets } = header;
+  let from = f.valueStart;
+  let to = f.end;
+  if (to > from && octets[to - 1] === lf) to--;
+  if (to > from && octets[to - 1] === cr) to--;
+  const first = from;
+  while (from < to && isWsp(octets[from])) from++;
+  // White space that fills the first line counts, but for one.
+  if (from > first && (from === to || isBlank(octets[from]))) from = first + 1;
+  let text = octets.toString("latin1", from, to);
+  if (f.folded) text = text.replaceAll(/\r?\n/g, "");
+  return text.includes("\0") ? text.replaceAll("\0", "\xef\xbf\xbd") : text;
+}
 
-/** Value of the first field of this name, unfolded, one character per octet; undefined when there is none. */
+/** Value of the first field of this name, unfolded, without white space around it, one character per octet; undefined when there is none. */
 export function valueOf(header: Header, name: string): string | undefined {
   const f = firstField(header, name);
-  return f === undefined ? undefined : octetText(header, f);
+  return f === undefined ? undefined : octetText(header, f).trim();
 }

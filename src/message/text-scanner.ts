@@ -59,13 +59,16 @@ export class Text {
     return this.position > start;
   }
 
-  /** CFWS: comments and white space (RFC 5322 §3.2.2). Returns the text of the last comment, undefined when there was none. */
+  /**
+   * CFWS: comments and white space (RFC 5322 §3.2.2). Returns the text of the last comment, its white space as single spaces, or undefined when
+   * there was none or it was empty.
+   */
   comments(): string | undefined {
     let last: string | undefined;
     for (;;) {
       this.space();
       if (this.peek() !== "(") return last;
-      last = this.#comment();
+      last = tidy(this.#comment());
     }
   }
 
@@ -106,6 +109,11 @@ export class Text {
     this.position = Math.min(this.position, this.text.length);
     return out + this.text.slice(from);
   }
+}
+
+function tidy(comment: string): string | undefined {
+  const text = comment.replaceAll(/[ \t\r\n]+/g, " ").trim();
+  return text === "" ? undefined : text;
 }
 
 const isSpace = (c: number): boolean => c === 0x20 || c === 0x09 || c === 0x0d || c === 0x0a;

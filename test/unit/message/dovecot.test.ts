@@ -1,14 +1,17 @@
-/** ENVELOPE and BODYSTRUCTURE beside Dovecot's own, on messages made to be difficult and on real ones where they are at hand. */
+/**
+ * ENVELOPE, BODY, BODYSTRUCTURE and sections beside Dovecot's own: on messages made to be difficult, real ones where they are at hand, and
+ * generated and mutated ones. MUTATIONS=3000 takes that many of the last (`make differential`).
+ */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isDeepStrictEqual } from "node:util";
-import { toCrlf } from "../../../src/message/line-ends.ts";
-import { scanMime } from "../../../src/message/mime.ts";
-import { sectionRange, type SectionText } from "../../../src/message/section.ts";
-import { askDovecot, dovecotMissing, type Value } from "./dovecot.ts";
-import { envelopeValue, structureValue } from "./imap-values.ts";
+import { Chance } from "./chance.ts";
+import { differences, itemsOf, messageOf, type Difference } from "./compare.ts";
+import { askDovecot, dovecotMissing } from "./dovecot.ts";
+import { generatedMessage } from "./generated.ts";
+import { listed } from "./listed.ts";
+import { mutated } from "./mutated.ts";
 
 const multipart = (body: string): string => `Subject: x\nContent-Type: multipart/mixed; boundary="b"\n\n${body}`;
 
@@ -80,136 +83,84 @@ const cases: Readonly<Record<string, string>> = {
   "two subj": "Subject: one\nSubject: two\nDate: d1\nDate: d2\n\nx\n",
   "empty subject": "Subject:\nMessage-ID:\n\nx\n",
   "subject ws": "Subject:    a   b\t\tc  \n\nx\n", "from two":"From: a@b\nFrom: c@d\n\nx\n",
+  "unquoted boundary": "Content-Type: multipart/mixed; boundary=a=b\n\n--a=b\n\none\n--a=b--\n",
+  "close-delimiter, then delimiter": multipart("--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\none\n--c--\n--b--\n"),
+  "capitals": "Content-Type: TEXT/PLAIN; charset=US-ASCII\n\nx\n",
+  "2231 twice": "Content-Type: text/html; name*=utf-8''a; name*=utf-8''b\n\nx\n",
+  "cte parameter and type": "Content-Type: text/html\nContent-Transfer-Encoding: base64; x=y\n\nx\n",
+  "language odd": "Content-Type: text/html\nContent-Language: de=, en\n\nx\n",
+  "message without empty line, then part": multipart("--b\nContent-Type: message/rfc822\n\nSubject: x\n--b\nContent-Type: text/html\n\ntwo\n--b--\n"),
+  "disposition without type": "Content-Type: text/html\nContent-Disposition: ; filename=x\n\nx\n",
+  "nine parts": multipart(`${"--b\n\nx\n".repeat(9)}--b--\n`),
+  "end within a field": "Subject: caf\xe9",
   "refs": "In-Reply-To: <a@b>\n\t<c@d>\nMessage-ID:  <x@y>  \nDate:  Mon, 1 Jan 2024 00:00:00 +0000 (x)\n\nx\n",
 };
 
-/** Where we differ on purpose. */
-const ours: Readonly<Record<string, string>> = {
-  "ct garbage": "RFC 2045 §5.2: a faulty type is plain text; Dovecot tells an empty subtype",
-  "ct slash only": "as ct garbage",
-  "ct empty": "as ct garbage",
-  "ct nosemi": "as ct garbage",
-  "ct two semis": "an empty parameter does not end the list",
-  "ct unquoted special": "an unquoted value goes on to the semicolon",
-  "ct unterminated quote": "what is there of the value is kept",
-  "2231 mix": "segments that are not percent-coded are made so when others are",
-  "2231 order": "joined parameters stand where the first segment stood",
-  "cte comment": "RFC 2045 §6.1 allows the comment",
-  "cte junk": "a parameter behind the encoding does not make it 7bit",
-  disp: "Dovecot forgets the fields of a message that is plain text",
-  "disp noparam": "as disp",
-  lang: "as disp",
-  loc: "as disp",
-  md5: "as disp",
-  id: "as disp",
-  refs: "white space at the end of a value goes",
-  'addr "a . b @ c . d"': "RFC 5322 §4.4 obs-local-part",
-  'addr "a@b, , c@d"': "RFC 5322 §4.4: empty elements of a list are legal and nobody",
-  'addr ",a@b"': "as above",
-  'addr "a@b."': "the domain is told as it stands",
-  'addr "a@.b"': "as above",
-  'addr "<a@b"': "what is there of the address is kept",
-  'addr "Name a@b"': "no address; all of it is told as the name",
-  'addr "\\"unterminated <a@b>"': "told as it stands",
-  'addr "a(b)c@d"': "no address; all of it is told as the name",
-  'addr "Name <a b@c>"': "told as it stands",
-  'addr "Name <a@b@c>"': "no part of a faulty address is told as an address",
-  'addr "G1: G2: a@b;;"': "a group has no group in it",
-  'addr "a\\\\@b"': "no address; all of it is told as the name",
-  'addr "<<a@b>>"': "no SYNTAX_ERROR as a host",
-  'addr "[x] <a@b>"': "an address behind rubbish is found",
-  'addr "\\"Name  Two\\" x <a@b>"': "white space inside quotes stays",
-};
+/** Messages asked for at a time: bounds what is in memory. */
+const batch = 300;
 
-/** The difference of one message, or undefined. Case of type names does not count: Dovecot writes some of its own. */
-function difference(octets: Buffer, answer: Value): string | undefined {
-  if (!Array.isArray(answer)) return "no list";
-  const crlf = toCrlf(octets);
-  const part = scanMime(crlf);
-  const told = (item: string): Value | undefined => answer[answer.indexOf(item) + 1];
-  const pairs: readonly [string, Value, Value | undefined][] = [
-    ["RFC822.SIZE", String(crlf.length), told("RFC822.SIZE")],
-    ["ENVELOPE", envelopeValue(part.header), told("ENVELOPE")],
-    ["BODYSTRUCTURE", structureValue(part), told("BODYSTRUCTURE")],
-  ];
-  for (const [item, mine, theirs] of pairs) {
-    if (!isDeepStrictEqual(mine, theirs) && JSON.stringify(mine).toLowerCase() !== JSON.stringify(theirs).toLowerCase()) return `${item}\n  ours   ${JSON.stringify(mine)}\n  theirs ${JSON.stringify(theirs)}`;
+/** Fails at the first difference that is not listed; returns the reasons of those that are. */
+function compare(stored: readonly Buffer[], name: (index: number) => string): ReadonlySet<string> {
+  const reasons = new Set<string>();
+  for (let from = 0; from < stored.length; from += batch) {
+    const some = stored.slice(from, from + batch);
+    const messages = some.map(messageOf);
+    const answers = askDovecot(some, (i) => {
+      const message = messages[i];
+      return message === undefined ? "UID" : itemsOf(message);
+    });
+    messages.forEach((message, i) => {
+      for (const d of differences(message, answers[i] ?? null)) {
+        const known = listed.find((l) => l.is(d));
+        if (known === undefined) assert.fail(`${name(from + i)}: ${told(d)}`);
+        reasons.add(known.reason);
+      }
+    });
   }
-  return undefined;
+  return reasons;
 }
 
-const items = "RFC822.SIZE ENVELOPE BODYSTRUCTURE";
+const told = (d: Difference): string =>
+  `${d.what}\n  ours   ${JSON.stringify(d.mine)}\n  theirs ${JSON.stringify(d.theirs)}\n  header ${JSON.stringify(d.message.octets.toString("latin1", d.part.headerStart, d.part.headerEnd))}`;
 
 test("made messages", { skip: dovecotMissing }, () => {
-  const all = Object.entries(cases).map(([name, text]) => ({ name, octets: Buffer.from(text, "latin1") }));
-  const answers = askDovecot(all.map((c) => c.octets), items);
-  const differing: string[] = [];
-  all.forEach(({ name, octets }, i) => {
-    const found = difference(octets, answers[i] ?? null);
-    if (found === undefined) return;
-    if (ours[name] === undefined) assert.fail(`${name}: ${found}`);
-    differing.push(name);
-  });
-  assert.deepEqual(Object.keys(ours).filter((name) => !differing.includes(name)), [], "no longer different");
+  const names = Object.keys(cases);
+  const reasons = compare(Object.values(cases).map((text) => Buffer.from(text, "latin1")), (i) => names[i] ?? "");
+  assert.deepEqual(listed.map((l) => l.reason).filter((reason) => !reasons.has(reason)), [], "each difference that is listed is still one");
 });
 
 const corpus = join(import.meta.dirname, "../../../../shared/corpus");
+const noCorpus = existsSync(corpus) ? undefined : "no corpus";
+const real = (): { name: string; octets: Buffer }[] =>
+  readdirSync(corpus).filter((f) => f.endsWith(".eml")).sort().map((name) => ({ name, octets: readFileSync(join(corpus, name)) }));
 
-/** Real messages on which we differ on purpose. */
-const oursReal: Readonly<Record<string, string>> = {
-  "00158": "the missing empty line behind a part's header closes that part only",
-  "00263": "white space at the end of Date:",
-  "00298": "a multipart without boundary is shown as text",
-  "00319": "as 00298",
-  "00340": "as 00298",
-  "00347": "as 00298",
-  "00956": "RFC 2046 §5.1.1: the line end before a delimiter is the delimiter's, also behind a close-delimiter",
-  "01103": "no SYNTAX_ERROR as a host",
-  "01117": "as 00956",
-};
-
-test("real messages", { skip: dovecotMissing ?? (existsSync(corpus) ? undefined : "no corpus") }, () => {
-  const all = readdirSync(corpus).filter((f) => f.endsWith(".eml")).sort().map((f) => ({ name: f.slice(0, -4), octets: readFileSync(join(corpus, f)) }));
-  const answers = askDovecot(all.map((c) => c.octets), items);
-  all.forEach(({ name, octets }, i) => {
-    const found = difference(octets, answers[i] ?? null);
-    if (found !== undefined && oursReal[name] === undefined) assert.fail(`${name}: ${found}`);
-  });
+test("real messages", { skip: dovecotMissing ?? noCorpus }, () => {
+  const all = real();
+  compare(all.map((m) => m.octets), (i) => all[i]?.name ?? "");
   assert.ok(all.length > 100);
 });
 
-/** Real messages of which a section differs on purpose. */
-const oursSections: Readonly<Record<string, string>> = {
-  "00158": "as for its structure",
-  "00172": "the last line of a header without empty line keeps its line end",
-  "00585": "NULs are the session's to replace",
-  "00956": "as for its structure",
-};
+const mutations = Number(process.env["MUTATIONS"] ?? 400);
 
-test("sections of real messages", { skip: dovecotMissing ?? (existsSync(corpus) ? undefined : "no corpus") }, () => {
-  const sections: readonly [string, number[], SectionText][] = [
-    ["HEADER", [], "HEADER"],
-    ["TEXT", [], "TEXT"],
-    ["1", [1], ""],
-    ["2", [2], ""],
-    ["3", [3], ""],
-    ["1.2", [1, 2], ""],
-    ["2.HEADER", [2], "HEADER"],
-    ["2.TEXT", [2], "TEXT"],
-    ["3.HEADER", [3], "HEADER"],
-    ["3.2", [3, 2], ""],
-  ];
-  const all = readdirSync(corpus).filter((f) => f.endsWith(".eml")).sort().map((f) => ({ name: f.slice(0, -4), octets: readFileSync(join(corpus, f)) }));
-  const answers = askDovecot(all.map((c) => c.octets), sections.map(([name]) => `BODY.PEEK[${name}]`).join(" "));
-  all.forEach(({ name, octets }, i) => {
-    const answer = answers[i];
-    if (!Array.isArray(answer) || oursSections[name] !== undefined) return;
-    const crlf = toCrlf(octets);
-    const message = scanMime(crlf);
-    for (const [section, path, text] of sections) {
-      const range = sectionRange(message, path, text);
-      const mine = range === undefined ? "" : crlf.toString("latin1", range.start, range.end);
-      assert.equal(mine, answer[answer.indexOf(`BODY[${section}]`) + 1] ?? "", `${name} BODY[${section}]`);
-    }
-  });
+test("generated messages", { skip: dovecotMissing }, () => {
+  const seeds = Array.from({ length: Math.ceil(mutations / 2) }, (_, i) => 1_000_000 + i);
+  compare(seeds.map((seed) => Buffer.from(generatedMessage(new Chance(seed)), "latin1")), (i) => `seed ${seeds[i] ?? 0}`);
+});
+
+test("mutated messages", { skip: dovecotMissing }, () => {
+  const seeds = Array.from({ length: mutations }, (_, i) => 2_000_000 + i);
+  compare(seeds.map((seed) => {
+    const c = new Chance(seed);
+    return Buffer.from(mutated(generatedMessage(c), generatedMessage(c), c), "latin1");
+  }), (i) => `seed ${seeds[i] ?? 0}`);
+});
+
+test("real messages mutated, and spliced with each other", { skip: dovecotMissing ?? noCorpus }, () => {
+  const texts = real().filter((m) => m.octets.length < 20_000).map((m) => m.octets.toString("latin1"));
+  const seeds = Array.from({ length: mutations }, (_, i) => 3_000_000 + i);
+  compare(seeds.map((seed) => {
+    const c = new Chance(seed);
+    const one = (): string => texts[c.below(texts.length)] ?? "";
+    return Buffer.from(mutated(one(), c.oneIn(4) ? generatedMessage(c) : one(), c), "latin1");
+  }), (i) => `seed ${seeds[i] ?? 0}`);
 });

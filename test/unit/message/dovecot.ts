@@ -14,8 +14,12 @@ export const dovecotMissing = !existsSync(imap) ? "dovecot-imapd is not installe
 /** A parenthesised list of IMAP, its strings one character per octet, NIL as null. */
 export type Value = string | null | Value[];
 
-/** FETCH of these items on each message, in order; each answer is the list in FETCH (...). */
-export function askDovecot(messages: readonly Buffer[], items: string): Value[] {
+/**
+ * FETCH on each message, in order; each answer is the list in FETCH (...).
+ *
+ * @param items  of all messages, or of the message of that index
+ */
+export function askDovecot(messages: readonly Buffer[], items: string | ((index: number) => string)): Value[] {
   const directory = mkdtempSync(join(tmpdir(), "oracle-"));
   try {
     chmodSync(directory, 0o755);
@@ -34,7 +38,7 @@ export function askDovecot(messages: readonly Buffer[], items: string): Value[] 
     writeFileSync(config, `mail_location = maildir:${home}/Maildir\nbase_dir = ${directory}/run\nstate_dir = ${directory}/run\nlog_path = /dev/null\nmail_uid = nobody\nmail_gid = nogroup\n`);
     // Node's pipes are sockets, and on a socket imap(1) takes itself to be called by inetd.
     const asked = spawnSync("/bin/sh", ["-c", 'exec "$0" -c "$1" > "$2"', imap, config, join(directory, "answer")], {
-      input: `a SELECT INBOX\r\nb FETCH 1:* (${items})\r\nc LOGOUT\r\n`,
+      input: `a SELECT INBOX\r\n${typeof items === "string" ? `b FETCH 1:* (${items})\r\n` : messages.map((_, i) => `b FETCH ${i + 1} (${items(i)})\r\n`).join("")}c LOGOUT\r\n`,
       env: { ...process.env, USER: "nobody", HOME: home },
     });
     if (asked.error !== undefined) throw asked.error;
@@ -43,6 +47,9 @@ export function askDovecot(messages: readonly Buffer[], items: string): Value[] 
     rmSync(directory, { recursive: true, force: true });
   }
 }
+
+/** The value that is printed at the start of `text`. */
+export const valueOf = (text: string): Value => new Reader(text, 0).value();
 
 function fetched(octets: Buffer, count: number): Value[] {
   const text = octets.toString("latin1");
@@ -74,7 +81,7 @@ class Reader {
     const m = /[^ ()\r\n]+/y;
     m.lastIndex = this.at;
     const atom = m.exec(this.text)?.[0];
-    if (atom === undefined) throw new Error(`at ${this.text.slice(this.at, this.at + 40)}`);
+    if (atom === undefined) throw new Error(`no value at ${this.at} of ${this.text.length}: ${this.text.slice(-300)}`);
     this.at += atom.length;
     // BODY[HEADER.FIELDS (x y)] is one word.
     if (atom.includes("[") && !atom.includes("]")) {
