@@ -8,6 +8,8 @@ import { TLSSocket, type SecureContext } from "node:tls";
 import type { Settings } from "../config/table.ts";
 import { printable } from "./log.ts";
 import { networkTest, plainAddress } from "./networks.ts";
+import { OctetSource } from "./octet-source.ts";
+import type { AgentConnection } from "./pass-octets.ts";
 import { connectUnix, PeerGone, WirePeer } from "./peer.ts";
 import type { AuthRequest, SessionHello } from "./protocol.ts";
 import { socketPath } from "./sockets.ts";
@@ -42,7 +44,7 @@ export type LoginResult =
   | { readonly ok: false; readonly why: "credentials" | "disabled" | "temporary" | "limit" };
 
 export type HandOff =
-  | { readonly ok: true; /** Raw protocol from here; paused. */ readonly socket: Socket }
+  | { readonly ok: true; readonly agent: AgentConnection }
   | { readonly ok: false; readonly why: "nouser" | "temporary"; readonly text: string };
 
 /** How long an agent may take to start before the login fails, ms: more than a cold start on a busy host. */
@@ -126,43 +128,53 @@ export class LoginGate {
 
   /** Presents the ticket to mailboxd and waits until the user's agent has the connection. Never rejects. */
   async handOff(hello: SessionHello): Promise<HandOff> {
-    const later = (text: string): HandOff => ({ ok: false, why: "temporary", text });
+    let settle: (outcome: Told) => void = () => {};
+    const told = new Promise<Told>((resolve) => {
+      settle = resolve;
+    });
+    const framer = new WireFramer(0);
+    const source = new OctetSource((octets) => {
+      const outcome = readReply(framer, octets);
+      if (outcome === undefined) return true;
+      settle(outcome);
+      return false;
+    });
     let socket: Socket;
     try {
-      socket = await connectUnix(socketPath(this.#settings, "session"));
+      socket = await connectUnix(socketPath(this.#settings, "session"), undefined, source.onread);
     } catch (fault) {
       return later(fault instanceof Error ? fault.message : String(fault));
     }
+    // Behind the reply an error must not be without a listener either; the close that follows is seen by passOctets.
+    socket.on("error", (fault) => settle(later(fault.message)));
+    socket.once("close", () => settle(later("mailboxd closed the connection")));
+    const timer = setTimeout(() => settle(later("the user's mail process did not start in time")), handOffPatience);
     sendFrame(socket, hello);
-    return new Promise((resolve) => {
-      const framer = new WireFramer(0);
-      const finish = (result: HandOff): void => {
-        clearTimeout(timer);
-        socket.off("data", onData).off("error", onError).off("close", onClose).pause();
-        // Until the caller listens, an error must not be without a listener; the close behind it is seen by passOctets.
-        socket.on("error", () => {});
-        if (!result.ok) socket.destroy();
-        resolve(result);
-      };
-      const onData = (chunk: Buffer): void => {
-        try {
-          // The reply is one line without body; what follows it in the same chunk is the agent's protocol already.
-          const behind = chunk.indexOf(0x0a) + 1;
-          const [frame] = framer.push(behind === 0 ? chunk : chunk.subarray(0, behind));
-          if (frame === undefined) return;
-          const reply = handOffReply(frame.value);
-          finish(reply.ok ? { ok: true, socket } : reply);
-          if (reply.ok && behind < chunk.length) socket.unshift(chunk.subarray(behind));
-        } catch (fault) {
-          if (!(fault instanceof WireFault)) throw fault;
-          finish(later(`mailboxd: ${fault.message}`));
-        }
-      };
-      const onError = (fault: Error): void => finish(later(fault.message));
-      const onClose = (): void => finish(later("mailboxd closed the connection"));
-      const timer = setTimeout(() => finish(later("the user's mail process did not start in time")), handOffPatience);
-      socket.on("data", onData).on("error", onError).on("close", onClose);
-    });
+    const outcome = await told;
+    clearTimeout(timer);
+    if (outcome.ok) return { ok: true, agent: { socket, source, first: outcome.first } };
+    socket.destroy();
+    return outcome;
+  }
+}
+
+/** What mailboxd or the agent replied, and octets of the agent's protocol that came with it. */
+type Told = { readonly ok: true; readonly first: Buffer } | Extract<HandOff, { ok: false }>;
+
+const later = (text: string): Extract<HandOff, { ok: false }> => ({ ok: false, why: "temporary", text });
+
+/** Undefined while the reply is not complete. Never throws. */
+function readReply(framer: WireFramer, octets: Buffer): Told | undefined {
+  try {
+    // The reply is one line without body; what follows it in the same read is the agent's protocol already.
+    const behind = octets.indexOf(0x0a) + 1 || octets.length;
+    const [frame] = framer.push(Buffer.from(octets.subarray(0, behind)));
+    if (frame === undefined) return undefined;
+    const reply = handOffReply(frame.value);
+    return reply.ok ? { ok: true, first: Buffer.from(octets.subarray(behind)) } : reply;
+  } catch (fault) {
+    if (!(fault instanceof WireFault)) throw fault;
+    return later(`mailboxd: ${fault.message}`);
   }
 }
 
@@ -180,7 +192,7 @@ function authReply(value: unknown): Answer {
   return noAnswer;
 }
 
-function handOffReply(value: unknown): { ok: true } | { ok: false; why: "nouser" | "temporary"; text: string } {
+function handOffReply(value: unknown): { readonly ok: true } | Extract<HandOff, { ok: false }> {
   if (typeof value === "object" && value !== null && "ok" in value) {
     if (value.ok === true) return { ok: true };
     const text = "text" in value ? String(value.text) : "";

@@ -1,4 +1,14 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { lend, type OctetSource } from "./octet-source.ts";
+
+/** The user's agent, from the first octet of its protocol: the socket is paused, and `source` has what is read from it. */
+export interface AgentConnection {
+  readonly socket: Socket;
+  readonly source: OctetSource;
+  /** Octets that came with the reply before the protocol. */
+  readonly first: Buffer;
+}
 
 /**
  * Copies octets between two connections until both have ended. Each side's end is passed on as an end, so that what the other side still
@@ -8,12 +18,29 @@ import type { Duplex } from "node:stream";
  * @param first  octets the client sent already, behind the command that logged in
  * @returns settles when both are closed. Never rejects.
  */
-export async function passOctets(client: Duplex, agent: Duplex, first: Buffer): Promise<void> {
-  const closed = [closing(client, agent), closing(agent, client)];
-  if (first.length > 0) agent.write(first);
-  client.pipe(agent);
-  agent.pipe(client);
+export async function passOctets(client: Duplex, agent: AgentConnection, first: Buffer): Promise<void> {
+  const { socket } = agent;
+  const closed = [closing(client, socket), closing(socket, client)];
+  if (first.length > 0) socket.write(first);
+  if (agent.first.length > 0) client.write(agent.first);
+  client.pipe(socket);
+  passBack(agent, client);
   await Promise.all(closed);
+}
+
+/** The heavy direction: mail. */
+function passBack({ socket, source }: AgentConnection, client: Duplex): void {
+  source.heardBy((octets) => {
+    // Nobody is left to hear it, but it must be read for the end behind it to come.
+    if (!client.writable) return true;
+    const { octets: lent, release } = lend(octets);
+    client.write(lent, release);
+    // What went out at once needs no waiting, however much it was.
+    return !client.writableNeedDrain || client.writableLength === 0;
+  });
+  client.on("drain", () => socket.resume());
+  socket.once("end", () => client.end());
+  socket.resume();
 }
 
 /** Settles when `stream` is closed; `other` is then destroyed, or, when `stream` had ended in order, ended. */

@@ -1,5 +1,5 @@
 /** The asking side of the wire: one connection, many requests in flight, matched by id. */
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import { sendFrame, WireFault, WireFramer } from "./wire.ts";
 
 /** The other program is not there, or went away before it answered. Try again later. */
@@ -7,12 +7,16 @@ export class PeerGone extends Error {}
 
 const retryEvery = 50;
 
-/** Connects to a Unix socket; while the program behind it is being started again, keeps trying up to `patience` ms. Rejects with PeerGone. */
-export async function connectUnix(path: string, patience = 5000): Promise<Socket> {
+/**
+ * Connects to a Unix socket; while the program behind it is being started again, keeps trying up to `patience` ms. Rejects with PeerGone.
+ *
+ * @param onread  who reads, instead of "data" events
+ */
+export async function connectUnix(path: string, patience = 5000, onread?: OnReadOpts): Promise<Socket> {
   const until = Date.now() + patience;
   for (;;) {
     try {
-      return await connectOnce(path);
+      return await connectOnce(path, onread);
     } catch (fault) {
       const { code } = fault as NodeJS.ErrnoException;
       const transient = code === "ECONNREFUSED" || code === "ENOENT" || code === "EAGAIN" || code === "ECONNRESET";
@@ -22,9 +26,9 @@ export async function connectUnix(path: string, patience = 5000): Promise<Socket
   }
 }
 
-function connectOnce(path: string): Promise<Socket> {
+function connectOnce(path: string, onread: OnReadOpts | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    const socket = connect({ path, ...(onread === undefined ? {} : { onread }) });
     socket.once("error", reject);
     socket.once("connect", () => {
       socket.off("error", reject);

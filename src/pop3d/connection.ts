@@ -132,7 +132,7 @@ class Connection {
         return false;
       }
       log.info(`Login: ${this.#details()}`);
-      await passOctets(this.#socket, handed.socket, this.#reader.rest());
+      await passOctets(this.#socket, handed.agent, this.#reader.rest());
       return true;
     } finally {
       result.release();
