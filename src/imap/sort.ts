@@ -11,37 +11,53 @@ export interface Ranking {
  * reversed or not (RFC 5256 §3).
  */
 export function sortByRanks(count: number, rankings: readonly Ranking[]): Uint32Array {
-  let order = Uint32Array.from({ length: count }, (_, i) => i);
+  let order = countTo(count);
   // The last criterion first: each pass keeps the order of the one before among equals.
   for (const { ranks, reverse } of rankings.toReversed()) order = pass(order, ranks, reverse);
   return order;
 }
 
+/** 0, 1 ... `count`-1. */
+export function countTo(count: number): Uint32Array<ArrayBuffer> {
+  const numbers = new Uint32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = i;
+  return numbers;
+}
+
 /** A counting sort. */
 function pass(order: Uint32Array<ArrayBuffer>, ranks: Uint32Array, reverse: boolean): Uint32Array<ArrayBuffer> {
+  const count = order.length;
   let highest = 0;
-  for (const n of order) highest = Math.max(highest, ranks[n] ?? 0);
+  for (let i = 0; i < count; i++) highest = Math.max(highest, ranks[i] ?? 0);
+  const slots = new Uint32Array(count);
   const starts = new Uint32Array(highest + 2);
-  const slot = (n: number): number => (reverse ? highest - (ranks[n] ?? 0) : (ranks[n] ?? 0));
-  for (const n of order) starts[slot(n) + 1] = (starts[slot(n) + 1] ?? 0) + 1;
+  for (let i = 0; i < count; i++) {
+    const rank = ranks[i] ?? 0;
+    const slot = reverse ? highest - rank : rank;
+    slots[i] = slot;
+    starts[slot + 1] = (starts[slot + 1] ?? 0) + 1;
+  }
   for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] ?? 0) + (starts[i - 1] ?? 0);
-  const sorted = new Uint32Array(order.length);
-  for (const n of order) {
-    const s = slot(n);
-    const at = starts[s] ?? 0;
+  const sorted = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const n = order[i] ?? 0;
+    const slot = slots[n] ?? 0;
+    const at = starts[slot] ?? 0;
     sorted[at] = n;
-    starts[s] = at + 1;
+    starts[slot] = at + 1;
   }
   return sorted;
 }
 
 /** Dense ranks of numbers: 0 for the least. NaN is not a number here. */
 export function rankNumbers(values: Float64Array): Uint32Array {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = values.slice().sort();
   let distinct = 0;
   for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0;
   const least = sorted.subarray(0, distinct);
-  return Uint32Array.from(values, (v) => lowerBound(least, v));
+  const ranks = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) ranks[i] = lowerBound(least, values[i] ?? 0);
+  return ranks;
 }
 
 function lowerBound(ascending: Float64Array, value: number): number {

@@ -14,7 +14,11 @@ export function rankTexts(texts: readonly string[]): TextRanks {
   // Strings of octets: the order of their characters is that of i;octet.
   const keys = [...distinct.keys()].sort();
   keys.forEach((key, rank) => distinct.set(key, rank));
-  return { keys, ranks: Uint32Array.from(texts, (text) => distinct.get(text) ?? 0) };
+  const ranks = new Uint32Array(texts.length);
+  texts.forEach((text, i) => {
+    ranks[i] = distinct.get(text) ?? 0;
+  });
+  return { keys, ranks };
 }
 
 /**

@@ -153,15 +153,16 @@ function arrange(parent: Int32Array, byDate: Uint32Array, count: number): Thread
 
 /** Step 5: threads of one base subject become one. Returns the parents with new dummies behind the nodes there were. */
 function gather({ count, subject, noSubject, reply }: Referring, parent: Int32Array, { roots, firstChild }: Threads): Int32Array {
-  const table = new Map<number, number>();
+  /** By rank of the subject. */
+  const table = new Int32Array(subject.reduce((most, rank) => Math.max(most, rank), 0) + 1).fill(none);
   const isDummy = (node: number): boolean => node >= count;
   const isReply = (node: number): boolean => reply[node] === 1;
   const subjectOf = (node: number): number => subject[isDummy(node) ? (firstChild[node] ?? none) : node] ?? noSubject;
   for (const node of roots) {
     const s = subjectOf(node);
     if (s === noSubject) continue;
-    const known = table.get(s);
-    if (known === undefined || (!isDummy(known) && (isDummy(node) || (isReply(known) && !isReply(node))))) table.set(s, node);
+    const known = table[s] ?? none;
+    if (known === none || (!isDummy(known) && (isDummy(node) || (isReply(known) && !isReply(node))))) table[s] = node;
   }
   const merged = new Int32Array(parent.length + roots.length).fill(none);
   merged.set(parent);
@@ -170,8 +171,8 @@ function gather({ count, subject, noSubject, reply }: Referring, parent: Int32Ar
   const moved = new Map<number, number>();
   for (const node of roots) {
     const s = subjectOf(node);
-    const known = s === noSubject ? undefined : table.get(s);
-    if (known === undefined || known === node) continue;
+    const known = s === noSubject ? none : (table[s] ?? none);
+    if (known === none || known === node) continue;
     if (isDummy(known)) {
       if (isDummy(node)) moved.set(node, known);
       else merged[node] = known;
@@ -179,7 +180,7 @@ function gather({ count, subject, noSubject, reply }: Referring, parent: Int32Ar
     else {
       merged[node] = next;
       merged[known] = next;
-      table.set(s, next++);
+      table[s] = next++;
     }
   }
   if (moved.size > 0) {

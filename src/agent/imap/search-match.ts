@@ -1,6 +1,6 @@
 /** Whether a message fits a search key. Cheap keys are asked first, and "not known without reading it" is an answer. */
 import { hasHeader, hasSection, section, sectionEnd, sectionStart, sentOffset, sentTime } from "../../imap/facts.ts";
-import { chosenHeader, fieldChoice, needsWhole } from "../../imap/facts-fields.ts";
+import { chosenHeader, chosenRuns, fieldChoice, needsWhole } from "../../imap/facts-fields.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
 import { fieldsNamed, valueOf, type Header } from "../../message/header.ts";
@@ -187,12 +187,16 @@ function sentDay(header: Header): number | undefined {
 /** @param key  undefined when it is enough that there is such a field */
 function inHeader(name: string, needle: string, key: TextKey | undefined): Matcher {
   const choice = fieldChoice([name]);
+  const runs: number[] = [];
   const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || searchableField(header, f).includes(needle));
   return {
     cost: 1,
     test({ message, facts, opened }) {
       if (key?.candidates?.has(message.uid) === false) return false;
-      if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) return holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice));
+      if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) {
+        chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
+        return runs.length > 0 && (simply(facts, runs, needle) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
+      }
       const header = opened?.header;
       return header === undefined ? undefined : holds(header);
     },
@@ -210,6 +214,25 @@ function compareDay(day: number | undefined, how: "before" | "on" | "since", wan
       return day >= wanted;
   }
 }
+
+/** Octets that make a field more than one line of US-ASCII; NUL has another look when it is decoded. */
+const notSimple = /[\0\x80-\xff]|=\?|\n[^]/;
+
+/** Whether the field, where it is one and is one line of US-ASCII without encoded words, holds the text; undefined where it is more. */
+function simply(facts: Buffer, runs: readonly number[], needle: string): boolean | undefined {
+  if (needle === "") return true;
+  if (runs.length > 2) return undefined;
+  const field = facts.toString("latin1", runs[0], runs[1]);
+  if (notSimple.test(field)) return undefined;
+  // Ends are trimmed as fieldValue trims them.
+  let from = field.indexOf(":") + 1;
+  let to = field.length;
+  while (to > from && isBlank(field.charCodeAt(to - 1))) to--;
+  while (from < to && isBlank(field.charCodeAt(from))) from++;
+  return field.slice(from, to).toUpperCase().includes(needle);
+}
+
+const isBlank = (c: number): boolean => c === 0x20 || c === 0x09 || c === 0x0d || c === 0x0a;
 
 function inText(key: TextKey): Matcher {
   const { needle } = key;

@@ -4,7 +4,9 @@
  */
 import { keyNames, sentTime, sortKey, type KeyName } from "../../imap/facts.ts";
 import type { Reply } from "../../imap/respond.ts";
-import { rankNumbers } from "../../imap/sort.ts";
+import { countTo, rankNumbers } from "../../imap/sort.ts";
+import type { ThreadAlgorithm } from "../../imap/sort-criteria.ts";
+import type { Threads } from "../../imap/thread.ts";
 import { mergeTexts, rankTexts, type TextRanks } from "../../imap/text-ranks.ts";
 import type { Mailbox, Message } from "../../store/mailbox.ts";
 import { factsOfAll } from "./facts-of-all.ts";
@@ -27,11 +29,19 @@ export interface Columns {
   readonly uids: Uint32Array;
   readonly texts: ReadonlyMap<KeyName, TextRanks>;
   readonly numbers: ReadonlyMap<NumberName, NumberRanks>;
+  /** Threads of all rows. */
+  readonly threads: ReadonlyMap<ThreadAlgorithm, Threads>;
 }
 
-export const ranksOf = (columns: Columns, name: ColumnName): Uint32Array => (isText(name) ? columns.texts.get(name) : columns.numbers.get(name))?.ranks ?? new Uint32Array(0);
+/** Ranks of some rows by one column. */
+export function ranksOf(columns: Columns, name: ColumnName, rows: Uint32Array): Uint32Array {
+  const all = (isText(name) ? columns.texts.get(name) : columns.numbers.get(name))?.ranks ?? new Uint32Array(0);
+  const ranks = new Uint32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) ranks[i] = all[rows[i] ?? 0] ?? 0;
+  return ranks;
+}
 
-const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers: new Map() };
+const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers: new Map(), threads: new Map() };
 
 /**
  * Columns of these names for the messages at these places of the view, in their order.
@@ -39,12 +49,12 @@ const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers
  * @param before  columns of mostly the same messages; their own stay
  */
 async function extend(session: Session, view: View, places: Uint32Array, names: readonly ColumnName[], before: Columns): Promise<{ readonly columns: Columns; readonly failed: Reply | undefined }> {
-  const messages = Array.from(places, (index) => view.messages[index]);
-  const uids = Uint32Array.from(messages, (m) => m?.uid ?? 0);
-  const same = uids.length === before.uids.length && uids.every((uid, row) => uid === before.uids[row]);
-  const missing = names.filter((name) => !(isText(name) ? before.texts.has(name) : before.numbers.has(name)));
+  const uids = uidsAt(view, places);
+  const same = equal(uids, before.uids);
+  const missing = names.filter((name) => !has(before, name));
   if (same && missing.length === 0) return { columns: before, failed: undefined };
-  const from = same ? Int32Array.from(uids, (_, row) => row) : rowsFrom(before.uids, uids);
+  const messages = Array.from(places, (index) => view.messages[index]);
+  const from = rowsFrom(before.uids, uids);
   const added = Uint32Array.from([...from.keys()].filter((row) => from[row] === -1));
   const all = [...new Set([...before.texts.keys(), ...before.numbers.keys(), ...names])];
   // A column that is not there yet needs every message, others only those that came.
@@ -56,7 +66,7 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
   added.forEach((row, i) => {
     addedAt[row] = i;
   });
-  const rows = everything ? Uint32Array.from(uids.keys()) : added;
+  const rows = everything ? countTo(uids.length) : added;
   const failed = await factsOfAll(session, view, Uint32Array.from(rows, (row) => places[row] ?? 0), (n, facts) => {
     const row = rows[n] ?? 0;
     for (const [name, keys] of fresh) {
@@ -80,7 +90,21 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
       numbers.set(name, { values, ranks: rankNumbers(values) });
     }
   }
-  return { columns: { uids, texts, numbers }, failed };
+  return { columns: { uids, texts, numbers, threads: same ? before.threads : noColumns.threads }, failed };
+}
+
+const has = (columns: Columns, name: ColumnName): boolean => (isText(name) ? columns.texts.has(name) : columns.numbers.has(name));
+
+function uidsAt(view: View, places: Uint32Array): Uint32Array {
+  const uids = new Uint32Array(places.length);
+  for (let row = 0; row < places.length; row++) uids[row] = view.messages[places[row] ?? 0]?.uid ?? 0;
+  return uids;
+}
+
+function equal(a: Uint32Array, b: Uint32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
@@ -98,8 +122,9 @@ function rowsFrom(before: Uint32Array, uids: Uint32Array): Int32Array {
 }
 
 /** Octets in memory, about. */
-function octetsOf({ uids, texts, numbers }: Columns): number {
+function octetsOf({ uids, texts, numbers, threads }: Columns): number {
   let octets = uids.length * (4 + 4 * texts.size + 12 * numbers.size);
+  for (const { roots, firstChild, nextSibling } of threads.values()) octets += roots.byteLength + firstChild.byteLength + nextSibling.byteLength;
   for (const { keys } of texts.values()) for (const key of keys) octets += 32 + key.length;
   return octets;
 }
@@ -123,12 +148,18 @@ export class SortColumns {
     const before = this.#kept.get(key);
     const places = Uint32Array.from(found);
     const some = found.length < view.messages.length / 2;
-    const has = before !== undefined && names.every((name) => (isText(name) ? before.columns.texts.has(name) : before.columns.numbers.has(name)));
+    const ready = before !== undefined && names.every((name) => has(before.columns, name));
     // A few of many messages are not worth a look at all of them.
-    if (some && !has) return { ...(await extend(session, view, places, names, noColumns)), rows: Uint32Array.from(places.keys()) };
-    const { columns, failed } = await extend(session, view, Uint32Array.from(view.messages.keys()), names, before?.columns ?? noColumns);
+    if (some && !ready) return { ...(await extend(session, view, places, names, noColumns)), rows: countTo(places.length) };
+    const { columns, failed } = await extend(session, view, countTo(view.messages.length), names, before?.columns ?? noColumns);
     if (failed === undefined && columns !== before?.columns) this.#keep(key, columns);
     return { columns, rows: places, failed };
+  }
+
+  /** Threads of all rows of these columns, for the next who asks. */
+  keepThreads(mailbox: Mailbox, columns: Columns, algorithm: ThreadAlgorithm, threads: Threads): void {
+    const key = keyOf(mailbox);
+    if (this.#kept.get(key)?.columns === columns) this.#keep(key, { ...columns, threads: new Map([...columns.threads, [algorithm, threads]]) });
   }
 
   #keep(key: string, columns: Columns): void {

@@ -24,10 +24,7 @@ export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, criter
   const { found } = outcome;
   const effective = decisive(criteria);
   const { columns, rows, failed } = await session.columns.of(session, view, found, [...new Set(effective.map(({ by }) => columnOf[by]))]);
-  const rankings: Ranking[] = effective.map(({ by, reverse }) => {
-    const ranks = ranksOf(columns, columnOf[by]);
-    return { ranks: Uint32Array.from(rows, (row) => ranks[row] ?? 0), reverse };
-  });
+  const rankings: Ranking[] = effective.map(({ by, reverse }) => ({ ranks: ranksOf(columns, columnOf[by], rows), reverse }));
   const out = session.out.output;
   out.write("* SORT");
   for (const n of sortByRanks(found.length, rankings)) {

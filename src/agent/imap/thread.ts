@@ -2,12 +2,13 @@
 import { isReply, section, sectionEnd, sectionStart } from "../../imap/facts.ts";
 import { idOctets } from "../../imap/facts-ids.ts";
 import { IdNumbers } from "../../imap/id-numbers.ts";
+import type { ThreadAlgorithm } from "../../imap/sort-criteria.ts";
 import { ok, type Reply } from "../../imap/respond.ts";
 import { orderedSubject, references, refs, type Referring, type Threads } from "../../imap/thread.ts";
 import { factsOfAll } from "./facts-of-all.ts";
 import { matching } from "./matching.ts";
 import type { Output } from "./output.ts";
-import { ranksOf } from "./sort-columns.ts";
+import { ranksOf, type Columns } from "./sort-columns.ts";
 import type { SelectedHandler, Session } from "./session.ts";
 import type { View } from "./view.ts";
 
@@ -16,21 +17,10 @@ export const thread: SelectedHandler<"THREAD"> = async (session, view, { uid, al
   if ("status" in outcome) return outcome;
   const { found } = outcome;
   const { columns, rows, failed } = await session.columns.of(session, view, found, ["sent", "subject"]);
-  const count = found.length;
-  const ranksAt = (name: "sent" | "subject"): Uint32Array => {
-    const ranks = ranksOf(columns, name);
-    return Uint32Array.from(rows, (row) => ranks[row] ?? 0);
-  };
-  const [date, subject] = [ranksAt("sent"), ranksAt("subject")];
-  let threads: Threads;
-  let unread: Reply | undefined;
-  if (algorithm === "ORDEREDSUBJECT") threads = orderedSubject({ count, date, subject });
-  else {
-    const noSubject = columns.texts.get("subject")?.keys[0] === "" ? 0 : -1;
-    const links = await linksOf(session, view, found);
-    unread = links.failed;
-    threads = (algorithm === "REFS" ? refs : references)({ count, date, subject, noSubject, ...links });
-  }
+  const whole = found.length === columns.uids.length;
+  const known = whole ? columns.threads.get(algorithm) : undefined;
+  const { threads, unread } = known === undefined ? await threadsOf(session, view, algorithm, found, columns, rows) : { threads: known, unread: undefined };
+  if (whole && known === undefined && failed === undefined && unread === undefined) session.columns.keepThreads(view.mailbox, columns, algorithm, threads);
   const out = session.out.output;
   out.write("* THREAD");
   if (threads.roots.length > 0) out.write(" ");
@@ -41,6 +31,14 @@ export const thread: SelectedHandler<"THREAD"> = async (session, view, { uid, al
   out.write("\r\n");
   return outcome.failed ?? failed ?? unread ?? ok("Thread completed.");
 };
+
+async function threadsOf(session: Session, view: View, algorithm: ThreadAlgorithm, found: readonly number[], columns: Columns, rows: Uint32Array): Promise<{ readonly threads: Threads; readonly unread: Reply | undefined }> {
+  const shared = { count: found.length, date: ranksOf(columns, "sent", rows), subject: ranksOf(columns, "subject", rows) };
+  if (algorithm === "ORDEREDSUBJECT") return { threads: orderedSubject(shared), unread: undefined };
+  const noSubject = columns.texts.get("subject")?.keys[0] === "" ? 0 : -1;
+  const { failed, ...links } = await linksOf(session, view, found);
+  return { threads: (algorithm === "REFS" ? refs : references)({ ...shared, ...links, noSubject }), unread: failed };
+}
 
 type Links = Pick<Referring, "reply" | "own" | "refs" | "refsFrom" | "ids"> & { readonly failed: Reply | undefined };
 
