@@ -29,23 +29,33 @@ const numberOf = (name: string): number => (name.length > longest ? 0 : (numbers
 
 export const wholeHeader = (header: Header): boolean => header.closed && header.bodyStart - header.start <= wholeLimit;
 
-/** Empty when it would be longer than `limit`, and of a header without empty line, whose fields are told without one (RFC 3501 §6.4.5). */
-export function packFields(header: Header, limit: number): Buffer {
-  if (!header.closed) return Buffer.alloc(0);
+/**
+ * Puts them at `at`, or nothing when they would be longer than `limit`, and of a header without empty line, whose fields are told without one
+ * (RFC 3501 §6.4.5).
+ *
+ * @returns where they end
+ */
+export function packFields(header: Header, into: Buffer, at: number, limit: number): number {
+  if (!header.closed) return at;
   const whole = wholeHeader(header);
-  const fields = header.fields.map((f) => ({ number: numberOf(f.name), start: f.start, length: f.end - f.start })).filter((f) => whole || f.number > 0);
-  const table = 2 + 4 * fields.length;
-  const octets = whole ? header.bodyStart - header.start : fields.reduce((sum, f) => sum + f.length, 0);
-  if (table + octets > limit) return Buffer.alloc(0);
-  const packed = Buffer.alloc(table + octets);
-  packed.writeUInt16LE(fields.length, 0);
-  fields.forEach((f, i) => packed.writeUInt32LE(f.number + f.length * 256, 2 + 4 * i));
-  if (whole) header.octets.copy(packed, table, header.start, header.bodyStart);
-  else {
-    let at = table;
-    for (const f of fields) at += header.octets.copy(packed, at, f.start, f.start + f.length);
+  let count = 0;
+  let octets = 0;
+  let entry = at + 2;
+  for (const f of header.fields) {
+    const number = numberOf(f.name);
+    if (!whole && number === 0) continue;
+    const length = f.end - f.start;
+    count++;
+    octets += length;
+    if (2 + 4 * count + octets > limit) return at;
+    into.writeUInt32LE(number + length * 256, entry);
+    entry += 4;
   }
-  return packed;
+  into.writeUInt16LE(count, at);
+  let to = entry;
+  if (whole) return to + header.octets.copy(into, to, header.start, header.bodyStart);
+  for (const f of header.fields) if (numberOf(f.name) > 0) to += header.octets.copy(into, to, f.start, f.end);
+  return to;
 }
 
 /** What a list of field names asks for, looked up once for many messages. */

@@ -25,7 +25,6 @@ import { printBody } from "./respond-body.ts";
 import { printEnvelope } from "./respond-envelope.ts";
 
 const layout = 1;
-const none: Buffer = Buffer.alloc(0);
 
 /** In their order. */
 export const section = { keys: 0, ids: 1, envelope: 2, body: 3, bodyStructure: 4, fields: 5 } as const;
@@ -50,58 +49,64 @@ export type KeyName = (typeof keyNames)[number];
 export const makeFacts = (octets: Buffer): Buffer => factsOf(scanMime(withoutNul(octets)));
 
 /** As `makeFacts`, of a message that was scanned already, with lines counted, and holds no NUL. */
-export function factsOf(message: Part): Buffer {
-  return pack(message.header, message.bodyEnd - message.headerStart, [printed(printBody(message, false)), printed(printBody(message, true))], 0);
-}
+export const factsOf = (message: Part): Buffer => pack(message.header, message.bodyEnd - message.headerStart, message);
 
 /**
  * Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a large message.
  *
  * @param size octets of the message
  */
-export const headFacts = (header: Header, size: number): Buffer => pack(header, size, [none, none], bits.headOnly);
+export const headFacts = (header: Header, size: number): Buffer => pack(header, size, undefined);
 
 const bits = { whole: 1, reply: 2, sent: 4, headOnly: 8 } as const;
 
-function pack(header: Header, size: number, bodies: readonly Buffer[], flags: number): Buffer {
+/** Facts are put together here; no section is longer than `sectionLimit`. */
+const room = Buffer.allocUnsafeSlow(start + sections * sectionLimit);
+
+function pack(header: Header, size: number, message: Part | undefined): Buffer {
   const e = envelope(header);
   const { keys, reply, sent } = sorted(header, e);
-  const parts = [packKeys(keys), packIds(ownId(header), references(header)), printed(printEnvelope(e)), ...bodies, packFields(header, sectionLimit)];
-  const facts = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, start));
-  facts[0] = layout;
-  facts[1] = flags | (wholeHeader(header) ? bits.whole : 0) | (reply ? bits.reply : 0) | (sent === undefined ? 0 : bits.sent);
-  facts.writeInt16LE(sent?.offset ?? 0, 2);
-  facts.writeUInt32LE(size, 4);
-  facts.writeUInt32LE(header.bodyStart - header.start, 8);
-  facts.writeDoubleLE(sent?.time ?? 0, 12);
-  let at: number = start;
-  for (const [i, part] of parts.entries()) {
-    at += part.copy(facts, at);
-    facts.writeUInt32LE(at, ends + 4 * i);
-  }
-  return facts;
+  room[0] = layout;
+  room[1] = (wholeHeader(header) ? bits.whole : 0) | (reply ? bits.reply : 0) | (sent === undefined ? 0 : bits.sent) | (message === undefined ? bits.headOnly : 0);
+  room.writeInt16LE(sent?.offset ?? 0, 2);
+  room.writeUInt32LE(size, 4);
+  room.writeUInt32LE(header.bodyStart - header.start, 8);
+  room.writeDoubleLE(sent?.time ?? 0, 12);
+  let at = endAt(section.keys, packKeys(keys, start));
+  at = endAt(section.ids, packIds(ownId(header), references(header), at));
+  at = endAt(section.envelope, packText(printEnvelope(e), at));
+  at = endAt(section.body, message === undefined ? at : packText(printBody(message, false), at));
+  at = endAt(section.bodyStructure, message === undefined ? at : packText(printBody(message, true), at));
+  at = endAt(section.fields, packFields(header, room, at, sectionLimit));
+  return Buffer.from(room.subarray(0, at));
 }
 
-/** Text of a response, or nothing when it is too long. */
-const printed = (text: string): Buffer => (text.length > sectionLimit ? none : Buffer.from(text, "latin1"));
+function endAt(which: FactsSection, end: number): number {
+  room.writeUInt32LE(end, ends + 4 * which);
+  return end;
+}
+
+/** Text of a response, or nothing when it is too long. Returns where it ends. */
+const packText = (text: string, at: number): number => (text.length > sectionLimit ? at : at + room.write(text, at, "latin1"));
 
 /** For each of `keyNames` its length in two octets, and it. */
-function packKeys(keys: SortKeys): Buffer {
-  return Buffer.concat(
-    keyNames.flatMap((name) => {
-      const key = Buffer.from(keys[name]).subarray(0, keyLimit);
-      return [Buffer.of(key.length & 0xff, key.length >> 8), key];
-    }),
-  );
+function packKeys(keys: SortKeys, from: number): number {
+  let at = from;
+  for (const name of keyNames) {
+    const length = room.write(keys[name], at + 2, keyLimit, "utf8");
+    room.writeUInt16LE(length, at);
+    at += 2 + length;
+  }
+  return at;
 }
 
 /** Own identifier (zeros where there is none) and references, `idOctets` each. */
-function packIds(own: string | undefined, refs: readonly string[]): Buffer {
-  const last = refs.slice(-referenceLimit);
-  const packed = Buffer.alloc(idOctets * (1 + last.length));
-  if (own !== undefined) hashId(own, packed, 0);
-  last.forEach((id, i) => hashId(id, packed, idOctets * (1 + i)));
-  return packed;
+function packIds(own: string | undefined, refs: readonly string[], from: number): number {
+  if (own === undefined) room.fill(0, from, from + idOctets);
+  else hashId(own, room, from);
+  let at = from + idOctets;
+  for (let i = Math.max(0, refs.length - referenceLimit); i < refs.length; i++, at += idOctets) hashId(refs[i] ?? "", room, at);
+  return at;
 }
 
 const u32 = (octets: Buffer, at: number): number => ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;

@@ -3,8 +3,8 @@ import { baseSubject } from "./base-subject.ts";
 import { casemap } from "./casemap.ts";
 import { parseDate, type ZonedDate } from "./date.ts";
 import type { Envelope, EnvelopeAddress } from "./envelope.ts";
-import { firstField, valueOf, type Header } from "./header.ts";
-import { decodeWords, fieldText } from "./text.ts";
+import { firstField, octetText, valueOf, type Header } from "./header.ts";
+import { decodeWords } from "./text.ts";
 
 /** Texts are as `casemap` makes them, "" where there is none. */
 export interface SortKeys {
@@ -29,7 +29,7 @@ export interface Sorted {
 /** @param envelope  of this header */
 export function sorted(header: Header, { from, to, cc }: Envelope): Sorted {
   const subject = firstField(header, "subject");
-  const { base, reply } = baseSubject(subject === undefined ? "" : fieldText(header, subject));
+  const { base, reply } = baseSubject(subject === undefined ? "" : text(octetText(header, subject)));
   const date = valueOf(header, "date");
   return {
     keys: { subject: casemap(base), from: mailboxOf(from), to: mailboxOf(to), cc: mailboxOf(cc), displayFrom: displayOf(from), displayTo: displayOf(to) },
@@ -40,8 +40,11 @@ export function sorted(header: Header, { from, to, cc }: Envelope): Sorted {
 
 type List = readonly EnvelopeAddress[] | undefined;
 
+/** Has no encoded word. */
+const plain = /^(?:[\x00-\x3c\x3e-\x7f]|=(?!\?))*$/;
+
 /** Octets of the header as text. */
-const text = (octets: string): string => decodeWords(Buffer.from(octets, "latin1"));
+const text = (octets: string): string => (plain.test(octets) ? octets : decodeWords(Buffer.from(octets, "latin1")));
 
 const mailboxOf = (list: List): string => casemap(text(list?.[0]?.mailbox ?? ""));
 
