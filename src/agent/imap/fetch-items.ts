@@ -177,10 +177,6 @@ const sectionTexts = { all: "", header: "HEADER", text: "TEXT", mime: "MIME" } a
  * HEADER.FIELDS and HEADER.FIELDS.NOT: the fields as they are, in the order of the message, and the empty line (RFC 3501 §6.4.5). Of a header
  * that has none, Dovecot 2.3 tells one behind named fields of the message itself.
  */
-/**
- * HEADER.FIELDS and HEADER.FIELDS.NOT: the fields as they are, in the order of the message, and the empty line (RFC 3501 §6.4.5). Of a header
- * that has none, Dovecot 2.3 tells one behind named fields of the message itself.
- */
 function fieldsOf(header: Header, sec: Extract<Section, { text: "fields" }>): Buffer {
   const names = new Set(sec.names.map((n) => n.toLowerCase()));
   const found = header.fields.filter((f) => names.has(f.name.toLowerCase()) !== sec.not).map((f) => rawField(header, f));
