@@ -29,15 +29,17 @@ export type Address = Mailbox | Group;
  * address-list of a To, Cc, From ... value (folding may still be in it).
  *
  * RFC 5322 §3.4, §4.4. Empty elements are passed over.
+ *
+ * @param most  addresses taken, and members of a group
  */
-export function parseAddresses(value: string): Address[] {
+export function parseAddresses(value: string, most = Infinity): Address[] {
   const s = new Text(value);
   const found: Address[] = [];
-  while (!s.atEnd) {
+  while (!s.atEnd && found.length < most) {
     s.comments();
     if (s.take(",") || s.take(";")) continue;
     if (s.atEnd) break;
-    found.push(address(s));
+    found.push(address(s, most));
   }
   return found;
 }
@@ -48,20 +50,21 @@ export const mailboxes = (addresses: readonly Address[]): Mailbox[] => addresses
 /**
  * address = mailbox / group. Also takes what is neither, up to the next comma.
  */
-function address(s: Text): Address {
+function address(s: Text, most: number): Address {
   const before = s.position;
   const words = phrase(s);
   if (s.peek() === ":" && words.words.length > 0) {
     s.skip();
-    return { kind: "group", name: words.words.join(" "), members: groupMembers(s) };
+    return { kind: "group", name: words.words.join(" "), members: groupMembers(s, most) };
   }
   return mailbox(s, words, before, ",");
 }
 
 /** group-list up to its ";", or to the end where that is missing. */
-function groupMembers(s: Text): Mailbox[] {
+function groupMembers(s: Text, most: number): Mailbox[] {
   const members: Mailbox[] = [];
   for (;;) {
+    if (members.length >= most) return members;
     s.comments();
     if (s.atEnd || s.take(";")) return members;
     if (s.take(",")) continue;

@@ -34,6 +34,9 @@ export interface Envelope {
 /** The fields an envelope is made from, lower case. */
 export const envelopeFields = ["date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id"] as const;
 
+/** Longest list of addresses told; nobody reads more, and each costs many times its octets. */
+const mostAddresses = 10_000;
+
 type EnvelopeField = (typeof envelopeFields)[number];
 
 const fieldNames: ReadonlyMap<string, EnvelopeField> = new Map(envelopeFields.map((name) => [name, name]));
@@ -54,8 +57,12 @@ export function envelope(header: Header): Envelope {
   };
   const addresses = (name: EnvelopeField): EnvelopeAddress[] | undefined => {
     // Several To: fields are one list to the reader of the message.
-    const all = found[name]?.flatMap((f) => parseAddresses(octetText(header, f))) ?? [];
-    return all.length === 0 ? undefined : all.flatMap(flat);
+    const all: EnvelopeAddress[] = [];
+    for (const f of found[name] ?? []) {
+      if (all.length >= mostAddresses) break;
+      for (const a of parseAddresses(octetText(header, f), mostAddresses)) all.push(...flat(a));
+    }
+    return all.length === 0 ? undefined : all.slice(0, mostAddresses);
   };
   const from = addresses("from");
   return {

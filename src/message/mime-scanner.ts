@@ -95,6 +95,11 @@ export class MimeScanner {
     this.#base += used;
   }
 
+  /** Octets of bodies that are kept until the next piece: those of a line that may be a delimiter. */
+  get pending(): number {
+    return this.#rest.length;
+  }
+
   /** The structure of what was pushed; headers are copies, at most `headerOctets` of them. To be called once. */
   end(): Part {
     this.#window = this.#rest;

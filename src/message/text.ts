@@ -4,42 +4,16 @@
  */
 import { isAscii } from "node:buffer";
 import { casemap } from "./casemap.ts";
+import { decoderOf } from "./charset.ts";
 import { param } from "./content.ts";
 import { fieldValue, type Field, type Header } from "./header.ts";
 import type { Part } from "./mime.ts";
 
-type Decoder = InstanceType<typeof TextDecoder>;
-
-const decoders = new Map<string, Decoder | undefined>();
 const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Names that mail has and the Encoding standard has not. */
-const charsetAliases: Readonly<Record<string, string>> = {
-  "unicode-1-1-utf-8": "utf-8",
-  utf8mb4: "utf-8",
-  "iso-8859-8-e": "iso-8859-8",
-  cp932: "shift_jis",
-  cp936: "gbk",
-  cp949: "euc-kr",
-  cp950: "big5",
-};
-
-function decoderFor(charset: string): Decoder | undefined {
-  const name = charset.toLowerCase().trim();
-  if (decoders.has(name)) return decoders.get(name);
-  let decoder: Decoder | undefined;
-  try {
-    decoder = new TextDecoder(charsetAliases[name] ?? name);
-  } catch {
-    decoder = undefined;
-  }
-  // Names come from outside: the memory they take is bounded.
-  if (decoders.size < 200) decoders.set(name, decoder);
-  return decoder;
-}
+const windows1252 = new TextDecoder("windows-1252");
 
 /** Whether text in this charset can be read; SEARCH CHARSET answers BADCHARSET where not (RFC 3501 §6.4.4). */
-export const knownCharset = (charset: string): boolean => decoderFor(charset) !== undefined;
+export const knownCharset = (charset: string): boolean => decoderOf(charset) !== undefined;
 
 /**
  * Octets of a charset to text. US-ASCII, none and unknown ones: UTF-8 where it is valid, else windows-1252, because 8-bit octets under
@@ -47,13 +21,13 @@ export const knownCharset = (charset: string): boolean => decoderFor(charset) !=
  */
 export function decodeCharset(octets: Buffer, charset: string | undefined): string {
   if (charset !== undefined && !/^(?:us-)?ascii$/i.test(charset)) {
-    const decoder = decoderFor(charset);
-    if (decoder !== undefined) return decoder.decode(octets);
+    const decode = decoderOf(charset);
+    if (decode !== undefined) return decode(octets);
   }
   try {
     return utf8.decode(octets);
   } catch {
-    return decoderFor("windows-1252")?.decode(octets) ?? octets.toString("latin1");
+    return windows1252.decode(octets);
   }
 }
 

@@ -141,8 +141,8 @@ export const listed: readonly Listed[] = [
     },
   },
   {
-    reason: "RFC 2045 §6.1: a parameter, which Content-Transfer-Encoding does not have, does not make it 7bit",
-    is: (d) => aspect(d) === "encoding" && d.theirs === "7bit" && /^[^;]*;/.test(field(d.part, "content-transfer-encoding") ?? ""),
+    reason: "RFC 2045 §6.1: a parameter, which Content-Transfer-Encoding does not have, or a comment that is not closed does not make it 7bit",
+    is: (d) => aspect(d) === "encoding" && d.theirs === "7bit" && /;|\([^)]*$/.test(field(d.part, "content-transfer-encoding") ?? ""),
   },
   {
     reason: "RFC 3282 §2: language tags are tokens; Dovecot keeps what stands behind one, or ends the list there",
@@ -186,7 +186,7 @@ function endsInCloseDelimiter({ octets }: Message, part: Part): boolean {
   for (let p: Part | undefined = part; p !== undefined; p = p.message ?? p.parts.at(-1)) {
     const own = boundary(p);
     // A close-delimiter that only one reading sees ends the last part either way.
-    if (own !== undefined && p !== part && typeFaulty(p)) return true;
+    if (p !== part && typeFaulty(p) && /^\s*multipart/i.test(field(p, "content-type") ?? "")) return true;
     if (own !== undefined && last.startsWith(`--${own}--`)) return true;
   }
   return false;
