@@ -9,6 +9,7 @@ import { toCrlf } from "../../../src/message/line-ends.ts";
 import { scanMime, type Part } from "../../../src/message/mime.ts";
 import { sectionOctets } from "../../../src/agent/imap/fetch-items.ts";
 import { Opened } from "../../../src/agent/imap/opened.ts";
+import { partAt } from "../../../src/message/section.ts";
 import { valueOf, type Value } from "./dovecot.ts";
 
 export interface Difference {
@@ -43,7 +44,7 @@ const fixed: readonly Section[] = [
 export function messageOf(stored: Buffer): Message {
   const octets = withoutNul(toCrlf(stored));
   const root = scanMime(octets);
-  const sections: { section: Section; part: Part | undefined }[] = fixed.map((section) => ({ section, part: root }));
+  const sections: { section: Section; part: Part | undefined }[] = fixed.map((section) => ({ section, part: partAt(root, section.part) ?? root }));
   const add = (part: Part, path: readonly number[]): void => {
     if (sections.length > 60 || path.length > 8) return;
     sections.push({ section: { text: "all", part: path }, part }, { section: { text: "mime", part: path }, part });

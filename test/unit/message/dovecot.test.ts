@@ -91,6 +91,7 @@ const cases: Readonly<Record<string, string>> = {
   "language odd": "Content-Type: text/html\nContent-Language: de=, en\n\nx\n",
   "message without empty line, then part": multipart("--b\nContent-Type: message/rfc822\n\nSubject: x\n--b\nContent-Type: text/html\n\ntwo\n--b--\n"),
   "disposition without type": "Content-Type: text/html\nContent-Disposition: ; filename=x\n\nx\n",
+  "comment not closed": "Content-Type: text/html\nContent-Transfer-Encoding: base64 (x\n\nx\n",
   "nine parts": multipart(`${"--b\n\nx\n".repeat(9)}--b--\n`),
   "end within a field": "Subject: caf\xe9",
   "refs": "In-Reply-To: <a@b>\n\t<c@d>\nMessage-ID:  <x@y>  \nDate:  Mon, 1 Jan 2024 00:00:00 +0000 (x)\n\nx\n",

@@ -141,12 +141,19 @@ export const listed: readonly Listed[] = [
     },
   },
   {
-    reason: "RFC 2045 §6.1: a parameter, which Content-Transfer-Encoding does not have, or a comment that is not closed does not make it 7bit",
-    is: (d) => aspect(d) === "encoding" && d.theirs === "7bit" && /;|\([^)]*$/.test(field(d.part, "content-transfer-encoding") ?? ""),
+    reason: "RFC 2045 §6.1: a parameter, which Content-Transfer-Encoding does not have does not make it 7bit",
+    is: (d) => aspect(d) === "encoding" && d.theirs === "7bit" && /;/.test(field(d.part, "content-transfer-encoding") ?? ""),
+  },
+  {
+    reason: "RFC 5322 §3.2.2: what stands before a comment that is not closed is read; Dovecot drops the value",
+    is: (d) => {
+      const name = { encoding: "content-transfer-encoding", disposition: "content-disposition", language: "content-language" }[aspect(d)];
+      return name !== undefined && (d.theirs === null || d.theirs === "7bit") && /\(/.test((field(d.part, name) ?? "").replaceAll(/"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/gs, " "));
+    },
   },
   {
     reason: "RFC 3282 §2: language tags are tokens; Dovecot keeps what stands behind one, or ends the list there",
-    is: (d) => aspect(d) === "language" && !/^[\s\w,-]*$/.test((field(d.part, "content-language") ?? "").replaceAll(/\([^()\\]*\)/g, " ")),
+    is: (d) => aspect(d) === "language" && !/^\s*[\w-]+(?:\s*,\s*[\w-]+)*\s*$/.test((field(d.part, "content-language") ?? "").replaceAll(/\([^()\\]*\)/g, " ")),
   },
   {
     reason: "RFC 5322 §3.4: addresses behind one that is faulty or obsolete are found; Dovecot gives up, or tells SYNTAX_ERROR",
