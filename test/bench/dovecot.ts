@@ -1,6 +1,6 @@
 /** Debian's Dovecot as an instance of its own, shipped settings but for names and places. Root only. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { answers, daemon, freePorts, installed, stopDaemon, until } from "./place.ts";
 import { killTree } from "../load/processes.ts";
 import type { ReadHost } from "./peer.ts";
@@ -24,8 +24,10 @@ export interface DovecotOptions {
 export async function startDovecot(directory: string, users: readonly UnixUser[], options: DovecotOptions = {}): Promise<ReadHost> {
   const [imap = 0, pop3 = 0, imaps = 0] = await freePorts(3);
   const { tls } = options;
+  // The hash that Posthorn has to compute as well: most of a login is that.
+  const hashes = new Map(readFileSync("/etc/shadow", "utf8").split("\n").map((line) => line.split(":")).map(([name = "", hash = ""]) => [name, `{CRYPT}${hash}`]));
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  writeFileSync(`${directory}/users`, users.map((u) => `${u.name}:{PLAIN}${u.password}:${String(u.uid)}:${String(u.gid)}::${u.home}::\n`).join(""), { mode: 0o644 });
+  writeFileSync(`${directory}/users`, users.map((u) => `${u.name}:${hashes.get(u.name) ?? `{PLAIN}${u.password}`}:${String(u.uid)}:${String(u.gid)}::${u.home}::\n`).join(""), { mode: 0o644 });
   writeFileSync(
     `${directory}/dovecot.conf`,
     `base_dir = ${directory}/run

@@ -7,6 +7,7 @@ import { selfSigned } from "../../src/cli/certificate.ts";
 import { commonWord, rareWord } from "../load/correspondence.ts";
 import { cpu, running } from "../load/processes.ts";
 import type { Answer, Security } from "../load/raw-imap.ts";
+import { clientAlone } from "./client-alone.ts";
 import { dovecotSettings, startDovecot } from "./dovecot.ts";
 import { elsewhere } from "./mailbox.ts";
 import { startOurs } from "./ours.ts";
@@ -36,6 +37,8 @@ const securities: readonly Security[] = ["tls", "starttls", "plain"];
 /** RSS of an agent with a mailbox of 100,000 messages, MB. */
 const memoryLimit = 120;
 const largest = 100_000;
+/** About what 1,000 messages are. */
+const fullOctets = 4_500_000;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
 
@@ -60,6 +63,8 @@ export async function storePart(results: Results, plan: StorePlan): Promise<void
       add(await startDovecot(`${directory}/dovecot`, theirs, { mailLocation: locations[plan.kind], tls }), theirs);
       results.note(`Dovecot (${plan.kind}) runs with its defaults: ${dovecotSettings(`${directory}/dovecot`, ["mail_fsync", "mmap_disable", "maildir_very_dirty_syncs", "mbox_very_dirty_syncs", "mbox_lazy_writes", "mail_prefetch_count"])}; no full-text plugin.`);
     }
+    const alone = [await clientAlone({ octets: fullOctets }), await clientAlone({ octets: fullOctets, tls })];
+    results.note(`The client that measures takes ${alone.map((ms) => ms.toFixed(1)).join(" ms (plain) and ")} ms (TLS) for ${String(fullOctets / 1e6)} MB from a server that has them in memory.`);
     for (const [n, size] of plan.sizes.entries()) {
       const pairs = clients.map(({ host, users }) => {
         const [user, other] = [users[n], users.at(-1)];
