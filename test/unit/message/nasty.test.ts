@@ -5,10 +5,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { printBody } from "../../../src/imap/respond-body.ts";
+import { contentType } from "../../../src/message/content.ts";
 import { envelope } from "../../../src/message/envelope.ts";
 import { MimeScanner } from "../../../src/message/mime-scanner.ts";
 import { mimeLimits, scanMime, type Part } from "../../../src/message/mime.ts";
 import { sectionRange, type SectionText } from "../../../src/message/section.ts";
+import { decodeWords, paramText } from "../../../src/message/text.ts";
 import { counting } from "./counting.ts";
 
 const buffer = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -199,4 +201,24 @@ test("bare LFs among CRLFs, bare CRs, NULs and 8-bit octets are kept where they 
   assert.equal(section(octets, [2]), "two\n");
   assert.equal(section(octets, [1], "MIME"), "\r\n");
   assert.equal(envelope(scanMime(octets).header).subject, "caf\xe9 \xef\xbf\xbd a b");
+});
+
+test("broken encoded words and parameters of RFC 2231 are read as far as they go", () => {
+  const word = (text: string): string => decodeWords(buffer(text));
+  for (const text of ["=?", "=?utf-8", "=?utf-8?", "=?utf-8?Q", "=?utf-8?Q?", "=?utf-8?Q?x", "=?utf-8?Q?x?", "=??Q?x?=", "=?utf-8??x?=", "=?utf-8?QQ?x?="]) assert.equal(word(text), text);
+  assert.equal(word("=?utf-8?B?****?="), "");
+  assert.equal(word("=?utf-8?B?YWJj?= =?utf-8?B?w?="), "abc");
+  assert.equal(word("=?utf-8?Q?=?="), "=");
+  assert.equal(word("=?utf-8?Q?=ZZ=4?="), "=ZZ=4");
+  assert.equal(word("=?utf-8?Q?\xff?="), "\ufffd");
+  const name = (params: string): string | undefined => paramText(contentType(`a/b; ${params}`)?.params ?? [], "name");
+  assert.equal(name("name*=utf-8"), "utf-8");
+  assert.equal(name("name*=utf-8''"), "");
+  assert.equal(name("name*=''%e4"), "\u00e4");
+  assert.equal(name("name*=x-nobody''%41%ZZ%4"), "A%ZZ%4");
+  assert.equal(name("name*0*=utf-8''%C3; name*1*=%A4"), "\u00e4", "a character cut in two");
+  assert.equal(name("name*1=b; name*2=c"), undefined);
+  assert.equal(name("name*0=a; name*99999999999=b"), "a");
+  assert.equal(name("name**=x"), undefined);
+  assert.ok((contentType(`a/b${";name*0=a".repeat(100_000)}`)?.params.length ?? 0) <= 1000);
 });
