@@ -25,19 +25,21 @@ export async function matching(session: Session, view: View, key: SearchKey, cha
   if (charset !== undefined && !knownCharset(charset)) return no("Unknown charset.", "BADCHARSET (US-ASCII UTF-8)");
   const compiled = compile(view, key, (octets) => decodeCharset(octets, charset), Date.now());
   const found: number[] = [];
-  let open = await listed(view, compiled.matcher, found);
+  let open = await listed(view, compiled.matcher, found, view.messages.keys());
   if (open.length === 0) return { found, failed: undefined };
-  await narrow(session, view, compiled, open);
+  // What is ruled out needs no look at its facts.
+  if (await narrow(session, view, compiled, open)) open = await listed(view, compiled.matcher, found, open);
   open = await known(session, view, compiled.matcher, open, found);
   const failed = await read(session, view, compiled.matcher, open, found);
   return { found: found.sort((a, b) => a - b), failed };
 }
 
-/** Decides what the list of messages decides. Returns the rest. */
-async function listed(view: View, matcher: Matcher, found: number[]): Promise<number[]> {
+/** Decides what the list of messages and candidates decide. Returns the rest. */
+async function listed(view: View, matcher: Matcher, found: number[], places: Iterable<number>): Promise<number[]> {
   const open: number[] = [];
-  for (let index = 0; index < view.messages.length; index++) {
-    if (index % turn === turn - 1) await breathe();
+  let n = 0;
+  for (const index of places) {
+    if (++n % turn === 0) await breathe();
     const message = view.messages[index];
     if (message === undefined || (view.expunged.size > 0 && view.expunged.has(message.uid))) continue;
     const verdict = matcher.test({ index, message, facts: undefined, opened: undefined });
@@ -47,9 +49,9 @@ async function listed(view: View, matcher: Matcher, found: number[]): Promise<nu
   return open;
 }
 
-/** Asks which of them may hold the texts that are looked for. */
-async function narrow(session: Session, view: View, { texts }: Compiled, open: readonly number[]): Promise<void> {
-  if (texts.length === 0) return;
+/** Asks which of them may hold the texts that are looked for. False when nobody knows. */
+async function narrow(session: Session, view: View, { texts }: Compiled, open: readonly number[]): Promise<boolean> {
+  if (texts.length === 0) return false;
   const uids: Uid[] = [];
   for (const index of open) {
     const message = view.messages[index];
@@ -59,9 +61,10 @@ async function narrow(session: Session, view: View, { texts }: Compiled, open: r
   texts.forEach((text, i) => {
     text.candidates = answers[i];
   });
+  return answers.some((answer) => answer !== undefined);
 }
 
-/** Decides what candidates and facts decide. Returns the rest. */
+/** Decides what facts decide. Returns the rest. */
 async function known(session: Session, view: View, matcher: Matcher, open: readonly number[], found: number[]): Promise<number[]> {
   const rest: number[] = [];
   let n = 0;

@@ -37,6 +37,11 @@ const schema = `
   CREATE TABLE made (version TEXT NOT NULL);
   INSERT INTO made VALUES ('${version}');`;
 
+// Result codes of SQLite.
+const sqliteBusy = 5;
+const sqliteCorrupt = 11;
+const sqliteNotADatabase = 26;
+
 /** Rowids of a folder in `text`: two for each UID. */
 const folderSpan = 2 ** 33;
 
@@ -329,24 +334,19 @@ function tryOpen({ database }: IndexFiles): { readonly db: DatabaseSync; readonl
     return { db, version: versionOf(db) };
   } catch (error) {
     db.close();
-    switch (error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0) {
-      case sqliteBusy:
-        throw new IndexFault("full-text index is in use by another process");
-      case sqliteCorrupt:
-      case sqliteNotADatabase:
-        return undefined;
-      default:
-        throw error;
-    }
+    if (isDamage(error)) return undefined;
+    throw codeOf(error) === sqliteBusy ? new IndexFault("full-text index is in use by another process") : error;
   }
 }
+
+/** SQLite's primary result code; 0 for other errors. */
+const codeOf = (error: unknown): number => (error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0);
+
+/** Did SQLite find the file damaged? */
+export const isDamage = (error: unknown): boolean => codeOf(error) === sqliteCorrupt || codeOf(error) === sqliteNotADatabase;
 
 /** "" where it does not say. */
 function versionOf(db: DatabaseSync): string {
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'made'").get() === undefined) return "";
   return String(db.prepare("SELECT version FROM made").get()?.version);
 }
-
-const sqliteBusy = 5;
-const sqliteCorrupt = 11;
-const sqliteNotADatabase = 26;

@@ -3,7 +3,7 @@
  * sessions waiting. One request after the other; a look-up waits for the few messages that are being put in, at most.
  */
 import { parentPort } from "node:worker_threads";
-import { FulltextDatabase, IndexFault } from "./database.ts";
+import { FulltextDatabase, IndexFault, isDamage } from "./database.ts";
 import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
 import { indexFiles, removeIndex } from "./stamp.ts";
 
@@ -11,7 +11,7 @@ import { indexFiles, removeIndex } from "./stamp.ts";
 const openLimit = 8;
 /** How long an index that can not be opened is left alone, ms. */
 const openPause = 60_000;
-/** Rows of folders that are no more are removed in steps, when nothing was asked for this long, ms. */
+/** Rows of folders that are no more are removed in steps; others have their turn for this long between two, ms. */
 const purgePause = 20;
 
 const port = parentPort;
@@ -21,6 +21,8 @@ const send = (message: FromThread): void => port.postMessage(message);
 /** By side directory; the one used last is last. */
 const open = new Map<string, FulltextDatabase>();
 const refused = new Map<string, { readonly until: number; readonly why: string }>();
+/** What was said last of an index that could not be written; said once. */
+const complaints = new Map<string, string>();
 let purging: NodeJS.Timeout | undefined;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -49,13 +51,15 @@ function indexIn(side: string): FulltextDatabase {
   return index;
 }
 
-/** After a fault: is what is on disk still to be believed? */
+/** After a fault: gives the index up where it is not to be believed any more. What could not be written is as it was before. */
 function settle(side: string, error: unknown): void {
   const index = open.get(side);
   if (index === undefined) return;
-  const code = error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0;
-  const damaged = code === 11 || code === 26;
-  if (!damaged && !(error instanceof IndexFault)) return;
+  if (!isDamage(error) && !(error instanceof IndexFault)) {
+    if (complaints.get(side) !== textOf(error)) send({ note: `full-text index not written: ${textOf(error)}`, side });
+    complaints.set(side, textOf(error));
+    return;
+  }
   open.delete(side);
   index.abandon();
   send({ note: `full-text index is given up: ${textOf(error)}`, side });
@@ -86,7 +90,8 @@ function answer(request: Request): Answers[keyof Answers] {
       return null;
     case "flush":
       index.flush();
-      purgeLater();
+      complaints.delete(request.side);
+      if (index.purge()) purgeLater();
       return null;
   }
 }
