@@ -59,7 +59,7 @@ export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, sp
     ours,
     theirs,
     async imap(port, select = "") {
-      const imap = await Imap.connect(port);
+      const imap = await Imap.connect(port, 90_000);
       await imap.ok(`LOGIN ${user.name} ${user.password}`);
       if (select !== "") await imap.ok(`SELECT ${select}`);
       return imap;

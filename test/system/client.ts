@@ -131,8 +131,9 @@ export interface Completed {
 export class Imap extends Dialogue {
   #tag = 0;
 
-  static async connect(port: number): Promise<Imap> {
-    const imap = new Imap(await LineSocket.connect(port, "127.0.0.1", 20_000));
+  /** @param patience how long the server may be silent, ms */
+  static async connect(port: number, patience = 20_000): Promise<Imap> {
+    const imap = new Imap(await LineSocket.connect(port, "127.0.0.1", patience));
     assert.match(await imap.line(), /^\* OK /);
     return imap;
   }
