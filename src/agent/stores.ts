@@ -3,7 +3,11 @@ import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
 import type { MailStore } from "../store/mailbox.ts";
 import { resolveAuto } from "../table/mail-location.ts";
+import { describeFault, logger, printable } from "../daemon/log.ts";
 import { inboxLocker, type Privileged } from "./locker.ts";
+import { quotaWarning } from "./quota-warning.ts";
+
+const log = logger("agent");
 
 export class Stores {
   readonly #settings: Settings;
@@ -36,6 +40,11 @@ export class Stores {
   async #openFor(user: MailUser): Promise<MailStore> {
     const { openStore } = await import("../store/open.ts");
     const located = resolveAuto(user, this.#settings);
-    return openStore(located, this.#settings, inboxLocker(located, this.#settings, this.#privileged));
+    const store = await openStore(located, this.#settings, inboxLocker(located, this.#settings, this.#privileged), {
+      quotaWarning: (percent) => {
+        store.deliver("INBOX", quotaWarning(user.name, percent, this.#settings, new Date()), true).catch((fault: unknown) => log.warning(`${printable(user.name)}: quota warning is not delivered: ${describeFault(fault)}`));
+      },
+    });
+    return store;
   }
 }

@@ -32,6 +32,7 @@ const exits: Readonly<Record<StoreFaultKind, number>> = {
   "no-space": exTempFail,
   permission: exNoPermission,
   "too-large": 69,
+  "over-quota": 69,
   limit: 69,
   corrupt: 65,
   io: 74,

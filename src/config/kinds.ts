@@ -71,6 +71,32 @@ export const size: Kind<number> = {
   },
 };
 
+/** "1G, 100000 messages", "500M", "1000 messages"; empty is undefined. 0 of either is no limit. */
+export const quota: Kind<{ readonly octets: number; readonly messages: number } | undefined> = {
+  name: "quota",
+  parse(t) {
+    if (t === "") return undefined;
+    let [octets, messages] = [0, 0];
+    for (const part of t.split(",").map((p) => p.trim())) {
+      const m = /^(\d{1,15})\s+messages?$/.exec(part);
+      if (m === null) octets = size.parse(part);
+      else messages = Number(m[1]);
+    }
+    return { octets, messages };
+  },
+};
+
+/** "80 95" or "80% 95%", 1 to 100. */
+export const percents: Kind<readonly number[]> = {
+  name: "percentages",
+  parse: (t) =>
+    words(t).map((w) => {
+      const n = Number(/^(\d{1,3})%?$/.exec(w)?.[1] ?? 0);
+      if (n < 1 || n > 100) throw new KindFault(`"${w}" is not a percentage (1 to 100)`);
+      return n;
+    }),
+};
+
 export const path: Kind<string> = {
   name: "path",
   parse(t) {

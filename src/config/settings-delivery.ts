@@ -1,5 +1,5 @@
 /** Settings of local delivery: agents, mailboxes, forwarding, recipes. */
-import { choices, duration, number, octal, path, size, templates, text, yesno } from "./kinds.ts";
+import { choices, duration, number, octal, path, percents, quota, size, templates, text, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const deliverySettings = {
@@ -8,6 +8,10 @@ export const deliverySettings = {
   mail_spool_directory: setting(path, "/var/mail", "Directory of system mailboxes, where mailboxd makes files and dotlocks for users."),
   recipient_delimiter: setting(text, "+", "Characters that separate user and extension; empty switches extensions off."),
   forward_path: setting(templates, "~/.forward+$extension ~/.forward", "Files looked at in this order; the first that exists counts. $extension is the address extension."),
+  mailbox_quota: setting(quota, "", "How much a user's Maildir may hold in all: \"1G, 100000 messages\", or either. Empty: what the first line of the user's maildirsize says, as another server left it; without that file there is no limit. What does not fit is returned (quota_full_tempfail) or refused with NO [OVERQUOTA]; MOVE always goes."),
+  quota_exceeded_message: setting(text, "Quota exceeded (mailbox for user is full)", "What senders and IMAP clients are told then."),
+  quota_full_tempfail: setting(yesno, "no", "Defer mail for a user who is over quota (4.2.2) instead of returning it (5.2.2)."),
+  quota_warning: setting(percents, "90", "Percentages of the quota at which the user gets a mail that says so, each time the mailbox reaches them from below. Empty: none."),
   mailbox_size_limit: setting(size, "51200000", "Largest mbox file; 0 is no limit."),
   default_privs: setting(text, "nobody", "User for commands and files named in aliases(5)."),
   command_time_limit: setting(duration, "1000s", "How long a command of .forward, aliases or a recipe may run."),

@@ -31,6 +31,7 @@ const texts: Readonly<Record<StoreFaultKind, string>> = {
   "no-space": "no space left for mail",
   permission: "permission denied",
   "too-large": "too large",
+  "over-quota": "quota exceeded",
   limit: "limit reached",
   corrupt: "mailbox is damaged",
   io: "mailbox can not be read or written",

@@ -4,4 +4,6 @@ export interface StoreHooks {
   readonly facts?: (octets: Buffer) => Buffer;
   /** Says what was found wrong and mended: one line without line end; names of files in it are not escaped. */
   readonly log?: (line: string) => void;
+  /** The quota is used up to this percentage of `quota_warning`: called once as it is reached. */
+  readonly quotaWarning?: (percent: number) => void;
 }

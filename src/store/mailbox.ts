@@ -63,6 +63,8 @@ export interface NewMessage {
   readonly internalDate: number | undefined;
   /** mbox `From ` line: the envelope sender, "" for the null sender; undefined takes Return-Path or MAILER-DAEMON. */
   readonly sender?: string;
+  /** Comes in whatever the quota says: what tells the user of it. */
+  readonly exempt?: boolean;
 }
 
 /** Why a store would not or could not. A session maps `kind` to its protocol in one table. */
@@ -75,6 +77,7 @@ export type StoreFaultKind =
   | "no-space" // ENOSPC, EDQUOT
   | "permission" // EACCES, EPERM, EROFS
   | "too-large"
+  | "over-quota" // the user's own limit, not the disk's
   | "limit" // keywords, folders ... a documented limit of the format
   | "corrupt" // can not be read as what it should be
   | "io"; // anything else the kernel said
@@ -150,8 +153,12 @@ export interface Mailbox {
   /** All or none; durable (fsync, then rename or unlock) when it resolves. Returns the UIDs in order. */
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]>;
 
-  /** Copy with flags and internal date; all or none (RFC 3501 §6.4.7). `from[i]` became `to[i]`. */
-  copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }>;
+  /**
+   * Copy with flags and internal date; all or none (RFC 3501 §6.4.7). `from[i]` became `to[i]`.
+   *
+   * @param moving the originals go next: who is over quota may still tidy up
+   */
+  copy(uids: readonly Uid[], target: Mailbox, moving?: boolean): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }>;
 
   /** Remove these for good. Unknown UIDs are passed over. Returns those removed by this call. */
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]>;

@@ -38,7 +38,9 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
     case "maildir": {
       // Loaded for who needs it: an agent as a rule has one user and one kind of store.
       const { MaildirStore } = await import("./maildir/store.ts");
-      const store = new MaildirStore(location.root, settings.mailbox_auto_create, hooks);
+      const { mailbox_quota: limit, quota_exceeded_message: exceeded, quota_warning: warnings } = settings;
+      const quota = { limit, exceeded, warnings, warn: hooks.quotaWarning ?? (() => undefined) };
+      const store = new MaildirStore(location.root, settings.mailbox_auto_create, quota, hooks);
       await store.start();
       return store;
     }

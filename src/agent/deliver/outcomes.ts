@@ -13,14 +13,22 @@ const storeOutcomes: Readonly<Record<StoreFaultKind, (text: string) => Outcome>>
   "no-space": (text) => deferred("4.2.2", text),
   permission: (text) => deferred("4.2.0", text),
   "too-large": (text) => bounced("5.2.2", text),
+  "over-quota": (text) => bounced("5.2.2", text),
   limit: (text) => deferred("4.3.0", text),
   corrupt: (text) => deferred("4.2.0", text),
   io: (text) => deferred("4.3.0", text),
 };
 
-/** @param where "maildir", "mailbox /var/mail/bob": what could not be written. Anything but a StoreFault is a bug of ours, and deferred. */
-export function faultOutcome(fault: unknown, where: string): Outcome {
+/**
+ * Anything but a StoreFault is a bug of ours, and deferred.
+ *
+ * @param where     "maildir", "mailbox /var/mail/bob": what could not be written
+ * @param quotaEnds `quota_full_tempfail`: who is over quota may be below it tomorrow
+ */
+export function faultOutcome(fault: unknown, where: string, quotaEnds: boolean): Outcome {
   if (!(fault instanceof StoreFault)) return deferred("4.3.0", `cannot update ${where}: ${fault instanceof Error ? fault.message : String(fault)}`);
+  // In the words of quota_exceeded_message: senders read them.
+  if (fault.kind === "over-quota") return quotaEnds ? deferred("4.2.2", fault.message) : bounced("5.2.2", fault.message);
   const cause = fault.cause instanceof Error && fault.cause.message !== fault.message ? ` (${fault.cause.message})` : "";
   return storeOutcomes[fault.kind](`cannot update ${where}: ${fault.message}${cause}`);
 }

@@ -145,7 +145,7 @@ export async function toInbox({ user, octets, job, context }: Delivery): Promise
     await store.deliver("INBOX", { octets, flags: new Set(), internalDate: undefined, sender: job.sender }, true);
     return sent(`delivered to ${kind}`);
   } catch (fault) {
-    const outcome = faultOutcome(fault, kind);
+    const outcome = faultOutcome(fault, kind, context.settings.quota_full_tempfail);
     log.warning(`${job.queueId}: ${user.name}: ${outcome.text}`);
     return outcome;
   }
@@ -200,6 +200,6 @@ async function file(delivery: Delivery, path: string): Promise<Outcome> {
     await deliverMbox(path, message, { settings: context.settings, lock: `${path}.lock`, raw: false });
     return sent(`delivered to file: ${path}`);
   } catch (fault) {
-    return faultOutcome(fault, `file ${path}`);
+    return faultOutcome(fault, `file ${path}`, context.settings.quota_full_tempfail);
   }
 }

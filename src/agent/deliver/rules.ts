@@ -171,7 +171,7 @@ class Doing {
       }
       return { ok: true, names, octets };
     } catch (fault) {
-      this.#failure = faultOutcome(fault, effect.folders.join(" "));
+      this.#failure = faultOutcome(fault, effect.folders.join(" "), this.#delivery.context.settings.quota_full_tempfail);
       return { ok: false, why: this.#failure.text };
     }
   }

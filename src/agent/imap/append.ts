@@ -33,7 +33,7 @@ export const move: SelectedHandler<"MOVE"> = (session, view, command) => {
   if (uids.length === 0) return ok("No messages found.");
   return withTarget(session, command.mailbox, async (target) => {
     if (target === view.mailbox) return no("Source and target are the same mailbox.", "CANNOT");
-    const { from, to } = await view.mailbox.copy(uids, target);
+    const { from, to } = await view.mailbox.copy(uids, target, true);
     if (from.length > 0) session.out.write(`* OK [COPYUID ${target.uidValidity} ${printNumbers(from)} ${printNumbers(to)}] Moved UIDs.\r\n`);
     const gone = await view.mailbox.expunge(from);
     session.counts.expunged += gone.length;

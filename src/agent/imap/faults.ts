@@ -12,6 +12,7 @@ const codes = {
   "no-space": "UNAVAILABLE",
   permission: "NOPERM",
   "too-large": "TOOBIG",
+  "over-quota": "OVERQUOTA",
   limit: "LIMIT",
   corrupt: "CORRUPTION",
   io: "SERVERBUG",

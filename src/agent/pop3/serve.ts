@@ -185,6 +185,7 @@ function storeRefusal(fault: unknown): Reply {
       return err(fault.message, "SYS/PERM");
     case "no-space":
     case "too-large":
+    case "over-quota":
     case "limit":
     case "io":
       return err(fault.message, "SYS/TEMP");

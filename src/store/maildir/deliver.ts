@@ -18,7 +18,8 @@ import { crlfSize, toLf } from "../../message/line-ends.ts";
 import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import type { NewMessage } from "../mailbox.ts";
-import { fileName, uniqueName } from "./filename.ts";
+import { fileName, sizeIn, uniqueName } from "./filename.ts";
+import type { Quota } from "./quota.ts";
 
 const host = hostname();
 
@@ -99,16 +100,19 @@ export async function prepareAll(folder: string, messages: readonly NewMessage[]
 }
 
 /** Delivers one message: visible and durable when it resolves, not there when it rejects. Returns its base name. */
-export async function deliver(folder: string, message: NewMessage, letters: string): Promise<string> {
+export async function deliver(folder: string, message: NewMessage, letters: string, quota?: Quota): Promise<string> {
   const prepared = await prepare(folder, message);
+  const size = sizeIn(Buffer.from(prepared.base), "S") ?? 0;
   let directory: string;
   try {
+    if (message.exempt !== true) quota?.require(size, 1);
     directory = `${folder}/${show(folder, prepared, letters).directory}`;
   } catch (error) {
     forget(prepared.temporary);
     throw error;
   }
   await syncDirectory(directory);
+  quota?.changed(size, 1);
   return prepared.base;
 }
 

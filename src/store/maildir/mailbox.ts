@@ -12,10 +12,11 @@ import type { Changes, FlagChange, Flags, Mailbox, Message, ModSeq, NewMessage, 
 import { Serial, batchSize, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { forget, newBase, placeFor, prepareAll, show, sweep } from "./deliver.ts";
-import { lettersIn } from "./filename.ts";
+import { lettersIn, sizeIn } from "./filename.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { headOf, octetsLater, readNow, withOctets } from "./message-file.ts";
+import type { Quota } from "./quota.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf, type Place } from "./row.ts";
 import { octetPath } from "./scan.ts";
 import { Sync, type NewFile } from "./sync.ts";
@@ -25,6 +26,7 @@ export interface MailboxContext {
   readonly nextUidValidity: () => number;
   readonly facts: ((octets: Buffer) => Buffer) | undefined;
   readonly log: (line: string) => void;
+  readonly quota: Quota;
 }
 
 /** Flags as letters of a name and keywords that have no letter. */
@@ -269,8 +271,11 @@ export class MaildirMailbox implements Mailbox {
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
     return faulting(async () => {
       const prepared = await prepareAll(this.#folder.place.path, messages);
+      const { quota } = this.#context;
+      const octets = prepared.reduce((sum, { base }) => sum + (sizeIn(Buffer.from(base), "S") ?? 0), 0);
       return this.#alone(async () => {
         try {
+          if (!messages.every(({ exempt }) => exempt === true)) quota.require(octets, messages.length);
           const flags: Written[] = [];
           for (const one of messages) flags.push(await lettersFor(this.#folder, one.flags, true));
           const uids = await this.#enlist(
@@ -281,6 +286,7 @@ export class MaildirMailbox implements Mailbox {
             },
             (i) => flags[i].others,
           );
+          quota.changed(octets, messages.length);
           this.#keepLater(uids, messages);
           return uids;
         } catch (error) {
@@ -350,11 +356,11 @@ export class MaildirMailbox implements Mailbox {
     return uids;
   }
 
-  copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
+  copy(uids: readonly Uid[], target: Mailbox, moving = false): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
     return faulting(async () => {
       const folder = this.#folder;
       if (target instanceof MaildirMailbox) {
-        const linked = await target.#linkIn(folder, uids);
+        const linked = await target.#linkIn(folder, uids, moving);
         if (linked !== undefined) {
           this.#copyFactsLater(linked, target);
           return linked;
@@ -388,13 +394,16 @@ export class MaildirMailbox implements Mailbox {
    * Messages never change, so a copy is a second name of the same file: octets and mtime (INTERNALDATE) come along, and were
    * durable before. Undefined when the kernel allows no hard links here.
    */
-  #linkIn(source: Folder, uids: readonly Uid[]): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] } | undefined> {
+  #linkIn(source: Folder, uids: readonly Uid[], moving: boolean): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] } | undefined> {
     return this.#alone(async () => {
       const folder = this.#folder;
       const from: Uid[] = [];
       const chosen = uids.filter((uid) => source.rowOf(uid) >= 0);
+      const { quota } = this.#context;
+      if (!moving) quota.require(chosen.reduce((sum, uid) => sum + (source.storedSize(uid) ?? 0), 0), chosen.length);
       const wanted = await this.#flagsHere(source, chosen);
       const dates: number[] = [];
+      let octets = 0;
       try {
         const to = await this.#enlist(
           chosen,
@@ -407,11 +416,13 @@ export class MaildirMailbox implements Mailbox {
             const { directory, file, suffix } = placeFor(base, letters);
             if (source.withFile(uid, (path) => (linkSync(path, `${folder.place.path}/${directory}/${file}`), true)) === undefined) return undefined;
             from.push(uid);
+            octets += stored;
             dates.push(source.table.at.date[source.rowOf(uid)]);
             return { place: directory === "new" ? inNew : inCur, suffix, base: Buffer.from(base) };
           },
           (i) => (wanted.get(chosen[i]) ?? unflagged).others,
         );
+        quota.changed(octets, to.length);
         to.forEach((uid, i) => folder.table.set("date", folder.table.rowOf(uid), dates[i]));
         return { from, to };
       } catch (error) {
@@ -443,6 +454,7 @@ export class MaildirMailbox implements Mailbox {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
       const gone: Uid[] = [];
+      let octets = 0;
       const directories = new Set<string>();
       try {
         await this.#changing(uids, (uid, made) => {
@@ -450,6 +462,7 @@ export class MaildirMailbox implements Mailbox {
             const row = folder.rowOf(uid);
             if (row < 0) return;
             const isNew = folder.table.at.place[row] === inNew;
+            const size = folder.storedSize(uid) ?? 0;
             try {
               unlinkSync(pathOf(folder.place.path, folder.table, row));
             } catch (error) {
@@ -460,6 +473,7 @@ export class MaildirMailbox implements Mailbox {
             }
             made[isNew ? "new" : "cur"]++;
             gone.push(uid);
+            octets += size;
             directories.add(`${folder.place.path}/${isNew ? "new" : "cur"}`);
             return;
           }
@@ -468,6 +482,7 @@ export class MaildirMailbox implements Mailbox {
         folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
       }
       await Promise.all([...directories].map(syncDirectory));
+      this.#context.quota.changed(-octets, -gone.length);
       this.#tell();
       return gone.sort((a, b) => a - b);
     });

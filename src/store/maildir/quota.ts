@@ -13,7 +13,7 @@
  *
  * Sizes are those of the files (`S=` in their names). All folders count, Trash too, as for Dovecot.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { StoreFault } from "../mailbox.ts";
@@ -40,6 +40,9 @@ export interface QuotaPolicy {
   /** Called when a change makes a mailbox reach this percentage; the highest of those reached at once. */
   readonly warn: (percent: number) => void;
 }
+
+/** Only where the file says so. */
+export const noQuota: QuotaPolicy = { limit: undefined, exceeded: "quota exceeded", warnings: [], warn: () => undefined };
 
 /** Maildir++: a longer file is made anew. */
 const longest = 5120;
@@ -95,8 +98,8 @@ export function folderUsage(path: string): QuotaUsage {
   let messages = 0;
   for (const directory of ["cur", "new"]) {
     for (const name of entries(`${path}/${directory}`)) {
-      if (name.startsWith(".")) continue;
-      const size = sizeIn(name, "S") ?? statSync(Buffer.from(`${path}/${directory}/${name}`, "latin1"), { throwIfNoEntry: false })?.size;
+      if (name[0] === dot) continue;
+      const size = sizeIn(name, "S") ?? statSync(Buffer.concat([Buffer.from(`${path}/${directory}/`), name]), { throwIfNoEntry: false })?.size;
       if (size === undefined) continue;
       octets += size;
       messages++;
@@ -105,9 +108,11 @@ export function folderUsage(path: string): QuotaUsage {
   return { octets, messages };
 }
 
-function entries(directory: string): string[] {
+const dot = 0x2e;
+
+function entries(directory: string): Buffer[] {
   try {
-    return readdirSync(directory, "latin1");
+    return readdirSync(directory, "buffer");
   } catch (error) {
     if (errno(error) === "ENOENT") return [];
     throw error;
@@ -162,7 +167,6 @@ export class Quota {
     }
   }
 
-  /** A folder with so much in it goes, or comes. */
   #warn({ limit, usage }: Found, octets: number, messages: number): void {
     const before = percentage(usage, limit);
     const after = percentage({ octets: usage.octets + octets, messages: usage.messages + messages }, limit);
@@ -213,7 +217,12 @@ export class Quota {
     const text = `${formatLimit(limit)}\n${octets} ${messages}\n`;
     const temporary = `${this.#root}/tmp/${uniqueName(performance.timeOrigin + performance.now(), process.pid, "quota", 0, 0)}`;
     try {
-      writeFileSync(temporary, text, { flag: createOnly, mode: 0o600 });
+      const fd = openSync(temporary, createOnly, 0o600);
+      try {
+        writeFully(fd, Buffer.from(text));
+      } finally {
+        closeSync(fd);
+      }
       renameSync(temporary, this.#path);
     } catch {
       // On a full disk, or where we may not write: the count is good for now.

@@ -14,6 +14,7 @@ import { deliver } from "./deliver.ts";
 import { DeliveredFacts } from "./delivered-facts.ts";
 import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeFolder } from "./folders.ts";
 import { MaildirMailbox } from "./mailbox.ts";
+import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
 /** Folders kept in memory although no session has them open: STATUS after STATUS need not read them again. */
 const kept = 16;
@@ -26,12 +27,14 @@ export class MaildirStore implements MailStore {
   readonly #subscriptions: Subscriptions;
   readonly #serial = new Serial();
   readonly #hooks: StoreHooks;
+  readonly #quota: Quota;
   readonly #delivered: DeliveredFacts | undefined;
   #autoCreated = false;
 
   /** @param autoCreate `mailbox_auto_create` */
-  constructor(root: string, autoCreate: readonly string[], hooks: StoreHooks = {}) {
+  constructor(root: string, autoCreate: readonly string[], quota: QuotaPolicy = noQuota, hooks: StoreHooks = {}) {
     this.#root = root;
+    this.#quota = new Quota(root, quota, () => [root, ...listFolders(root).map(({ path }) => path)]);
     this.#hooks = hooks;
     if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
     this.#special = specialUses(autoCreate);
@@ -83,8 +86,9 @@ export class MaildirStore implements MailStore {
       faulting(async () => {
         const own = canonicalName(name);
         if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
-        this.#require(own);
+        const { octets, messages } = folderUsage(this.#require(own));
         removeFolder(this.#root, folderPath(this.#root, own));
+        this.#quota.changed(-octets, -messages);
         this.#open.drop(own);
         await syncDirectory(this.#root);
       }),
@@ -174,7 +178,7 @@ export class MaildirStore implements MailStore {
       this.#open.take(own, async () => {
         if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
         const { facts, log = () => undefined } = this.#hooks;
-        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log });
+        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, quota: this.#quota });
         try {
           await mailbox.open(Date.now());
         } catch (error) {
@@ -209,7 +213,7 @@ export class MaildirStore implements MailStore {
         await mailbox.append([message]).finally(() => this.release(mailbox));
         return;
       }
-      const base = await deliver(path, message, "");
+      const base = await deliver(path, message, "", this.#quota);
       this.#delivered?.add({ path, base, octets: message.octets });
       (await this.#open.peek(own))?.poke();
     });
