@@ -48,7 +48,7 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
       const lock = { attempts: Math.max(1, settings.deliver_lock_attempts), delay: settings.deliver_lock_delay, stale: settings.stale_lock_time };
       const { root, inbox } = location;
       const { MboxStore } = await import("./mbox/store.ts");
-      const store = new MboxStore({ root, inbox, home: user.home, sizeLimit: settings.mailbox_size_limit, lock, autoCreate: settings.mailbox_auto_create }, { ...lock, locker });
+      const store = new MboxStore({ root, inbox, home: user.home, sizeLimit: settings.mailbox_size_limit, lock, autoCreate: settings.mailbox_auto_create, hooks }, { ...lock, locker });
       await store.start();
       return store;
     }

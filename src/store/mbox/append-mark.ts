@@ -59,6 +59,7 @@ function readIf(path: string): string {
 }
 
 const separator = Buffer.from("\nFrom ");
+const fromWord = Buffer.from("From ");
 
 /** Where messages begin in octets that quote "From " in bodies. */
 function messageStarts(octets: Buffer): number[] {
@@ -73,7 +74,7 @@ function messageStarts(octets: Buffer): number[] {
  */
 function foreignStart(fd: number, from: number, to: number, own: ReadonlySet<number>): number | undefined {
   const window = new FileWindow(fd, to);
-  for (let at = window.indexOf("From ", from); at >= 0; at = window.indexOf("From ", at + 1)) {
+  for (let at = window.indexOf(fromWord, from); at >= 0; at = window.indexOf(fromWord, at + 1)) {
     if (own.has(at - from) || (at > 0 && window.bytes(at - 1, 1)[0] === 0x3e)) continue;
     const line = window.bytes(at, fromLineLimit).toString("latin1").split(/\r?\n/, 1)[0] ?? "";
     if (parseFromLine(line) !== undefined) return at;

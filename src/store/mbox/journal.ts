@@ -1,7 +1,7 @@
 /**
  * Changing an mbox so that a crash leaves it whole. The file can not be replaced (its directory may be root's, and others hold
  * locks on it), so octets move within it; and a kill half way would tear it. Everything happens under the write lock. NAME stands for
- * the folder; side files lie in a directory of the user's own. Appends are in append-mark.ts.
+ * the folder; side files lie in a directory of the user's own. Appends are in append-mark.ts, changes in place in patch.ts.
  *
  * *Rewrite* of the octets from X on by N others (header fields grow, messages go): of all up to the end, the file having OLD octets before
  * and NEW = X + N after it; or of a stretch whose length stays, OLD and NEW being the same. Legal states:
@@ -24,6 +24,7 @@ import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { halfAppend, removeMark, writeMark } from "./append-mark.ts";
 import { copyRange, fillLines, linesEnd } from "./octets.ts";
+import { patch, recoverPatch, type Edit } from "./patch.ts";
 import { Side } from "./side.ts";
 
 /** A stretch of new octets: given, or to be taken from the old file. */
@@ -66,6 +67,11 @@ export class Journal {
     }
     removeMark(mark);
     return old;
+  }
+
+  /** Writes octets over others. Durable when it resolves. */
+  async patch(fd: number, edits: readonly Edit[]): Promise<void> {
+    if (edits.length > 0) await patch(this.side, fd, edits);
   }
 
   /**
@@ -154,7 +160,7 @@ export class Journal {
 
   /** True when a killed process left something to do. */
   get pending(): boolean {
-    return ["append", "tmp", "prepared", "rewrite", "cut"].some((kind) => readable(this.side.path(kind)));
+    return ["append", "patch", "tmp", "prepared", "rewrite", "cut"].some((kind) => readable(this.side.path(kind)));
   }
 
   /** Finishes or undoes what a killed process began; only under the write lock. Returns what was done, for people. */
@@ -167,6 +173,8 @@ export class Journal {
       if (half.to === fstatSync(fd).size) ftruncateSync(fd, half.from);
       else await this.rewrite(fd, half.from, [{ from: half.to, to: fstatSync(fd).size }]);
     }
+    const edits = await recoverPatch(this.side, fd);
+    if (edits > 0) done.push(`${edits} changes of flags were completed`);
     rmSync(this.side.path("tmp"), { force: true });
     await this.#withPlan("prepared", fd, async (_, { old, size }) => {
       const end = linesEnd(fd, old, Math.min(size, fstatSync(fd).size));

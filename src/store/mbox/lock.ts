@@ -92,7 +92,8 @@ async function takeSecond(path: string, how: "read" | "write", policy: LockPolic
   }
 }
 
-function openMbox(path: string, how: "read" | "write"): number | undefined {
+/** Undefined when there is no file. Throws StoreFault "permission" as `withMbox` does. */
+export function openMbox(path: string, how: "read" | "write"): number | undefined {
   let fd: number;
   try {
     // A FIFO must not hold us up.
@@ -112,7 +113,8 @@ function openMbox(path: string, how: "read" | "write"): number | undefined {
   }
 }
 
-function isStill(path: string, fd: number): boolean {
+/** False when another file has the name now. */
+export function isStill(path: string, fd: number): boolean {
   const now = lstatSync(path, { throwIfNoEntry: false });
   return now?.ino === fstatSync(fd).ino;
 }

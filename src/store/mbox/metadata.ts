@@ -22,6 +22,7 @@ export interface MetadataField {
   /** Octets from the start of the header, line end (and folded lines) included. */
   readonly start: number;
   readonly end: number;
+  /** Without blanks around it; a folded one has its line ends. */
   readonly value: string;
 }
 
@@ -38,7 +39,7 @@ export function metadataFields(header: string): MetadataField[] {
     const m = first === 0x78 || first === 0x73 || first === 0x63 ? wanted.exec(header.slice(at, Math.min(end, at + 40))) : null;
     if (m !== null) {
       while (end < header.length && (header[end] === " " || header[end] === "\t")) end = lineEnd(header, end);
-      fields.push({ name: (m[1] ?? "").toLowerCase() as MetadataName, start: at, end, value: header.slice(at + m[0].length, end).replace(/\r?\n/g, " ").trim() });
+      fields.push({ name: (m[1] ?? "").toLowerCase() as MetadataName, start: at, end, value: header.slice(at + m[0].length, end).replace(/^[ \t]+/, "").trimEnd() });
     }
     at = end;
   }
@@ -81,32 +82,41 @@ const statusLetters = [
   ["D", "\\Deleted"],
 ] as const;
 
-/** @param spell the spelling this mailbox has for a keyword */
-export function parseState(fields: readonly MetadataField[], spell: (keyword: string) => string): State {
-  const status = fieldValue(fields, "status") ?? "";
-  const more = fieldValue(fields, "x-status") ?? "";
+/**
+ * Letters count in whatever field of the name they are; of X-Keywords the first counts, and only when every word in it is a keyword of the
+ * mailbox: otherwise it came with the message from outside.
+ *
+ * @param spell the spelling this mailbox has for a keyword; undefined when it has none
+ */
+export function parseState(fields: readonly MetadataField[], spell: (keyword: string) => string | undefined): State {
+  let status = "";
+  let more = "";
+  for (const { name, value } of fields) {
+    if (name === "status") status += value;
+    else if (name === "x-status") more += value;
+  }
   const flags = new Set<string>();
   if (status.includes("R")) flags.add(seen);
   for (const [letter, flag] of statusLetters) if (more.includes(letter)) flags.add(flag);
-  for (const keyword of (fieldValue(fields, "x-keywords") ?? "").split(/\s+/)) if (keyword !== "" && !keyword.startsWith("\\")) flags.add(spell(keyword));
+  const words = fieldValue(fields, "x-keywords");
+  if (words !== undefined && words !== "") {
+    const keywords = words.split(/\s+/).map(spell);
+    if (!keywords.includes(undefined)) for (const keyword of keywords) flags.add(keyword ?? "");
+  }
   return { flags, old: status.includes("O") };
 }
 
-/** Blanks a new X-Keywords and a new X-IMAPbase have to spare. */
-const spare = 40;
+/** X-UID of a message, 0 when it has none that can be one. */
+export const parseUid = (fields: readonly MetadataField[]): number => Number(/^\d{1,10}$/.exec(fieldValue(fields, "x-uid") ?? "")?.[0] ?? 0);
+
+/** Blanks to spare that the last of our fields gets when it is written anew, as many as Dovecot gives it. */
+const spare = 50;
 
 const digits = (n: number): string => String(n).padStart(10, "0");
 
-/** Value of X-IMAPbase, padded to `width` where that is given and enough; with room to spare otherwise. */
-export function formatBase(name: "X-IMAPbase" | "X-IMAP", base: Base): string {
-  const value = `${base.uidValidity} ${digits(base.lastUid)}${base.keywords.map((keyword) => ` ${keyword}`).join("")}`;
-  return `${name}: ${value}${" ".repeat(spare)}\n`;
-}
-
-/** The same field in exactly `octets`, or undefined when that is too few. */
-export function fitBase(name: "X-IMAPbase" | "X-IMAP", base: Base, octets: number): string | undefined {
-  const line = formatBase(name, base).trimEnd();
-  return line.length < octets ? `${line.padEnd(octets - 1)}\n` : undefined;
+/** X-IMAPbase, or X-IMAP of the pseudo message, without its line end. */
+export function baseLine(name: "X-IMAPbase" | "X-IMAP", base: Base): string {
+  return `${name}: ${base.uidValidity} ${digits(base.lastUid)}${base.keywords.map((keyword) => ` ${keyword}`).join("")}`;
 }
 
 function letters(state: State): { status: string; more: string; keywords: string } {
@@ -117,27 +127,72 @@ function letters(state: State): { status: string; more: string; keywords: string
   };
 }
 
-/** X-UID, Status, X-Status, X-Keywords with room for every later change but many keywords. UID 0 leaves X-UID blank, to be filled in. */
-export function formatMetadata(uid: number, state: State): string {
-  const { status, more, keywords } = letters(state);
-  return `X-UID: ${(uid === 0 ? "" : String(uid)).padEnd(10)}\nStatus: ${status.padEnd(2)}\nX-Status: ${more.padEnd(4)}\nX-Keywords: ${keywords}${" ".repeat(spare)}\n`;
+/** What a header is to say of a message; with `base` it is the first one. UID 0 leaves X-UID blank, to be filled in. */
+export interface Metadata {
+  readonly uid: number;
+  readonly state: State;
+  readonly base: Base | undefined;
 }
+
+/** Fields with room for every later change but many keywords. */
+function roomy({ uid, state, base }: Metadata): string {
+  const { status, more, keywords } = letters(state);
+  const first = base === undefined ? "" : `${baseLine("X-IMAPbase", base)}\n`;
+  return `${first}X-UID: ${(uid === 0 ? "" : String(uid)).padEnd(10)}\nStatus: ${status.padEnd(2)}\nX-Status: ${more.padEnd(4)}\nX-Keywords: ${keywords}`;
+}
+
+/** Only what says something. */
+function short({ uid, state, base }: Metadata): string {
+  const { status, more, keywords } = letters(state);
+  const first = base === undefined ? "" : `${baseLine("X-IMAPbase", base)}\n`;
+  return `${first}X-UID: ${uid}\nStatus: ${status}${more === "" ? "" : `\nX-Status: ${more}`}${keywords === "" ? "" : `\nX-Keywords: ${keywords}`}`;
+}
+
+export const formatMetadata = (metadata: Metadata): string => `${roomy(metadata)}${" ".repeat(spare)}\n`;
+
+/** Octets that are enough for them. */
+export const leastMetadata = (metadata: Metadata): number => Math.min(short(metadata).length, roomy(metadata).trimEnd().length) + 1;
 
 /** The same in exactly `octets`, or undefined when that is too few: first with every field, then with those that say something. */
-export function fitMetadata(uid: number, state: State, octets: number): string | undefined {
-  const full = formatMetadata(uid, state).trimEnd();
-  if (full.length < octets) return `${full.padEnd(octets - 1)}\n`;
-  const { status, more, keywords } = letters(state);
-  const short = `X-UID: ${uid}\nStatus: ${status}${more === "" ? "" : `\nX-Status: ${more}`}${keywords === "" ? "" : `\nX-Keywords: ${keywords}`}`;
-  return short.length < octets ? `${short.padEnd(octets - 1)}\n` : undefined;
+export function fitMetadata(metadata: Metadata, octets: number): string | undefined {
+  for (const form of [roomy, short]) {
+    const text = form(metadata).trimEnd();
+    if (text.length < octets) return `${text.padEnd(octets - 1)}\n`;
+  }
+  return undefined;
 }
 
-/** Where X-UID, Status, X-Status and X-Keywords stand in one run without other fields between; undefined otherwise. */
-export function metadataBlock(fields: readonly MetadataField[]): { readonly start: number; readonly end: number } | undefined {
-  const own = fields.filter(({ name }) => name === "x-uid" || name === "status" || name === "x-status" || name === "x-keywords");
+/** X-IMAP of the pseudo message in exactly `octets`, or with room to spare; undefined when it does not fit. */
+export function pseudoBase(base: Base, octets?: number): string | undefined {
+  const line = baseLine("X-IMAP", base);
+  return line.length < (octets ?? Infinity) ? `${line.padEnd(octets === undefined ? line.length + spare : octets - 1)}\n` : undefined;
+}
+
+/**
+ * Where our fields stand in a header, from the first to the last of them, and the lines of others between. Content-Length is ours to drop
+ * where it is not believed: a later message could make it seem right.
+ */
+export interface Room {
+  readonly start: number;
+  readonly end: number;
+  readonly others: string;
+}
+
+/**
+ * @param header  latin1, up to its empty line
+ * @param counted Content-Length is right
+ * @returns a room without octets, at the end of the header, when there are no fields of ours
+ */
+export function roomOf(header: string, fields: readonly MetadataField[], counted: boolean): Room {
+  const own = fields.filter(({ name }) => name !== "content-length" || !counted);
   const first = own[0];
   const last = own.at(-1);
-  if (first === undefined || last === undefined || new Set(own.map(({ name }) => name)).size !== own.length) return undefined;
-  const together = own.every((field, i) => i === 0 || own[i - 1]?.end === field.start);
-  return together ? { start: first.start, end: last.end } : undefined;
+  if (first === undefined || last === undefined) return { start: header.length, end: header.length, others: "" };
+  let others = "";
+  let at = first.start;
+  for (const field of own) {
+    others += header.slice(at, field.start);
+    at = field.end;
+  }
+  return { start: first.start, end: last.end, others };
 }

@@ -1,8 +1,9 @@
 /** From a message as it came to the octets an mbox gets. Pure. */
+import { crc32 } from "node:zlib";
 import { toLf } from "../../message/line-ends.ts";
 import type { NewMessage } from "../mailbox.ts";
 import { formatFromLine } from "./from-line.ts";
-import { formatBase, formatMetadata, metadataFields, type Base, type State } from "./metadata.ts";
+import { formatMetadata, metadataFields, pseudoBase, type Base, type State } from "./metadata.ts";
 
 /** Where the header ends: after its last line, before the empty line. LF line ends. */
 export function headerEnd(octets: Buffer): number {
@@ -31,30 +32,47 @@ function quoted(body: Buffer): Buffer[] {
   return parts;
 }
 
+export interface MboxText {
+  /** What the file gets. */
+  readonly octets: Buffer;
+  /** What is read back, with LF. */
+  readonly shown: () => Buffer;
+  /** CRC-32 of the header that is read back. */
+  readonly print: number;
+  /** Of the `From ` line, ms since the epoch. */
+  readonly date: number;
+}
+
 /**
- * `From ` line, header without metadata of strangers, our metadata, body with `From ` quoted, an empty line.
+ * `From ` line, header without metadata of strangers, our metadata, body, an empty line. Lines of text that begin with "From " get a ">" before
+ * them (mboxo), all of them and in headers too: who divides a file at every such line, as some programs do, then finds the same
+ * messages as who looks for a date in it. There is no Content-Length to bring out of step.
  *
  * @param uid  0 when it is not known yet
  * @param base for the first message of a file
  */
-export function mboxText(message: NewMessage, uid: number, state: State, base: Base | undefined, now: number): Buffer {
+export function mboxText(message: NewMessage, uid: number, state: State, base: Base | undefined, now: number): MboxText {
   const octets = toLf(message.octets);
   const end = headerEnd(octets);
-  const header = octets.toString("latin1", 0, end);
-  const parts: Buffer[] = [Buffer.from(formatFromLine(senderOf(message, header), message.internalDate ?? now), "latin1")];
+  const text = octets.toString("latin1", 0, end);
+  const date = Math.floor((message.internalDate ?? now) / 1000) * 1000;
+  const header: Buffer[] = [];
   let from = 0;
-  for (const field of metadataFields(header)) {
-    parts.push(...quoted(octets.subarray(from, field.start)));
+  for (const field of metadataFields(text)) {
+    header.push(...quoted(octets.subarray(from, field.start)));
     from = field.end;
   }
   // A header line that looks like a separator would be one, so it is quoted too.
-  parts.push(...quoted(octets.subarray(from, end)));
-  if (end > 0 && octets[end - 1] !== 0x0a) parts.push(Buffer.from("\n"));
-  parts.push(Buffer.from(`${base === undefined ? "" : formatBase("X-IMAPbase", base)}${formatMetadata(uid, state)}\n`, "latin1"));
-  const body = octets.subarray(Math.min(end + 1, octets.length));
-  parts.push(...quoted(body));
-  parts.push(Buffer.from(body.length > 0 && body.at(-1) !== 0x0a ? "\n\n" : "\n"));
-  return Buffer.concat(parts);
+  header.push(...quoted(octets.subarray(from, end)));
+  if (end > 0 && octets[end - 1] !== 0x0a) header.push(Buffer.from("\n"));
+  const rest = octets.subarray(Math.min(end + 1, octets.length));
+  const body = [Buffer.from("\n"), ...quoted(rest), ...(rest.length > 0 && rest.at(-1) !== 0x0a ? [Buffer.from("\n")] : [])];
+  return {
+    octets: Buffer.concat([Buffer.from(formatFromLine(senderOf(message, text), date), "latin1"), ...header, Buffer.from(formatMetadata({ uid, state, base }), "latin1"), ...body, Buffer.from("\n")]),
+    shown: () => Buffer.concat([...header, ...body]),
+    print: header.reduce((sum, piece) => crc32(piece, sum), 0),
+    date,
+  };
 }
 
 /**
@@ -66,7 +84,7 @@ export function pseudoMessage(base: Base, host: string, now: number): Buffer {
   return Buffer.from(
     `${formatFromLine("MAILER-DAEMON", now)}Date: ${date}\nFrom: Mail System Internal Data <MAILER-DAEMON@${host}>\n` +
       `Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nMessage-ID: <${Math.floor(now / 1000)}@${host}>\n` +
-      `${formatBase("X-IMAP", base)}Status: RO\n\n` +
+      `${pseudoBase(base) ?? ""}Status: RO\n\n` +
       "This message holds what mail programs need to know of this mailbox.\nIt is not mail, is not shown by them, and should be left where it is.\n\n",
     "latin1",
   );

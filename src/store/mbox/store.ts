@@ -10,6 +10,7 @@ import { syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
+import type { StoreHooks } from "../hooks.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
@@ -18,7 +19,7 @@ import { nextUidValidity } from "../uid-validity.ts";
 
 import { createMbox, type LockPolicy } from "./lock.ts";
 import { MboxMailbox } from "./mailbox.ts";
-import { forgetSide } from "./side.ts";
+import { forgetSide, renameSide } from "./side.ts";
 
 const kept = 16;
 /** Folders in folders: enough for people, little enough for a loop of links. */
@@ -33,6 +34,7 @@ export interface MboxSettings {
   readonly lock: Omit<LockPolicy, "locker">;
   /** `mailbox_auto_create` */
   readonly autoCreate: readonly string[];
+  readonly hooks: StoreHooks;
 }
 
 export class MboxStore implements MailStore {
@@ -142,6 +144,7 @@ export class MboxStore implements MailStore {
           }
         } else {
           rmSync(path);
+          (await this.#open.peek(own))?.removed();
           forgetSide(this.side, own);
         }
         this.#open.drop(own);
@@ -164,7 +167,8 @@ export class MboxStore implements MailStore {
         if (look(old)?.isFile() === true) await this.#finish(own);
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
         renameSync(old, path);
-        forgetSide(this.side, own);
+        // Killed in between, the folder is read anew under its new name.
+        renameSide(this.side, own, target);
         for (const name of this.#open.names()) {
           if (name !== own && !name.startsWith(`${own}/`)) continue;
           const next = target + name.slice(own.length);
@@ -237,11 +241,22 @@ export class MboxStore implements MailStore {
 
   /** The shared object; not read yet. */
   #take(own: string): Promise<MboxMailbox> {
-    const { root, sizeLimit, lock } = this.#settings;
+    const { root, sizeLimit, lock, hooks } = this.#settings;
     return this.#open.take(own, async () => {
-      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(dirname(this.side), Date.now()) };
+      const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(dirname(this.side), Date.now()), hooks };
       mkdirSync(root, { recursive: true, mode: 0o700 });
+      mkdirSync(this.side, { recursive: true, mode: 0o700 });
       return new MboxMailbox({ path: this.#path(own), name: own, side: this.side }, policy);
+    });
+  }
+
+  /** Index and cache of a folder are thrown away, and its file is read anew; what was found and mended, a line each. UIDs stay. */
+  resync(name: string): Promise<readonly string[]> {
+    return faulting(async () => {
+      const own = canonicalName(name);
+      this.#require(own, this.#path(own));
+      const mailbox = await this.#take(own);
+      return await mailbox.resync().finally(() => this.release(mailbox));
     });
   }
 

@@ -29,7 +29,7 @@ async function check(inbox: Mailbox, acknowledged: ReadonlySet<string>, byUid: R
   for (const { uid, size } of inbox.messages) {
     const octets = (await inbox.read(uid))!;
     const id = idOf(octets);
-    assert.ok(octets.toString("latin1").endsWith(`end of ${id}\r\n`), `message ${uid} is whole`);
+    assert.ok(octets.toString("latin1").endsWith(`end of ${id}\r\n`), `message ${uid} is whole, and ends ${JSON.stringify(octets.toString("latin1").slice(-60))}`);
     assert.equal(octets.length, size);
     assert.ok(!seen.has(id), `${id} is there once`);
     seen.set(id, uid);

@@ -4,7 +4,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { openStore } from "../../../src/store/open.ts";
 import { formatFromLine, parseFromLine } from "../../../src/store/mbox/from-line.ts";
-import { fitMetadata, formatMetadata, metadataBlock, metadataFields, parseState } from "../../../src/store/mbox/metadata.ts";
+import { fitMetadata, formatMetadata, leastMetadata, metadataFields, parseState, parseUid, roomOf } from "../../../src/store/mbox/metadata.ts";
 import { flags, message, settings, temporary, user } from "./support.ts";
 
 const line = fc.constantFrom("", "text", "From x", "From a@b Sat Nov 21 05:30:00 2026", ">From y", "Status: RO", "X-UID: 4", "\r", "From ", " From z", "Content-Length: 5");
@@ -102,22 +102,35 @@ test("From lines go both ways, and text is none", () => {
   const utc = (text: string) => parseFromLine(text)?.date;
   assert.equal(utc("From a@b Sat Nov 21 05:30:00 2026 +0100"), Date.UTC(2026, 10, 21, 4, 30));
   assert.equal(utc("From a@b  Sat Nov 21 05:30 -0100 2026"), Date.UTC(2026, 10, 21, 6, 30));
-  assert.notEqual(utc("From a b@c Sat Nov  1 05:30:00 EST 2026 remote from host"), undefined);
-  for (const text of ["From here", "From a@b Sat Nov 21", "from a@b Sat Nov 21 05:30:00 2026", ">From a@b Sat Nov 21 05:30:00 2026", `From ${"x".repeat(2000)} Sat Nov 21 05:30:00 2026`]) assert.equal(utc(text), undefined);
+  assert.notEqual(utc("From b@c Sat Nov  1 05:30:00 EST 2026 remote from host"), undefined);
+  assert.equal(utc("From a@b Sat, 21 Nov 2026 05:30:00 GMT"), Date.UTC(2026, 10, 21, 5, 30));
+  assert.equal(utc('From "a b"@c Sat Nov 21 05:30:00 2026 -0100'), Date.UTC(2026, 10, 21, 6, 30));
+  for (const text of ["From here", "From a b@c Sat Nov 21 05:30:00 2026", "From a@b Sat Nov 21", "from a@b Sat Nov 21 05:30:00 2026", ">From a@b Sat Nov 21 05:30:00 2026", `From ${"x".repeat(2000)} Sat Nov 21 05:30:00 2026`]) assert.equal(utc(text), undefined);
 });
 
 test("metadata goes both ways in any width that holds it", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 0x7fffffff }), flagNames, fc.boolean(), fc.nat(200), (uid, names, old, width) => {
-      const state = { flags: new Set(names), old };
-      for (const text of [formatMetadata(uid, state), fitMetadata(uid, state, width)]) {
+    fc.property(fc.integer({ min: 1, max: 0x7fffffff }), flagNames, fc.boolean(), fc.boolean(), fc.nat(300), (uid, names, old, first, width) => {
+      const base = first ? { uidValidity: 7, lastUid: uid, keywords: names.filter((name) => !name.startsWith("\\")) } : undefined;
+      const metadata = { uid, state: { flags: new Set(names), old }, base };
+      const least = leastMetadata(metadata);
+      assert.equal(fitMetadata(metadata, width) !== undefined, width >= least);
+      for (const text of [formatMetadata(metadata), fitMetadata(metadata, width), fitMetadata(metadata, least)]) {
         if (text === undefined) continue;
-        const fields = metadataFields(`A: b\n${text}To: c\n`);
-        assert.equal(Number(fields.find((f) => f.name === "x-uid")?.value), uid);
+        const header = `A: b\n${text}To: c\n`;
+        const fields = metadataFields(header);
+        assert.equal(parseUid(fields), uid);
         const parsed = parseState(fields, (k) => k);
         assert.deepEqual([[...parsed.flags].sort(), parsed.old], [[...names].sort(), old]);
-        assert.deepEqual(metadataBlock(fields), { start: 5, end: 5 + text.length });
+        assert.deepEqual(roomOf(header, fields, false), { start: 5, end: 5 + text.length, others: "" });
       }
     }),
   );
+});
+
+test("lines of others between ours stay, in their order", () => {
+  const header = "A: b\nStatus: R\nTo: c\n folded\nX-UID: 5\nContent-Length: 7\nCc: d\nX-Keywords: k\nSubject: e\n";
+  assert.deepEqual(roomOf(header, metadataFields(header), false), { start: 5, end: header.indexOf("Subject"), others: "To: c\n folded\nCc: d\n" });
+  assert.deepEqual(roomOf(header, metadataFields(header), true).others, "To: c\n folded\nContent-Length: 7\nCc: d\n");
+  assert.deepEqual(roomOf("A: b\n", [], false), { start: 5, end: 5, others: "" });
 });

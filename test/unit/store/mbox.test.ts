@@ -49,7 +49,7 @@ test("a mailbox other programs filled gets its UIDs at once, and they stay", asy
   await inbox.refresh();
   assert.deepEqual(uids(inbox), [1, 2, 3]);
   assert.equal((await inbox.read(uid(2)))?.toString(), "From: a@b\r\nSubject: m2\r\n\r\nx\r\n>From y\r\n");
-  assert.match(readFileSync(path, "latin1"), /^From s1@example\.org .*\nFrom: a@b\nSubject: m1\nX-IMAPbase: \d+ 0000000003 +\nX-UID: 1 +\nStatus:  *\n/);
+  assert.match(readFileSync(path, "latin1"), /^From s1@example\.org .*\nFrom: a@b\nSubject: m1\nX-IMAPbase: \d+ 0000000003\nX-UID: 1 +\nStatus:  *\n/);
   appendFileSync(path, fromPostfix(4));
   assert.deepEqual((await inbox.refresh()).arrived.map((m) => m.uid), [4]);
   const other = await mbox(t, root);
@@ -114,7 +114,7 @@ test("Content-Length counts when it is right, and only then", async (t) => {
   const inner = "text\n\nFrom c@d Sat Nov 21 05:30:00 2026\nmore\n";
   writeFileSync(path, `${head}Content-Length: ${inner.length}\n\n${inner}\n${head}Content-Length: 7\n\n${inner}\n`);
   await inbox.refresh();
-  assert.deepEqual(view(inbox).map((m) => m.size), [14 + inner.length + 4, 14 + 6, 8]);
+  assert.deepEqual(view(inbox).map((m) => m.size), [14 + inner.length + 4, 14 + 6, 6]);
   assert.equal((await inbox.read(uid(1)))?.toString(), `Subject: x\n\n${inner}`.replaceAll("\n", "\r\n"));
   await inbox.setFlags([uid(1), uid(2)], { how: "add", flags: flags("\\Seen") });
   assert.equal((await inbox.read(uid(1)))?.toString(), `Subject: x\n\n${inner}`.replaceAll("\n", "\r\n"), "a rewrite keeps the count");

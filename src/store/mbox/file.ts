@@ -1,0 +1,199 @@
+/** The file of a mailbox as its operations meet it: locked, recovered from a crash, read where it changed. */
+import { closeSync, fstatSync, statSync } from "node:fs";
+import { tryLock, unlock } from "../../sys/lock.ts";
+import { storeFault } from "../faults.ts";
+import type { StoreHooks } from "../hooks.ts";
+import { StoreFault } from "../mailbox.ts";
+import type { Contents } from "./contents.ts";
+import { stampOf } from "./head.ts";
+import { Journal } from "./journal.ts";
+import { createMbox, isStill, openMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.ts";
+import { look, lookAtNothing } from "./reading.ts";
+import { Side } from "./side.ts";
+import { FileWindow } from "./window.ts";
+import { HeaderChanged, writeStates } from "./writing.ts";
+
+export interface MboxPlace {
+  path: string;
+  name: string;
+  /** Directory of side files. */
+  readonly side: string;
+}
+
+export interface MboxPolicy {
+  readonly lock: LockPolicy;
+  /** `mailbox_size_limit`, octets; 0 is none. */
+  readonly sizeLimit: number;
+  readonly nextUidValidity: () => number;
+  readonly hooks: StoreHooks;
+}
+
+export class MboxFile {
+  readonly #place: MboxPlace;
+  readonly #policy: MboxPolicy;
+  #contents: Contents | undefined;
+  journal: Journal;
+  /** We may only read it. */
+  readOnly = false;
+  #reading: number | undefined;
+
+  constructor(place: MboxPlace, policy: MboxPolicy) {
+    this.#place = place;
+    this.#policy = policy;
+    this.journal = new Journal(new Side(place.side, place.name));
+  }
+
+  get side(): Side {
+    return this.journal.side;
+  }
+
+  fill(contents: Contents): void {
+    this.#contents = contents;
+  }
+
+  get #known(): Contents {
+    if (this.#contents === undefined) throw new Error("a mailbox without contents");
+    return this.#contents;
+  }
+
+  relocated(): void {
+    this.journal = new Journal(new Side(this.#place.side, this.#place.name));
+  }
+
+  /** One stat without a lock: a writer at work changes the time again before it unlocks. */
+  isCurrent(): boolean {
+    const { stamp, unwritten } = this.#known;
+    if (stamp === undefined || (unwritten && !this.readOnly)) return false;
+    const now = statSync(this.#place.path, { bigint: true, throwIfNoEntry: false });
+    return now !== undefined && this.#known.isCurrent(stampOf(now));
+  }
+
+  /** Takes over what other programs did, and writes UIDs that are missing. Returns what a crash had left and was mended. */
+  async load(): Promise<readonly string[]> {
+    if (!this.readOnly) {
+      try {
+        const mended = await withMbox(this.#place.path, "write", this.#policy.lock, (file) => this.#prepare(file));
+        if (mended === undefined) lookAtNothing(this.#known);
+        return mended ?? [];
+      } catch (error) {
+        // A mailbox we may only read is still a mailbox, and so is one on a full disk.
+        const { kind } = storeFault(error);
+        if ((kind !== "permission" && kind !== "no-space") || error instanceof StoreFault) throw error;
+        this.readOnly = kind === "permission";
+      }
+    }
+    const read = await withMbox(this.#place.path, "read", this.#policy.lock, (file) => look(this.#known, file));
+    if (read === undefined) lookAtNothing(this.#known);
+    return [];
+  }
+
+  /** Under the write lock. */
+  async #prepare(file: LockedFile): Promise<readonly string[]> {
+    const mended = this.journal.pending ? await this.journal.recover(file.fd) : [];
+    for (const line of mended) this.#policy.hooks.log?.(`${this.#place.path}: ${line}`);
+    await this.#lookAndWrite(file);
+    return mended;
+  }
+
+  async #lookAndWrite(file: LockedFile): Promise<void> {
+    const contents = this.#known;
+    for (let tries = 0; ; tries++) {
+      await look(contents, file);
+      if (!contents.unwritten || (contents.table.length === 0 && contents.pseudo === undefined)) return;
+      try {
+        await writeStates(contents, this.journal, file, new Map());
+        return;
+      } catch (error) {
+        if (!(error instanceof HeaderChanged) || tries > 0) throw error;
+        contents.stamp = undefined;
+      }
+    }
+  }
+
+  /**
+   * Runs `work` under the write lock on a file that has been read; the file is made when it is not there. When a header is not as it was
+   * known, everything is read again and `work` starts over.
+   *
+   * @param known called when the file was read, before `work`
+   */
+  async writing<T>(work: (file: LockedFile) => Promise<T>, known: () => void): Promise<T> {
+    if (this.readOnly) throw new StoreFault("permission", "mailbox is read-only");
+    for (let tries = 0; ; tries++) {
+      const result = await withMbox(this.#place.path, "write", this.#policy.lock, async (file) => {
+        await this.#prepare(file);
+        known();
+        try {
+          return { value: await work(file) };
+        } catch (error) {
+          if (!(error instanceof HeaderChanged) || tries > 2) throw error;
+          this.#known.stamp = undefined;
+          return "again";
+        }
+      });
+      if (result === "again") continue;
+      if (result !== undefined) return result.value;
+      if (tries > 2) throw new StoreFault("nonexistent", "no such mailbox");
+      createMbox(this.#place.path);
+    }
+  }
+
+  /**
+   * Runs `work` under the read lock on a file that is as it is known; "stale" when it is not, undefined when there is none. The file is kept
+   * open, not locked, until the end of this turn of the event loop: a thousand messages may be read in it.
+   */
+  async reading<T>(work: (fd: number) => T): Promise<T | "stale" | undefined> {
+    const { attempts, delay } = this.#policy.lock;
+    for (let attempt = 1; ; attempt++) {
+      const fd = this.#openForTurn();
+      if (fd === undefined) return undefined;
+      if (tryLock(fd, "read")) {
+        try {
+          return isStill(this.#place.path, fd) && this.#known.isCurrent(stampOf(fstatSync(fd, { bigint: true }))) ? work(fd) : "stale";
+        } finally {
+          unlock(fd);
+        }
+      }
+      if (attempt >= attempts) throw new StoreFault("in-use", "mailbox is locked by another program", new Error(`${this.#place.path} is locked`));
+      await new Promise((resolve) => setTimeout(resolve, delay));
+    }
+  }
+
+  #openForTurn(): number | undefined {
+    if (this.#reading === undefined) {
+      const fd = openMbox(this.#place.path, "read");
+      this.#reading = fd;
+      if (fd !== undefined)
+        setImmediate(() => {
+          this.#reading = undefined;
+          closeSync(fd);
+        });
+    }
+    return this.#reading;
+  }
+
+  /** Appends texts; refuses what would make the file too large. */
+  async add(file: LockedFile, texts: readonly Buffer[]): Promise<void> {
+    file.stillOurs();
+    const size = Number(file.stats().size);
+    // Only where the last line has no end: an empty line more would be text of the message before.
+    const gap = size === 0 || new FileWindow(file.fd, size, 0).bytes(size - 1, 1)[0] === 0x0a ? "" : "\n";
+    const octets = Buffer.concat([Buffer.from(gap), ...texts]);
+    const { sizeLimit } = this.#policy;
+    if (sizeLimit > 0 && size + octets.length > sizeLimit) throw new StoreFault("too-large", `mailbox would be larger than ${sizeLimit} octets`);
+    await this.journal.append(file.fd, octets);
+  }
+
+  /** Under the write lock, without reading the mailbox; the file is made when it is not there. */
+  async appending(work: (file: LockedFile) => Promise<void>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const done = await withMbox(this.#place.path, "write", this.#policy.lock, async (file) => {
+        if (this.journal.pending) await this.journal.recover(file.fd);
+        await work(file);
+        return true;
+      });
+      if (done !== undefined) return;
+      if (tries > 2) throw new StoreFault("nonexistent", "no such mailbox");
+      createMbox(this.#place.path);
+    }
+  }
+}
