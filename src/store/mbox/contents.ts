@@ -10,7 +10,7 @@ import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, ModSeq, Uid } from "../mailbox.ts";
 import { BaseFile } from "./base-file.ts";
-import { mboxHead, sameStamp, stampOf, type MboxHead, type Stamp } from "./head.ts";
+import { mboxHead, noFile, sameStamp, stampOf, type MboxHead, type Stamp } from "./head.ts";
 import { Keywords } from "./keywords.ts";
 import type { LockedFile } from "./lock.ts";
 import type { Base, State } from "./metadata.ts";
@@ -67,18 +67,22 @@ export class Contents {
   /** Rows are not in the order that `messages` were made in. */
   #rebuilt = false;
   #modSeq: ModSeq | undefined;
+  #changing = false;
+  /** As the index has it. */
+  #head = "";
   #byPrint: { readonly table: MboxTable; readonly length: number; readonly rows: ReadonlyMap<number, number> } | undefined;
 
   /** @param log one line for the administrator */
   constructor(side: () => Side, nextUidValidity: () => number, log: (line: string) => void) {
     this.#nextUidValidity = nextUidValidity;
     this.#baseFile = new BaseFile(side);
-    this.index = new MailIndex(mboxSchema, { path: () => side().path("index"), log });
+    this.index = new MailIndex(mboxSchema, { path: () => side().path("index"), log, beforeSave: () => this.#noteHead() });
     this.keywords = new Keywords(() => this.table);
     this.cache = new CacheFile(this.index, { path: () => side().path("cache"), log }, { keyOf: (row) => this.keyOf(row), rowOf: (key) => this.#rowOfKey(key) });
     this.#resume();
   }
 
+  /** Another one after `reset`. */
   get table(): MboxTable {
     return this.index.table;
   }
@@ -126,6 +130,7 @@ export class Contents {
   reset(): void {
     this.index.reset();
     this.cache.reset();
+    this.#head = "";
     this.stamp = undefined;
     this.pseudo = undefined;
     this.#rebuilt = true;
@@ -141,10 +146,24 @@ export class Contents {
     this.stamp = stamp;
     this.tail = tailOf(file.fd, stamp.size);
     if (this.id === "") this.id = `${this.uidValidity.toString(16)}-${stamp.inode}`;
-    const { id, uidValidity, lastUid, pseudo, unwritten, tail } = this;
-    this.table.head = { id, uidValidity, lastUid, keywords: this.keywords.spelled, stamp, tail, pseudo, unwritten } satisfies MboxHead;
+    this.#changing = false;
     this.index.saveSoon();
-    this.#baseFile.note(uidValidity, lastUid);
+    this.#baseFile.note(this.uidValidity, this.lastUid);
+  }
+
+  /** Rows are about to change, until `note`. An index saved meanwhile says that they are of no file. */
+  begin(): void {
+    this.#changing = true;
+  }
+
+  #noteHead(): void {
+    if (this.id === "") return;
+    const { id, uidValidity, lastUid, pseudo, unwritten, tail, stamp } = this;
+    const head: MboxHead = { id, uidValidity, lastUid, keywords: this.keywords.spelled, stamp: this.#changing ? noFile : (stamp ?? noFile), tail, pseudo, unwritten };
+    const text = JSON.stringify(head);
+    if (text === this.#head) return;
+    this.#head = text;
+    this.table.head = head;
   }
 
   /** The folder has another name. */

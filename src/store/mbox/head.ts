@@ -18,6 +18,8 @@ export const stampOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): Stamp => 
 
 export const sameStamp = (a: Stamp, b: Stamp): boolean => a.inode === b.inode && a.size === b.size && a.modified === b.modified && a.changed === b.changed;
 
+export const noFile: Stamp = { inode: "0", size: 0, modified: "0", changed: "0" };
+
 export interface MboxHead {
   readonly id: string;
   readonly uidValidity: number;

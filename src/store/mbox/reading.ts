@@ -38,6 +38,7 @@ const batch = 4096;
 export async function look(contents: Contents, file: LockedFile): Promise<boolean> {
   const now = stampOf(file.stats());
   if (contents.isCurrent(now)) return false;
+  contents.begin();
   const { stamp } = contents;
   const maySame = stamp !== undefined && stamp.inode === now.inode && now.size >= stamp.size && (contents.pseudo !== undefined || contents.table.length > 0);
   if (!maySame || !(await catchUp(contents, file.fd, stamp.size, now.size))) await readAll(contents, file.fd, now.size);
@@ -47,6 +48,7 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
 
 /** There is no file: no messages. */
 export function lookAtNothing(contents: Contents): void {
+  contents.begin();
   contents.settle(contents.baseFor(undefined));
   contents.stamp = undefined;
   contents.pseudo = undefined;
@@ -56,6 +58,7 @@ export function lookAtNothing(contents: Contents): void {
 
 /** A message was added by us behind the last one, and nothing else changed. */
 export async function readAdded(contents: Contents, file: LockedFile): Promise<void> {
+  contents.begin();
   const size = Number(file.stats().size);
   if (contents.table.length === 0 && contents.pseudo === undefined) await readAll(contents, file.fd, size);
   else if (!(await readTail(contents, new FileWindow(file.fd, size)))) await readAll(contents, file.fd, size);

@@ -187,6 +187,7 @@ export function keep(pieces: Piece[], from: number, to: number): void {
  */
 export async function writeStates(contents: Contents, journal: Journal, file: LockedFile, wanted: ReadonlyMap<number, State>): Promise<void> {
   file.stillOurs();
+  contents.begin();
   const { table } = contents;
   const writer = new Writer(contents, file.fd, Number(file.stats().size), wanted);
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
@@ -279,6 +280,7 @@ export function pseudoPlace(start: number, octets: Buffer): Place {
 /** Takes messages out, by row, ascending. Durable when it resolves. */
 export async function expungeRows(contents: Contents, journal: Journal, file: LockedFile, going: readonly number[]): Promise<void> {
   file.stillOurs();
+  contents.begin();
   const { table } = contents;
   const first = going[0];
   if (first === undefined) return;
