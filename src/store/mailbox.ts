@@ -187,6 +187,21 @@ export interface FolderStatus {
   readonly unseen: number;
 }
 
+/** What `resync` found, and mended. */
+export interface Resynced {
+  readonly messages: number;
+  /** Messages that were not known, known ones that are gone, and those whose flags were others. */
+  readonly arrived: number;
+  readonly expunged: number;
+  readonly flagged: number;
+  /** Messages that had no UID, or one that could not be kept. */
+  readonly given: number;
+  /** Entries of the store's own lists that were dropped: unreadable, or of no message. */
+  readonly dropped: number;
+  /** All UIDs are new ones. */
+  readonly renumbered: boolean;
+}
+
 /** All folders of one user. Names are UTF-8 with "/"; the store maps them to its disk names. */
 export interface MailStore {
   readonly separator: "/";
@@ -208,5 +223,7 @@ export interface MailStore {
    * folder when `create` is set. Durable when it resolves.
    */
   deliver(name: string, message: NewMessage, create: boolean): Promise<void>;
+  /** Reads a folder anew from the files that are the truth, and keeps UIDs; what can be made again (index, cache) is thrown away and made. */
+  resync?(name: string): Promise<Resynced>;
   close(): Promise<void>;
 }

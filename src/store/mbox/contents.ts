@@ -58,6 +58,8 @@ export class Contents {
   turn = 0;
   /** The file does not say all we know: a UID, a keyword, UIDVALIDITY. */
   unwritten = false;
+  /** Messages that got a UID when everything was read last. */
+  given = 0;
   messages: readonly MboxMessage[] = [];
 
   // Not told yet.

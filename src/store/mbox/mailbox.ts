@@ -5,10 +5,11 @@
  *
  * Side files (side.ts): the index and the cache of facts, which can be made again, the journal, and NAME.base.
  */
+import { rmSync } from "node:fs";
 import { faulting } from "../faults.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
-import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Uid } from "../mailbox.ts";
+import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
 import { Serial, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { Contents } from "./contents.ts";
@@ -308,20 +309,18 @@ export class MboxMailbox implements Mailbox {
     await this.expunge(uids);
   }
 
-  /** Throws index and cache away and reads the file anew; what was found and mended, a line each. UIDs stay. */
-  resync(): Promise<readonly string[]> {
+  /** Reads the file anew, with nothing believed of what the index said (`MailStore.resync`). What a crash had left is mended and logged. */
+  resync(): Promise<Resynced> {
     return this.#alone(async () => {
-      const before = this.messages.length;
-      this.#contents.reset();
-      const mended = await this.#file.load();
+      const contents = this.#contents;
+      const { uidValidity } = contents;
+      contents.reset();
+      rmSync(this.#file.side.path("cache"), { force: true });
+      await this.#file.load();
       const { arrived, expunged, flagged } = this.#tell();
-      this.#contents.index.save();
-      return [
-        ...mended,
-        ...(arrived.length > 0 ? [`${arrived.length} messages that were not known`] : []),
-        ...(expunged.length > 0 ? [`${expunged.length} messages of ${before} are gone`] : []),
-        ...(flagged.length > 0 ? [`${flagged.length} messages had other flags`] : []),
-      ];
+      contents.index.save();
+      const renumbered = contents.uidValidity !== uidValidity;
+      return { messages: this.messages.length, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: contents.given, dropped: 0, renumbered };
     });
   }
 

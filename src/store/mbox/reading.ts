@@ -188,11 +188,18 @@ export async function readAll(contents: Contents, fd: number, size: number): Pro
     previous = listed ? uid : ++last;
     parsed.add(rowOf(contents, found, previous, listed));
   });
+  contents.given = parsed.length - writtenIn(parsed);
   const knew = contents.stamp !== undefined;
   contents.settle({ uidValidity: settled.uidValidity, lastUid: Math.max(settled.lastUid, last) });
   contents.pseudo = pseudo === undefined ? undefined : onlyPlace(pseudo);
   merge(contents, parsed, knew);
   contents.unwritten = !first && (!listed || !says(contents, base));
+}
+
+function writtenIn({ at, length }: Columns<typeof columns>): number {
+  let written = 0;
+  for (let i = 0; i < length; i++) if (((at.bits[i] ?? 0) & writtenBit) !== 0) written++;
+  return written;
 }
 
 /** The rows become these. */

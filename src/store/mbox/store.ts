@@ -9,7 +9,7 @@ import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
-import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Resynced } from "../mailbox.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
@@ -250,8 +250,7 @@ export class MboxStore implements MailStore {
     });
   }
 
-  /** Index and cache of a folder are thrown away, and its file is read anew; what was found and mended, a line each. UIDs stay. */
-  resync(name: string): Promise<readonly string[]> {
+  resync(name: string): Promise<Resynced> {
     return faulting(async () => {
       const own = canonicalName(name);
       this.#require(own, this.#path(own));

@@ -150,6 +150,32 @@ test("an index deleted, cut, full of noise, or of another mailbox costs time onl
   }
 });
 
+test("resync reads everything anew: UIDs stay, what was changed behind our back and what a crash had left are mended", async (t) => {
+  const at = place(t);
+  const lines: string[] = [];
+  await opened(
+    at,
+    async (inbox, store) => {
+      await inbox.append(["a", "b", "c"].map((name) => plain(name)));
+      inbox.keepFacts(uid(2), Buffer.from("facts"));
+      await inbox.claimRecent(false);
+      const before = view(inbox);
+      assert.deepEqual(await store.resync?.("INBOX"), { messages: 3, arrived: 0, expunged: 0, flagged: 0, given: 0, dropped: 0, renumbered: false });
+      assert.deepEqual(view(inbox), before);
+      assert.equal(inbox.facts(uid(2)), undefined);
+      poke(at.path, "Status: O ", "Status: RO", 1);
+      appendFileSync(at.path, `${foreign(4)}From s@example.org  Sat Nov 21 05:30:00 2026\nSubject: half of a mess`);
+      const old = statSync(at.path).size - 68;
+      const octets = readFileSync(at.path).subarray(old);
+      writeFileSync(`${at.side}/INBOX.append`, `${statSync(at.path).ino} ${old} 5000 ${octets.toString("hex")} 0\n`);
+      assert.deepEqual(await store.resync?.("INBOX"), { messages: 4, arrived: 1, expunged: 0, flagged: 1, given: 1, dropped: 0, renumbered: false });
+      assert.deepEqual(uids(inbox), [1, 2, 3, 4]);
+      assert.match(lines.join("\n"), /inbox: a message of which \d+ octets were written was taken out$/);
+    },
+    { log: (line) => lines.push(line) },
+  );
+});
+
 test("MODSEQ and what was expunged last over a restart; the id stays over a rename", async (t) => {
   const at = place(t);
   let before = 0 as ModSeq;
