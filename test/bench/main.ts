@@ -2,9 +2,11 @@
  * make bench: Posthorn beside Debian's Postfix, procmail and Dovecot in one run, A B A B. Prints a table of medians and
  * ratios to stdout, progress to stderr. What is not installed, or needs root, is named and left out.
  *
+ * The tables of the mailbox stores alone: make bench BENCH="--only store,mbox --messages 10000,100000"
+ *
  *   --only smtp,virtual,recipes,imap,pop3,memory,store,mbox   parts to run
  *   --quick          fewer messages and rounds
- *   --rounds N       rounds of each case (3)
+ *   --rounds N       rounds of each case (3; 2 in mailboxes of 100,000)
  *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
  *   --cpu            store and mbox: a second table of what each step costs the CPUs
  *   --peers-only     without Posthorn
@@ -140,7 +142,7 @@ try {
   });
   for (const [name, kind] of [["store", "Maildir"], ["mbox", "mbox"]] as const) {
     await part(name, async () => {
-      if (root) await storePart(results, { kind, directory, users, sizes, rounds, ours: noOurs === undefined, peer: noDovecot === undefined, cpu: options.cpu });
+      if (root) await storePart(results, { kind, directory, users, sizes, rounds: options.rounds === undefined && !quick ? undefined : rounds, ours: noOurs === undefined, peer: noDovecot === undefined, cpu: options.cpu });
     });
   }
   if (wanted.has("recipes")) results.note("Recipes: procmail does not fsync what it delivers; Posthorn does.");

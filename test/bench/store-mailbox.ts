@@ -65,7 +65,7 @@ function lines(text: string): number {
   return count;
 }
 
-/** Takes away all that a system wrote beside the messages: UIDs, indexes, caches, of INBOX and of the whole user. */
+/** Takes away all that a system wrote beside the messages: UIDs, indexes, caches, of INBOX and of the whole user. In an mbox the UIDs are in the messages, and stay. */
 export function forgetState(kind: Kind, user: UnixUser): void {
   if (kind === "Maildir") {
     for (const name of readdirSync(user.maildir)) {
