@@ -69,7 +69,12 @@ async function cleanUp(): Promise<void> {
   if (options.keep) progress(`kept: ${directory}`);
   else rmSync(directory, { recursive: true, force: true });
 }
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void cleanUp().then(() => process.exit(130)));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    process.stdout.write(`${machine(directory)}\n${plain(results)}\n`);
+    void cleanUp().then(() => process.exit(130));
+  });
+}
 
 function keep<T extends { stop(): Promise<void> }>(host: T): T {
   running.push(host);
