@@ -64,13 +64,20 @@ export class Coverage {
   /** True when every message is in the index, as far as it can be. */
   complete(messages: readonly Message[]): boolean {
     if (this.#complete?.messages === messages && this.#complete.settled === this.#settled) return true;
-    // What is missing came last, as a rule.
-    for (let at = messages.length - 1; at >= 0; at--) {
-      const message = messages[at];
-      if (message !== undefined && !this.#settled.has(message.uid)) return false;
-    }
+    if (this.lacks(messages, 1)) return false;
     this.#complete = { messages, settled: this.#settled };
     return true;
+  }
+
+  /** True when so many messages, or more, are not in the index. */
+  lacks(messages: readonly Message[], most: number): boolean {
+    let missing = 0;
+    // What is missing came last, as a rule.
+    for (let at = messages.length - 1; at >= 0 && missing < most; at--) {
+      const message = messages[at];
+      if (message !== undefined && !this.#settled.has(message.uid)) missing++;
+    }
+    return missing >= most;
   }
 
   isSettled(uid: number): boolean {

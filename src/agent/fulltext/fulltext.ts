@@ -1,8 +1,9 @@
 /**
  * The full-text index as a user's sessions have it: what SEARCH may leave unread, and the work in the background that puts messages in.
  *
- * A folder is indexed from the first search for text in it on (or, with `fts_autoindex`, when it is opened), oldest message first.
- * Afterwards it is kept up when new mail is seen in it. Nothing waits for it: messages that are not in the index are read by every search.
+ * What a search for text had to read because it was not in the index is put in afterwards, oldest message first; with `fts_autoindex` also
+ * what a folder has when it is opened. While sessions hear of new mail, a folder that was searched is kept up. Nothing waits for it:
+ * messages that are not in the index are read by every search.
  */
 import { existsSync } from "node:fs";
 import type { Mailbox, MailStore, Message, Uid } from "../../store/mailbox.ts";
@@ -12,7 +13,7 @@ import { IndexerFault, type Indexer } from "../../store/fulltext/indexer.ts";
 import type { FolderKey, Look, Place, Question, ToIndex } from "../../store/fulltext/requests.ts";
 import { indexFiles } from "../../store/fulltext/stamp.ts";
 import { trigramQuery } from "../../store/fulltext/trigrams.ts";
-import { readBatches } from "../imap/reading.ts";
+import { readBatches, type Wanted } from "../imap/reading.ts";
 import { Coverage } from "./coverage.ts";
 import { missingFolders } from "./folders.ts";
 import type { Passes } from "./passes.ts";
@@ -53,8 +54,8 @@ export class Fulltext {
   readonly #passes: Passes;
   readonly #policy: FulltextPolicy;
   readonly #coverages = new WeakMap<Mailbox, Coverage>();
-  /** Names of folders that are to be looked at, or are. */
-  readonly #planned = new Map<string, { readonly timer: NodeJS.Timeout; readonly searched: boolean }>();
+  /** Names of folders that are to be looked at. */
+  readonly #planned = new Map<string, NodeJS.Timeout>();
   readonly #underWay = new Set<string>();
   #pausedUntil = 0;
   #foldersKnown = false;
@@ -85,7 +86,7 @@ export class Fulltext {
     // Where there is no index there is nothing to learn from it.
     const looked = existsSync(indexFiles(this.#store.side).database) ? await this.#ask(mailbox, questions) : undefined;
     const coverage = this.#coverageOf(mailbox);
-    if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox.messages)) this.#plan(mailbox.name, true);
+    if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox.messages)) this.#plan(mailbox.name);
     if (looked === undefined) return none;
     return places.map((place) => {
       const hits = looked.hits[place];
@@ -95,10 +96,14 @@ export class Fulltext {
     });
   }
 
-  /** The folder was opened, or has new mail: what is missing of it is put in soon, when it is to be indexed. */
+  /**
+   * The folder was opened, or has new mail: with `fts_autoindex`, or when it was searched in this agent's life, what is missing of it is put in
+   * soon; not for a few messages, since a search reads them as fast and puts them in.
+   */
   seen(mailbox: Mailbox): void {
-    if (mailbox.messages.length < this.#policy.few) return;
-    if (this.#policy.auto || existsSync(indexFiles(this.#store.side).database)) this.#plan(mailbox.name, false);
+    const coverage = this.#coverageOf(mailbox);
+    if ((!this.#policy.auto && coverage.version === 0) || coverage.complete(mailbox.messages)) return;
+    if (coverage.lacks(mailbox.messages, Math.max(1, this.#policy.few))) this.#plan(mailbox.name);
   }
 
   #coverageOf(mailbox: Mailbox): Coverage {
@@ -119,41 +124,38 @@ export class Fulltext {
     return looked;
   }
 
-  #plan(name: string, searched: boolean): void {
-    const before = this.#planned.get(name);
-    if (before?.searched === true || (before !== undefined && !searched)) return;
-    clearTimeout(before?.timer);
+  #plan(name: string): void {
+    if (this.#planned.has(name)) return;
     const timer = setTimeout(() => {
       if (this.#underWay.has(name)) {
         timer.refresh();
         return;
       }
       this.#planned.delete(name);
-      if (performance.now() < this.#pausedUntil) return;
-      this.#underWay.add(name);
-      void this.#passes.run(this.#pass(name, searched || this.#policy.auto));
+      if (performance.now() >= this.#pausedUntil) void this.build(name);
     }, this.#policy.times.delay).unref();
-    this.#planned.set(name, { timer, searched });
+    this.#planned.set(name, timer);
   }
 
   /** Nothing is begun any more. */
   stop(): void {
-    for (const { timer } of this.#planned.values()) clearTimeout(timer);
+    for (const timer of this.#planned.values()) clearTimeout(timer);
     this.#planned.clear();
     this.#pausedUntil = Infinity;
   }
 
   /** Puts in what is missing of a folder now, and returns when it is in. Never throws. */
   build(name: string): Promise<void> {
-    return this.#passes.run(this.#pass(name, true));
+    this.#underWay.add(name);
+    return this.#passes.run(this.#pass(name));
   }
 
-  async *#pass(name: string, begin: boolean): AsyncGenerator<void, void, void> {
+  async *#pass(name: string): AsyncGenerator<void, void, void> {
     try {
       const mailbox = await this.#store.open(name);
       try {
         if (!this.#foldersKnown) yield* this.#tidy();
-        yield* this.#index(mailbox, begin);
+        yield* this.#index(mailbox);
       } finally {
         this.#store.release(mailbox);
       }
@@ -166,11 +168,10 @@ export class Fulltext {
     }
   }
 
-  async *#index(mailbox: Mailbox, begin: boolean): AsyncGenerator<void, void, void> {
+  async *#index(mailbox: Mailbox): AsyncGenerator<void, void, void> {
     const side = this.#store.side;
     const looked = await this.#ask(mailbox, [], Infinity);
     if (looked === undefined) throw new IndexerFault("full-text index did not answer");
-    if (looked.version === 0 && !begin) return;
     const folder = keyOf(mailbox);
     const coverage = this.#coverageOf(mailbox);
     const dead = coverage.dead();
@@ -178,8 +179,7 @@ export class Fulltext {
       await this.#indexer.ask({ op: "remove", side, folder, uids: dead.slice(at, at + removeBatch) });
       yield;
     }
-    const missing = mailbox.messages.flatMap((message, index) => (coverage.isSettled(message.uid) ? [] : { index, message, facts: undefined, need: "all" as const }));
-    for await (const batch of readBatches(mailbox, missing)) {
+    for await (const batch of readBatches(mailbox, missingIn(mailbox.messages, coverage))) {
       if (mailbox.uidValidity !== folder.validity) return;
       const messages: ToIndex[] = [];
       for (const { message, read } of batch) if (read !== undefined && "octets" in read) messages.push(toIndex(message, read.octets));
@@ -201,6 +201,10 @@ export class Fulltext {
 }
 
 const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity: mailbox.uidValidity, name: mailbox.name });
+
+function* missingIn(messages: readonly Message[], coverage: Coverage): Generator<Wanted> {
+  for (const [index, message] of messages.entries()) if (!coverage.isSettled(message.uid)) yield { index, message, facts: undefined, need: "all" };
+}
 
 /** A copy: what was read may share its memory with others, and goes to another thread. */
 const toIndex = (message: Message, octets: Buffer): ToIndex => ({ uid: message.uid, mark: markOf(message), octets: new Uint8Array(octets) });

@@ -1,4 +1,4 @@
-/** The full-text indexes of an agent, not loaded before a folder is opened: one that only delivers does without. */
+/** The full-text indexes of an agent, not loaded before the first search (with `fts_autoindex`, before a folder is opened): one that only delivers does without. */
 import type { Settings } from "../../config/table.ts";
 import type { AgentContext } from "../context.ts";
 import type { Fulltexts } from "./fulltexts.ts";
@@ -18,7 +18,8 @@ export function lazyFulltexts(settings: Settings): LazyFulltexts {
       ? {}
       : {
           findCandidates: async (...asked) => (await load()).findCandidates(...asked),
-          folderSeen: (store, mailbox) => void load().then((fulltexts) => fulltexts.seen(store, mailbox)),
+          // Before the first search there is nothing to keep up.
+          folderSeen: (store, mailbox) => void (settings.fts_autoindex ? load() : loaded)?.then((fulltexts) => fulltexts.seen(store, mailbox)),
         },
     stop: async () => (await loaded)?.stop(),
   };

@@ -36,7 +36,9 @@ export class Indexer {
   }
 
   /** Rejects with IndexerFault. Requests are done in order. */
-  ask<R extends Request>(request: R, transfer: readonly ArrayBuffer[] = []): Promise<Answers[R["op"]]> {
+  async ask<R extends Request>(request: R, transfer: readonly ArrayBuffer[] = []): Promise<Answers[R["op"]]> {
+    // One that is ending has its databases to itself until then.
+    if (this.#thread === undefined) await this.#ended;
     return new Promise((resolve, reject) => {
       const thread = this.#running();
       if (thread === undefined) return reject(new IndexerFault("full-text index is out of order"));
@@ -92,7 +94,7 @@ export class Indexer {
     for (const { reject } of waiting) reject(new IndexerFault("full-text index is out of order"));
   }
 
-  /** Resolves when the thread has closed its databases. A request made meanwhile starts another, which may find them in use for that moment. */
+  /** Resolves when the thread has closed its databases. */
   #end(): Promise<void> {
     clearTimeout(this.#idle);
     const thread = this.#thread;

@@ -35,7 +35,7 @@ function logOf({ log }: IndexFiles): string {
 /** Says that the database is as we left it now. Not synced: lost, it costs an index. */
 export function writeStamp(files: IndexFiles): void {
   const inode = statSync(files.log, { bigint: true, throwIfNoEntry: false })?.ino ?? "-";
-  const temporary = `${files.stamp}.${process.pid}`;
+  const temporary = `${files.stamp}.new`;
   writeFileSync(temporary, `${lookOf(files) ?? "none"} ${inode}\n`, { mode: 0o600 });
   renameSync(temporary, files.stamp);
 }
@@ -56,5 +56,5 @@ export function judge(files: IndexFiles): "none" | "ours" | "foreign" {
 
 /** Removes all files of the index. */
 export function removeIndex({ database, log, stamp }: IndexFiles): void {
-  for (const file of [database, log, `${database}-shm`, `${database}-journal`, stamp]) rmSync(file, { force: true, recursive: true });
+  for (const file of [database, log, `${database}-shm`, `${database}-journal`, stamp, `${stamp}.new`]) rmSync(file, { force: true, recursive: true });
 }
