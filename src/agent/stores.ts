@@ -38,9 +38,11 @@ export class Stores {
   }
 
   async #openFor(user: MailUser): Promise<MailStore> {
-    const { openStore } = await import("../store/open.ts");
+    const [{ openStore }, { makeFacts }] = await Promise.all([import("../store/open.ts"), import("../imap/facts.ts")]);
     const located = resolveAuto(user, this.#settings);
     const store = await openStore(located, this.#settings, inboxLocker(located, this.#settings, this.#privileged), {
+      facts: makeFacts,
+      log: (line) => log.warning(`${printable(user.name, 100)}: ${printable(line, 1000)}`),
       quotaWarning: (percent) => {
         store.deliver("INBOX", quotaWarning(user.name, percent, this.#settings, new Date()), true).catch((fault: unknown) => log.warning(`${printable(user.name)}: quota warning is not delivered: ${describeFault(fault)}`));
       },

@@ -1,6 +1,6 @@
 import { describeFault } from "../daemon/log.ts";
 import { storeFault } from "./faults.ts";
-import type { MailStore } from "./mailbox.ts";
+import type { Mailbox, MailStore, Resynced } from "./mailbox.ts";
 
 /** Faults of messages that are named one by one; of more, only how many. */
 const named = 5;
@@ -12,10 +12,8 @@ const named = 5;
 export async function resyncFolder(store: MailStore, name: string): Promise<readonly string[]> {
   const mailbox = await store.open(name);
   try {
-    const { arrived, expunged } = await mailbox.refresh();
-    const found: string[] = [];
-    if (arrived.length > 0) found.push(`${arrived.length} messages that were not known`);
-    if (expunged.length > 0) found.push(`${expunged.length} messages are gone`);
+    const found = (await store.resync?.(name)) ?? (await refreshed(mailbox));
+    const mended = mendedIn(found);
     const faults: string[] = [];
     for (const { uid } of mailbox.messages) {
       try {
@@ -24,10 +22,28 @@ export async function resyncFolder(store: MailStore, name: string): Promise<read
         faults.push(`UID ${uid}: ${describeFault(storeFault(error))}`);
       }
     }
-    found.push(...faults.slice(0, named));
-    if (faults.length > named) found.push(`${faults.length - named} more messages can not be read`);
-    return found;
+    mended.push(...faults.slice(0, named));
+    if (faults.length > named) mended.push(`${faults.length - named} more messages can not be read`);
+    return mended;
   } finally {
     store.release(mailbox);
   }
+}
+
+type Found = Pick<Resynced, "arrived" | "expunged"> & Partial<Resynced>;
+
+async function refreshed(mailbox: Mailbox): Promise<Found> {
+  const { arrived, expunged } = await mailbox.refresh();
+  return { arrived: arrived.length, expunged: expunged.length };
+}
+
+function mendedIn({ arrived, expunged, flagged = 0, given = 0, dropped = 0, renumbered = false }: Found): string[] {
+  const mended: string[] = [];
+  if (renumbered) mended.push("all messages have new UIDs");
+  if (arrived > 0) mended.push(`${arrived} messages that were not known`);
+  if (expunged > 0) mended.push(`${expunged} messages are gone`);
+  if (flagged > 0) mended.push(`${flagged} messages have other flags`);
+  if (given > 0) mended.push(`${given} messages were given a UID`);
+  if (dropped > 0) mended.push(`${dropped} entries of no message were dropped`);
+  return mended;
 }

@@ -104,6 +104,13 @@ export class CacheFile<X extends Schema> {
     this.#news = true;
   }
 
+  /** Removes the file. Never throws. */
+  discard(): void {
+    this.reset();
+    this.#trying(() => rmSync(this.#place.path(), { force: true }));
+    this.#forget("");
+  }
+
   close(): void {
     this.save();
     this.#letGo();

@@ -78,6 +78,11 @@ export class MailIndex<X extends Schema> {
     this.table = new Table(this.#schema, Math.max(clock(), modSeq + 1));
   }
 
+  /** The next save writes the file anew. */
+  rewrite(): void {
+    this.#end = 0;
+  }
+
   #trying(work: () => void): void {
     try {
       work();

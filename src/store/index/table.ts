@@ -133,9 +133,11 @@ export class Table<X extends Schema> {
     return this.#columns.add(row);
   }
 
-  reserve(rows: number): void {
+  /** Room for this many rows altogether, and for this many octets of names more. */
+  reserve(rows: number, names: number): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);
+    if (this.#heapLength + names > this.#heap.length) this.#growHeap(this.#heapLength + names);
   }
 
   set(name: keyof (Common & X), row: number, value: number): void {
@@ -179,16 +181,19 @@ export class Table<X extends Schema> {
   }
 
   /** Keeps octets in the heap; where. */
-  keep(octets: Uint8Array): number {
+  keep(octets: Buffer, from = 0, to = octets.length): number {
     const at = this.#heapLength;
-    if (at + octets.length > this.#heap.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(1024, Math.ceil((at + octets.length) * 1.5)));
-      this.#heap.copy(grown, 0, 0, at);
-      this.#heap = grown;
-    }
-    this.#heap.set(octets, at);
-    this.#heapLength += octets.length;
+    const length = to - from;
+    if (at + length > this.#heap.length) this.#growHeap(at + length);
+    octets.copy(this.#heap, at, from, to);
+    this.#heapLength += length;
     return at;
+  }
+
+  #growHeap(room: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(1024, Math.ceil(room * 1.5)));
+    this.#heap.copy(grown, 0, 0, this.#heapLength);
+    this.#heap = grown;
   }
 
   /** Where names lie; valid until the next `keep` or snapshot. */
@@ -289,10 +294,9 @@ export class Table<X extends Schema> {
   /** The file has all of it by now. */
   written(): void {
     this.#whole = false;
-    for (let row = 0; row < this.length; row++) {
-      this.#track.set(0, row, row);
-      this.#track.set(1, row, 0);
-    }
+    const origin = this.#track.view(0);
+    for (let row = 0; row < origin.length; row++) origin[row] = row;
+    this.#track.view(1).fill(0);
     this.#removed = [];
     this.#writtenSets = this.#sets.length;
     this.#writtenHeap = this.#heapLength;
@@ -352,9 +356,9 @@ export class Table<X extends Schema> {
     const columns = this.#columns.kinds.flatMap((kind, i) => (kind === "set" ? [this.#columns.view(i)] : []));
     const used = new Uint8Array(this.#sets.length);
     for (const column of columns)
-      for (const set of column) {
-        if (set >= used.length) return false;
-        used[set] = 1;
+      for (let row = 0; row < column.length; row++) {
+        if (column[row] >= used.length) return false;
+        used[column[row]] = 1;
       }
     this.#track.addAll([new Uint32Array(this.length), new Uint32Array(this.length)], this.length);
     this.written();

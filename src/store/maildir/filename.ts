@@ -34,17 +34,18 @@ export function sortLetters(letters: Iterable<string>): string {
 /** The name in cur/. What followed the old letters after a comma is dropped. */
 export const fileName = (base: string, letters: string): string => `${base}:2,${letters}`;
 
-/** `,S=` (octets in the file) or `,W=` (octets with CRLF) of a base name; undefined when not there. */
-export function sizeIn(base: Buffer, key: "S" | "W"): number | undefined {
-  let at = base.indexOf(keys[key]);
-  if (at < 0) return undefined;
-  let size = 0;
-  let digits = 0;
-  for (at += 3; at < base.length && digits < 16 && isDigit(base[at]); at++, digits++) size = size * 10 + base[at] - 0x30;
-  return digits === 0 ? undefined : size;
+/** `,S=` (octets in the file) or `,W=` (octets with CRLF) of a base name in octets; undefined when not there. */
+export function sizeIn(octets: Buffer, key: "S" | "W", from = 0, to = octets.length): number | undefined {
+  const letter = key.charCodeAt(0);
+  for (let at = from; at + 3 < to; at++) {
+    if (octets[at] !== 0x2c || octets[at + 1] !== letter || octets[at + 2] !== 0x3d) continue;
+    let size = 0;
+    let end = at + 3;
+    for (; end < to && end < at + 19 && isDigit(octets[end]); end++) size = size * 10 + octets[end] - 0x30;
+    return end === at + 3 ? undefined : size;
+  }
+  return undefined;
 }
-
-const keys = { S: Buffer.from(",S="), W: Buffer.from(",W=") };
 
 /**
  * The time of delivery that a base name begins with, as far as it tells: seconds and the `M` microseconds, in µs since the epoch; 0 when it does not.
@@ -63,11 +64,11 @@ export function deliveryTime(octets: Buffer, from: number, to: number): number {
 const isDigit = (octet: number): boolean => octet >= 0x30 && octet <= 0x39;
 
 /** Seconds since the epoch a base name begins with; undefined when it does not. */
-export function timeIn(base: Buffer): number | undefined {
+export function timeIn(octets: Buffer, from: number, to: number): number | undefined {
   let seconds = 0;
-  let i = 0;
-  for (; i < base.length && i < 12 && isDigit(base[i]); i++) seconds = seconds * 10 + base[i] - 0x30;
-  return i >= 9 && i <= 11 && base[i] === 0x2e ? seconds : undefined;
+  let i = from;
+  for (; i < to && i < from + 12 && isDigit(octets[i]); i++) seconds = seconds * 10 + octets[i] - 0x30;
+  return i - from >= 9 && i - from <= 11 && octets[i] === 0x2e ? seconds : undefined;
 }
 
 let deliveries = 0;

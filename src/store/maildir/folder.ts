@@ -45,7 +45,7 @@ export class Folder implements Source {
   readonly fresh: Directory;
   readonly index: MailIndex<typeof maildirSchema>;
   readonly cache: CacheFile<typeof maildirSchema>;
-  names: Names;
+  #names: Names | undefined;
 
   header: UidlistHeader | undefined;
   nextUid = 1;
@@ -79,7 +79,6 @@ export class Folder implements Source {
     this.cur = new Directory(() => `${place.path}/cur`);
     this.fresh = new Directory(() => `${place.path}/new`);
     this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead() });
-    this.names = new Names(this.index.table);
     this.cache = new CacheFile(this.index, { path: () => `${place.path}/posthorn.cache`, log }, {
       keyOf: (row) => this.#base(row),
       rowOf: (key) => this.visible(this.names.rowOf(key, 0, key.length)),
@@ -89,6 +88,17 @@ export class Folder implements Source {
 
   get table(): MaildirTable {
     return this.index.table;
+  }
+
+  /** Made when they are asked for: a folder that did not change needs none. */
+  get names(): Names {
+    this.#names ??= new Names(this.table);
+    return this.#names;
+  }
+
+  /** Before many are added: they are looked up seldom enough. */
+  forgetNames(): void {
+    this.#names = undefined;
   }
 
   #base(row: number): Buffer {
@@ -122,7 +132,14 @@ export class Folder implements Source {
     this.extra.identity = head.extra;
     const { length, at } = this.table;
     const messages: MaildirMessage[] = [];
-    for (let row = 0; row < length; row++) if (at.place[row] !== nowhere) messages.push(new MaildirMessage(this, at.uid[row], this.flagsOf(row), at.modSeq[row]));
+    const known = new Map<number, Flags>();
+    for (let row = 0; row < length; row++) {
+      if (at.place[row] === nowhere) continue;
+      const key = at.set[row] + at.more[row] * 0x1_0000_0000;
+      let flags = known.get(key);
+      if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
+      messages.push(new MaildirMessage(this, at.uid[row], flags, at.modSeq[row]));
+    }
     this.messages = messages;
     this.#labelled = this.keywords.version;
   }
@@ -153,7 +170,7 @@ export class Folder implements Source {
   #anew(): void {
     this.index.reset();
     this.cache.reset();
-    this.names = new Names(this.table);
+    this.#names = undefined;
     this.header = undefined;
     this.nextUid = 1;
     this.highest = 0;
@@ -172,6 +189,21 @@ export class Folder implements Source {
     this.#anew();
     this.cur.doubt();
     this.fresh.doubt();
+  }
+
+  /** Everything is to be read again, and what can be made again to be made. Rows stay, with their UIDs, until something contradicts them. */
+  doubtAll(): void {
+    const { table } = this;
+    this.uidlist.state = undefined;
+    this.cur.doubt();
+    this.fresh.doubt();
+    this.cache.discard();
+    for (let row = 0; row < table.length; row++) {
+      table.set("size", row, this.#sizeIn(row, "W") ?? fieldNumber(fieldsOf(table, row), "W") ?? NaN);
+      table.set("date", row, NaN);
+    }
+    this.lookAtExtra(true);
+    this.index.rewrite();
   }
 
   // ------------------------------------------------------------ rows
@@ -203,19 +235,29 @@ export class Folder implements Source {
     return length > 0 && at.place[length - 1] === nowhere;
   }
 
-  /** Adds a message with the highest UID. The name is octets of a file name or a uidlist line. */
-  add(uid: number, place: Place, suffix: string, octets: Buffer, from: number, to: number, fields: string): number {
+  /** Adds a message with the highest UID. The name is octets of a file name or a uidlist line. @param set what follows it in the file's name */
+  add(uid: number, place: Place, set: number, octets: Buffer, from: number, to: number, fields: string): number {
     const { table } = this;
-    const name = octets.subarray(from, to);
-    const nameAt = table.keep(name);
+    const nameAt = table.keep(octets, from, to);
     if (fields !== "") table.keep(Buffer.from(fields, "latin1"));
-    const size = sizeIn(name, "W") ?? fieldNumber(fields, "W") ?? NaN;
-    const seconds = timeIn(name);
+    const size = sizeIn(octets, "W", from, to) ?? fieldNumber(fields, "W") ?? NaN;
+    const seconds = timeIn(octets, from, to);
     const row = table.add({
-      ...{ uid, set: table.numberOf(suffix), modSeq: this.changing, size, date: NaN, saved: seconds === undefined ? NaN : seconds * 1000, factsAt: 0, factsLength: 0 },
-      ...{ nameAt, nameLength: name.length + fields.length, place, more: 0, baseLength: name.length },
+      uid,
+      set,
+      modSeq: this.changing,
+      size,
+      date: NaN,
+      saved: seconds === undefined ? NaN : seconds * 1000,
+      factsAt: 0,
+      factsLength: 0,
+      nameAt,
+      nameLength: to - from + fields.length,
+      place,
+      more: 0,
+      baseLength: to - from,
     });
-    this.names.added(row);
+    this.#names?.added(row);
     this.nextUid = Math.max(this.nextUid, uid + 1);
     return row;
   }
@@ -352,7 +394,12 @@ export class Folder implements Source {
 
   /** Octets in the file, if its name says so. */
   namedSize(row: number): number | undefined {
-    return sizeIn(this.#base(row), "S");
+    return this.#sizeIn(row, "S");
+  }
+
+  #sizeIn(row: number, key: "S" | "W"): number | undefined {
+    const at = this.table.at.nameAt[row];
+    return sizeIn(this.table.heap, key, at, at + this.table.at.baseLength[row]);
   }
 
   /** Octets in the file; undefined when it is gone. */
@@ -374,7 +421,7 @@ export class Folder implements Source {
   /** True when the size was counted, and stands neither in the name nor in the uidlist. */
   countedSize(row: number): boolean {
     const { at } = this.table;
-    return !Number.isNaN(at.size[row]) && sizeIn(this.#base(row), "W") === undefined && fieldNumber(fieldsOf(this.table, row), "W") === undefined;
+    return !Number.isNaN(at.size[row]) && this.#sizeIn(row, "W") === undefined && fieldNumber(fieldsOf(this.table, row), "W") === undefined;
   }
 
   #learn(name: "size" | "date", uid: number, value: number): number {
@@ -460,7 +507,7 @@ export class Folder implements Source {
     const { table } = this;
     const all = new Map<string, string>();
     // Names that another process has just put here, and we have not met.
-    for (const [base, keywords] of this.waiting ?? []) if ((timeIn(Buffer.from(base, "latin1")) ?? 0) * 1000 > Date.now() - waitingTime) all.set(base, keywords);
+    for (const [base, keywords] of this.waiting ?? []) if ((timeIn(Buffer.from(base, "latin1"), 0, base.length) ?? 0) * 1000 > Date.now() - waitingTime) all.set(base, keywords);
     for (let row = 0; row < table.length; row++) if (table.at.more[row] !== 0) all.set(baseOf(table, row), table.setAt(table.at.more[row]));
     for (const { keywords, base } of lines) all.set(base, keywords);
     return [...all].flatMap(([base, keywords]) => (keywords === "" ? [] : [{ base, keywords }]));

@@ -26,7 +26,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 const isUid = (value: unknown): value is number => typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= 0x1_0000_0000;
 const isDigits = (value: unknown): value is string => typeof value === "string" && /^\d{1,20}$/.test(value);
 const isStamp = (value: unknown): value is Stamp => isObject(value) && isDigits(value.inode) && isDigits(value.changed);
-const isList = (value: unknown): value is UidlistState => isObject(value) && isDigits(value.inode) && isUid(value.size) && isDigits(value.changed) && isUid(value.last);
+const isList = (value: unknown): value is UidlistState => isObject(value) && isDigits(value.inode) && isUid(value.size) && isDigits(value.changed) && isUid(value.last) && typeof value.first === "string";
 
 /** Undefined when it is none. */
 export function folderHead(value: unknown): FolderHead | undefined {

@@ -8,7 +8,7 @@ import { crlfCopy, toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { Hearers } from "../hearers.ts";
-import type { Changes, FlagChange, Flags, Mailbox, Message, ModSeq, NewMessage, Uid } from "../mailbox.ts";
+import type { Changes, FlagChange, Flags, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
 import { Serial, batchSize, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { forget, newBase, placeFor, prepareAll, show, sweep } from "./deliver.ts";
@@ -19,7 +19,7 @@ import { headOf, octetsLater, readNow, withOctets } from "./message-file.ts";
 import type { Quota } from "./quota.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf, type Place } from "./row.ts";
 import { octetPath } from "./scan.ts";
-import { Sync, type NewFile } from "./sync.ts";
+import { Sync, type NewFiles } from "./sync.ts";
 import { fieldText } from "./uidlist.ts";
 
 export interface MailboxContext {
@@ -32,6 +32,13 @@ export interface MailboxContext {
 /** Flags as letters of a name and keywords that have no letter. */
 type Written = Awaited<ReturnType<typeof lettersFor>>;
 const unflagged: Written = { letters: "", others: [] };
+
+/** A file just put into the folder. */
+interface NewFile {
+  readonly place: Place;
+  readonly suffix: string;
+  readonly base: Buffer;
+}
 
 /** Events that own path operations made, by directory. */
 interface Made {
@@ -336,7 +343,7 @@ export class MaildirMailbox implements Mailbox {
           else made.cur++;
         });
         await folder.keepOthers(files.map(({ base }, i) => ({ base: base.toString("latin1"), keywords: others[i].join(" ") })).filter(({ keywords }) => keywords !== ""));
-        first = await this.#sync.list(files, false);
+        first = await this.#sync.list(this.#listed(files), false);
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
       await Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
@@ -354,6 +361,14 @@ export class MaildirMailbox implements Mailbox {
     });
     this.#tell();
     return uids;
+  }
+
+  #listed(files: readonly NewFile[]): NewFiles {
+    const octets = Buffer.concat(files.map(({ base }) => base));
+    const ends: number[] = [];
+    for (const { base } of files) ends.push((ends.at(-1) ?? 0) + base.length);
+    const sets = files.map(({ suffix }) => this.#folder.table.numberOf(suffix));
+    return { length: files.length, octets, from: (i) => ends[i] - files[i].base.length, to: (i) => ends[i], place: (i) => files[i].place, set: (i) => sets[i] };
   }
 
   copy(uids: readonly Uid[], target: Mailbox, moving = false): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
@@ -513,6 +528,24 @@ export class MaildirMailbox implements Mailbox {
       await Promise.all(["cur", "new"].flatMap((directory) => [syncDirectory(`${from}/${directory}`), syncDirectory(`${to}/${directory}`)]));
       this.#tell();
       await target.refresh();
+    });
+  }
+
+  /** Reads everything anew (`MailStore.resync`). */
+  resync(): Promise<Resynced> {
+    return this.#alone(async () => {
+      const folder = this.#folder;
+      const { uidValidity } = this;
+      folder.doubtAll();
+      this.#sync.given = 0;
+      await this.#sync.run();
+      const dropped = folder.dead + folder.uidlist.spoilt;
+      folder.rewrite ||= dropped > 0;
+      await this.#sync.run();
+      const { arrived, expunged, flagged } = this.#tell();
+      folder.index.save();
+      const messages = folder.messages.length;
+      return { messages, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: this.#sync.given, dropped, renumbered: this.uidValidity !== uidValidity };
     });
   }
 

@@ -12,6 +12,7 @@
  * A scan is a visit of names: known ones are looked up and the rows of those that have another name now are put right; the others are collected.
  */
 import { eachName } from "../../sys/directory.ts";
+import { Columns } from "../index/columns.ts";
 import type { Names } from "./names.ts";
 import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
@@ -28,20 +29,23 @@ export function eachFile(path: string, visit: (octets: Buffer, from: number, bas
   });
 }
 
-/** Names that belong to no message yet. */
+const strangerSchema = { from: "u32", to: "u32", place: "u8", set: "u32" } as const;
+
+/** Files that belong to no message yet: their base names in one buffer, the rest in columns. */
 export class Strangers {
   octets: Buffer = Buffer.alloc(0);
-  readonly from: number[] = [];
-  readonly baseTo: number[] = [];
-  readonly to: number[] = [];
-  readonly place: Place[] = [];
+  readonly #columns = new Columns(strangerSchema);
   #end = 0;
 
   get length(): number {
-    return this.from.length;
+    return this.#columns.length;
   }
 
-  add(octets: Buffer, from: number, baseTo: number, to: number, place: Place): void {
+  get at(): Columns<typeof strangerSchema>["at"] {
+    return this.#columns.at;
+  }
+
+  add(octets: Buffer, from: number, to: number, place: Place, set: number): void {
     const length = to - from;
     if (this.#end + length > this.octets.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * this.octets.length + length));
@@ -49,20 +53,35 @@ export class Strangers {
       this.octets = grown;
     }
     octets.copy(this.octets, this.#end, from, to);
-    this.from.push(this.#end);
-    this.baseTo.push(this.#end + baseTo - from);
-    this.to.push(this.#end + length);
-    this.place.push(place);
+    this.#columns.add({ from: this.#end, to: this.#end + length, place, set });
     this.#end += length;
   }
+}
 
-  base(i: number): Buffer {
-    return this.octets.subarray(this.from[i], this.baseTo[i]);
+/** Numbers of what follows the base names. Thousands of files have the same few, so that no string need be made of each. */
+class Suffixes {
+  readonly #table: MaildirTable;
+  readonly #known = new Map<number, { readonly octets: Buffer; readonly set: number }>();
+
+  constructor(table: MaildirTable) {
+    this.#table = table;
   }
 
-  suffix(i: number): string {
-    return this.octets.toString("latin1", this.baseTo[i], this.to[i]);
+  numberOf(octets: Buffer, from: number, to: number): number {
+    let sum = to - from;
+    for (let i = from; i < to; i++) sum = (Math.imul(sum, 31) + octets[i]) | 0;
+    const known = this.#known.get(sum);
+    if (known !== undefined && equal(known.octets, octets, from, to)) return known.set;
+    const set = this.#table.numberOf(octets.toString("latin1", from, to));
+    this.#known.set(sum, { octets: Buffer.from(octets.subarray(from, to)), set });
+    return set;
   }
+}
+
+function equal(one: Buffer, octets: Buffer, from: number, to: number): boolean {
+  if (one.length !== to - from) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== octets[from + i]) return false;
+  return true;
 }
 
 /** A message that the uidlist names, whose file has come. */
@@ -86,19 +105,20 @@ export interface Sighting {
 export function visit(folder: string, places: readonly Place[], table: MaildirTable, names: Names): Sighting {
   const met = new Uint8Array(table.length);
   const strangers = new Strangers();
+  const suffixes = new Suffixes(table);
   const renamed: number[] = [];
   const appeared = new Map<number, Appeared>();
   for (const place of [inNew, inCur] as const) {
     if (!places.includes(place)) continue;
     eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, (octets, from, baseTo, to) => {
       const row = names.rowOf(octets, from, baseTo);
+      const set = suffixes.numberOf(octets, baseTo, to);
       if (row < 0) {
-        strangers.add(octets, from, baseTo, to, place);
+        strangers.add(octets, from, baseTo, place, set);
         return;
       }
       met[row] = 1;
       const { at } = table;
-      const set = table.numberOf(octets.toString("latin1", baseTo, to));
       if (at.place[row] === nowhere) appeared.set(at.uid[row], { uid: at.uid[row], place, set });
       else {
         if (set !== at.set[row]) renamed.push(at.uid[row]);

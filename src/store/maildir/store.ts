@@ -4,7 +4,7 @@ import { syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
 import type { StoreHooks } from "../hooks.ts";
-import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage } from "../mailbox.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Resynced } from "../mailbox.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
@@ -216,6 +216,13 @@ export class MaildirStore implements MailStore {
       const base = await deliver(path, message, "", this.#quota);
       this.#delivered?.add({ path, base, octets: message.octets });
       (await this.#open.peek(own))?.poke();
+    });
+  }
+
+  resync(name: string): Promise<Resynced> {
+    return faulting(async () => {
+      const mailbox = await this.#take(canonicalName(name));
+      return await mailbox.resync().finally(() => this.release(mailbox));
     });
   }
 

@@ -20,15 +20,21 @@ import { visit, type Sighting, type Strangers } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
 import { LineWriter, type UidlistHeader } from "./uidlist.ts";
 
+/** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
+const passedOver = 1000;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 
-/** A file without a UID. */
-export interface NewFile {
-  readonly place: Place;
-  /** What follows the base name. */
-  readonly suffix: string;
-  readonly base: Buffer;
+/** Files without a UID, in the order in which they are to have theirs: `length` of them, base names in `octets`. */
+export interface NewFiles {
+  readonly length: number;
+  readonly octets: Buffer;
+  /** Where the base name of the i-th begins and ends. */
+  from(i: number): number;
+  to(i: number): number;
+  place(i: number): Place;
+  /** Number of what follows the base name. */
+  set(i: number): number;
 }
 
 export class Sync {
@@ -68,20 +74,27 @@ export class Sync {
       case "same":
         return;
       case "missing":
-        // Somebody removed it: what we know is written back.
-        if (folder.header !== undefined && !folder.rewrite) folder.log(`${folder.place.path}/dovecot-uidlist is gone: written from what is known`);
-        folder.rewrite = true;
-        return;
+        return this.#lost("is gone");
       case "corrupt":
-        folder.log(`${folder.place.path}/dovecot-uidlist can not be read: UIDs begin anew`);
-        folder.forgetAll();
-        folder.rewrite = true;
-        return;
+        return this.#lost("can not be read");
       case "appended":
       case "replaced":
         reading.end();
     }
     if (folder.uidlist.spoilt > 0) folder.log(`${folder.place.path}/dovecot-uidlist: ${folder.uidlist.spoilt} lines can not be read`);
+  }
+
+  /** Without a list, what we know is written back. Others may have given UIDs since we looked: those are passed over. */
+  #lost(how: string): void {
+    const folder = this.#folder;
+    if (folder.rewrite) return;
+    folder.rewrite = true;
+    if (folder.header === undefined) {
+      if (how !== "is gone") folder.log(`${folder.place.path}/dovecot-uidlist ${how}: UIDs begin anew`);
+      return;
+    }
+    folder.log(`${folder.place.path}/dovecot-uidlist ${how}: written from what is known`);
+    folder.nextUid += passedOver;
   }
 
   // ------------------------------------------------------------ the directories
@@ -178,9 +191,10 @@ export class Sync {
       if (this.#missing(seen, [inNew, inCur]).length > 0) folder.cur.doubt();
     }
     const files = inOrder(seen.strangers);
-    const first = await this.list(files.map((i) => ({ place: seen.strangers.place[i], suffix: seen.strangers.suffix(i), base: seen.strangers.base(i) })), true);
+    const first = await this.list(files, true);
     this.given += files.length;
-    files.forEach((_, i) => folder.arrived(folder.table.rowOf(first + i)));
+    const row = folder.table.rowFrom(first);
+    for (let i = 0; i < files.length; i++) folder.arrived(row + i);
   }
 
   /** What another program listed becomes messages, before we give UIDs. Only under the uidlist lock. */
@@ -198,7 +212,7 @@ export class Sync {
    * @param scanned rows say all there is: a list with many lines to no purpose may be written anew
    * @returns the first UID
    */
-  async list(files: readonly NewFile[], scanned: boolean): Promise<number> {
+  async list(files: NewFiles, scanned: boolean): Promise<number> {
     const folder = this.#folder;
     const { table } = folder;
     const first = folder.nextUid;
@@ -212,18 +226,19 @@ export class Sync {
         const at = table.at.nameAt[row];
         lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
       }
-      files.forEach(({ base }, i) => lines.add(first + i, "", base, 0, base.length));
+      addLines(lines, files, first);
       await folder.uidlist.replace(header, lines.octets, first + files.length - 1);
       folder.header = header;
       folder.rewrite = false;
       folder.dead = 0;
     } else if (files.length > 0) {
       const lines = new LineWriter();
-      files.forEach(({ base }, i) => lines.add(first + i, "", base, 0, base.length));
+      addLines(lines, files, first);
       await folder.uidlist.append(lines.octets, first + files.length - 1);
     }
-    table.reserve(table.length + files.length);
-    files.forEach(({ place, suffix, base }, i) => folder.add(first + i, place, suffix, base, 0, base.length, ""));
+    table.reserve(table.length + files.length, files.length > 1 ? files.octets.length : 0);
+    if (files.length > table.length) folder.forgetNames();
+    for (let i = 0; i < files.length; i++) folder.add(first + i, files.place(i), files.set(i), files.octets, files.from(i), files.to(i), "");
     return first;
   }
 
@@ -236,18 +251,25 @@ export class Sync {
   }
 }
 
-/** Numbers of strangers in order of delivery, each base name once. */
-function inOrder({ octets, from, baseTo, length }: Strangers): number[] {
+function addLines(lines: LineWriter, files: NewFiles, first: number): void {
+  for (let i = 0; i < files.length; i++) lines.add(first + i, "", files.octets, files.from(i), files.to(i));
+}
+
+/** Strangers in order of delivery, each base name once. */
+function inOrder({ octets, at, length }: Strangers): NewFiles {
+  const { from, to } = at;
   const times = new Float64Array(length);
   const order = new Uint32Array(length);
   for (let i = 0; i < length; i++) {
-    times[i] = deliveryTime(octets, from[i], baseTo[i]);
+    times[i] = deliveryTime(octets, from[i], to[i]);
     order[i] = i;
   }
-  const byName = (a: number, b: number): number => octets.compare(octets, from[b], baseTo[b], from[a], baseTo[a]);
+  const byName = (a: number, b: number): number => octets.compare(octets, from[b], to[b], from[a], to[a]);
   order.sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
   // Met in new/ and then in cur/: the later counts, which is the first here.
-  return Array.from(order).filter((one, i) => i === 0 || byName(one, order[i - 1]) !== 0);
+  let count = 0;
+  for (let i = 0; i < length; i++) if (i === 0 || times[order[i]] !== times[order[count - 1]] || byName(order[i], order[count - 1]) !== 0) order[count++] = order[i];
+  return { length: count, octets, from: (i) => from[order[i]], to: (i) => to[order[i]], place: (i) => at.place[order[i]] as Place, set: (i) => at.set[order[i]] };
 }
 
 /** Takes lines of the uidlist over into a folder. */
@@ -296,7 +318,7 @@ class ListReading implements UidlistReader {
     // Another program gave another UID: for clients that is another message.
     if (same >= 0 && same < this.#known) this.#refuse(same);
     else if (same >= 0) this.#void.add(table.at.uid[same]);
-    if (uid > this.#last) folder.add(uid, nowhere, "", octets, from, to, octets.toString("latin1", fieldsFrom, fieldsTo));
+    if (uid > this.#last) folder.add(uid, nowhere, 0, octets, from, to, octets.toString("latin1", fieldsFrom, fieldsTo));
     else folder.dead++;
   };
 

@@ -30,6 +30,8 @@ export interface UidlistState {
   readonly changed: string;
   /** UID of the last line. */
   readonly last: number;
+  /** The first line: a file that grew still has it. */
+  readonly first: string;
 }
 
 interface Identity {
@@ -47,6 +49,7 @@ export class UidlistFile {
   #end = 0;
   #last = 0;
   #whole = true;
+  #first = "";
   /** Lines of the last look that were none. */
   spoilt = 0;
 
@@ -57,7 +60,7 @@ export class UidlistFile {
   /** What is known of the file, for another time; undefined when it has to be read again anyway. */
   get state(): UidlistState | undefined {
     const known = this.#identity;
-    return known === undefined || !this.#whole || this.#end !== known.size ? undefined : { inode: String(known.inode), size: known.size, changed: String(known.changed), last: this.#last };
+    return known === undefined || !this.#whole || this.#end !== known.size ? undefined : { inode: String(known.inode), size: known.size, changed: String(known.changed), last: this.#last, first: this.#first };
   }
 
   /** Goes on from a state; undefined begins anew. */
@@ -65,6 +68,7 @@ export class UidlistFile {
     this.#identity = state === undefined ? undefined : { inode: BigInt(state.inode), size: state.size, changed: BigInt(state.changed) };
     this.#end = state?.size ?? 0;
     this.#last = state?.last ?? 0;
+    this.#first = state?.first ?? "";
     this.#whole = true;
   }
 
@@ -106,7 +110,7 @@ export class UidlistFile {
     try {
       const stats = fstatSync(fd, { bigint: true });
       const size = Number(stats.size);
-      const grown = known !== undefined && known.inode === stats.ino && size > known.size && this.#whole && this.#end === known.size;
+      const grown = known !== undefined && known.inode === stats.ino && size > known.size && this.#whole && this.#end === known.size && this.#isContinued(fd);
       const from = grown ? this.#end : 0;
       const octets = Buffer.allocUnsafe(size - from);
       let got = 0;
@@ -123,6 +127,7 @@ export class UidlistFile {
         this.#take(0, false, 0, 0);
         return "corrupt";
       }
+      this.#first = text.toString("latin1", 0, first.end);
       reader.begin(first.header);
       const list = eachLine(text, first.end, 0, first.version3, reader.line);
       // Version 1 has no fields and no colon: appending version 3 lines would spoil it.
@@ -131,6 +136,15 @@ export class UidlistFile {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** True when the file begins as it did, and a line ends where it ended. */
+  #isContinued(fd: number): boolean {
+    const begin = Buffer.alloc(this.#first.length);
+    const end = Buffer.alloc(1);
+    readSync(fd, begin, 0, begin.length, 0);
+    readSync(fd, end, 0, 1, this.#end - 1);
+    return begin.length > 0 && begin.toString("latin1") === this.#first && end[0] === 0x0a;
   }
 
   #take(end: number, whole: boolean, last: number, spoilt: number): void {
@@ -172,6 +186,7 @@ export class UidlistFile {
       renameSync(temporary, this.#path);
       const stats = fstatSync(fd, { bigint: true });
       this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
+      this.#first = first.toString("latin1");
       this.#take(Number(stats.size), true, last, 0);
     } catch (error) {
       rmSync(temporary, { force: true });

@@ -251,9 +251,25 @@ test("a torn line at the end of the uidlist, a lost one, and a garbled one", asy
   unlinkSync(path);
   await torn.inbox.refresh();
   assert.deepEqual(uids((await maildir(t, root)).inbox), [1, 2, 3], "written back from memory");
+});
+
+test("noise for a uidlist: UIDs come from the index; without one they begin anew", async (t) => {
+  const { inbox, root, store } = await maildir(t);
+  await inbox.append([plain("one"), plain("two")]);
+  const { uidValidity, id } = inbox;
+  await store.close();
+  const path = `${root}/dovecot-uidlist`;
   writeFileSync(path, "\0\0\0\n");
+  writeFileSync(`${root}/new/1700000000.17_3.other`, "Subject: three\n\nx\n");
+  const noise = await maildir(t, root);
+  assert.deepEqual([noise.inbox.uidValidity, noise.inbox.id], [uidValidity, id]);
+  assert.deepEqual(uids(noise.inbox).slice(0, 2), [1, 2]);
+  assert.ok(noise.inbox.messages[2]!.uid > 3, "UIDs that somebody may have seen are passed over");
+  await noise.store.close();
+  writeFileSync(path, "\0\0\0\n");
+  unlinkSync(`${root}/posthorn.index`);
   const anew = await maildir(t, root);
-  assert.ok(anew.inbox.uidValidity > inbox.uidValidity);
+  assert.ok(anew.inbox.uidValidity > uidValidity);
   assert.deepEqual(uids(anew.inbox), [1, 2, 3]);
 });
 
