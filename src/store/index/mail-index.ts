@@ -220,6 +220,13 @@ export class MailIndex<X extends Schema> {
     this.#fd = undefined;
   }
 
+  /** Lets go of the file without saving: the mailbox is no more. */
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#letGo();
+  }
+
   /** Saves and lets go of the lock. */
   close(): void {
     this.save();

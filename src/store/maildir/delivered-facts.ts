@@ -60,7 +60,8 @@ export class DeliveredFacts {
         );
         this.#added(path);
       } catch (error) {
-        this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
+        // Removed meanwhile, with its mail.
+        if (errno(error) !== "ENOENT") this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
       }
     }
     for (const { octets } of some) this.#octets -= octets.length;

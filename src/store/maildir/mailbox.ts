@@ -590,6 +590,11 @@ export class MaildirMailbox implements Mailbox {
     this.#watching = this.#startWatch();
   }
 
+  /** The folder is no more: nothing is written for it. */
+  removed(): void {
+    this.#folder.index.leave();
+  }
+
   close(): void {
     this.#stopWatch();
     this.#folder.close();

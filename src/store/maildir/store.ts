@@ -88,6 +88,7 @@ export class MaildirStore implements MailStore {
         if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
         const { octets, messages } = folderUsage(this.#require(own));
         removeFolder(this.#root, folderPath(this.#root, own));
+        (await this.#open.peek(own))?.removed();
         this.#quota.changed(-octets, -messages);
         this.#open.drop(own);
         await syncDirectory(this.#root);
