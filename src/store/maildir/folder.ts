@@ -66,6 +66,8 @@ export class Folder implements Source {
   #arrived: number[] = [];
   readonly #flagged = new Set<number>();
   #modSeq: ModSeq | undefined;
+  /** µs since the epoch. */
+  #lookedAt: number | undefined;
   /** The state of `dovecot-keywords` the flags of `messages` were made with. */
   #labelled = 0;
   #written = "";
@@ -224,8 +226,13 @@ export class Folder implements Source {
 
   /** Of what happens until sessions are told. */
   get changing(): ModSeq {
-    this.#modSeq ??= this.table.nextModSeq(Date.now() * 1000);
+    this.#modSeq ??= this.table.nextModSeq(this.#lookedAt ?? Date.now() * 1000);
     return this.#modSeq;
+  }
+
+  /** A look at the disk begins: what it misses has a higher MODSEQ in the process that did it. */
+  looking(): void {
+    this.#lookedAt = Date.now() * 1000;
   }
 
   /** The uidlist names messages whose files were not met yet. */
@@ -325,13 +332,17 @@ export class Folder implements Source {
 
   /** Brings `messages` up to date. What happened since the last time. */
   tell(): Changes {
+    const changes = this.#changes();
+    this.#modSeq = undefined;
+    this.#lookedAt = undefined;
+    return changes;
+  }
+
+  #changes(): Changes {
     // What letters mean has changed.
     if (this.#labelled !== this.keywords.version) for (const { uid } of this.messages) this.#flagged.add(uid);
     this.#labelled = this.keywords.version;
-    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) {
-      this.#modSeq = undefined;
-      return noChanges;
-    }
+    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) return noChanges;
     const { table } = this;
     let messages = this.messages.slice();
     const flagged: MaildirMessage[] = [];
@@ -362,7 +373,6 @@ export class Folder implements Source {
     this.#expunged = [];
     this.#arrived = [];
     this.#flagged.clear();
-    this.#modSeq = undefined;
     this.index.saveSoon();
     return { arrived, expunged, flagged: flagged.sort((a, b) => a.uid - b.uid) };
   }

@@ -343,7 +343,7 @@ export class MaildirMailbox implements Mailbox {
           else made.cur++;
         });
         await folder.keepOthers(files.map(({ base }, i) => ({ base: base.toString("latin1"), keywords: others[i].join(" ") })).filter(({ keywords }) => keywords !== ""));
-        first = await this.#sync.list(this.#listed(files), false);
+        first = await this.#sync.list(this.#listed(files));
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
       await Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));

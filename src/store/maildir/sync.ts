@@ -52,6 +52,7 @@ export class Sync {
   /** Finds out what changed; `Folder.tell` says it. */
   async run(): Promise<void> {
     const folder = this.#folder;
+    folder.looking();
     folder.keywords.look();
     this.look();
     folder.lookAtExtra(false);
@@ -161,7 +162,13 @@ export class Sync {
     const folder = this.#folder;
     for (const { uid, place, set } of [...seen.appeared.values()].sort((a, b) => a.uid - b.uid)) {
       const row = folder.table.rowOf(uid);
-      if (row < 0 || uid <= folder.highest) continue;
+      if (row < 0) continue;
+      if (uid <= folder.highest) {
+        // Too late for this UID: the next scan meets a file without one.
+        folder.cur.doubt();
+        folder.fresh.doubt();
+        continue;
+      }
       folder.table.set("place", row, place);
       folder.table.set("set", row, set);
       folder.arrived(row);
@@ -191,7 +198,7 @@ export class Sync {
       if (this.#missing(seen, [inNew, inCur]).length > 0) folder.cur.doubt();
     }
     const files = inOrder(seen.strangers);
-    const first = await this.list(files, true);
+    const first = await this.list(files);
     this.given += files.length;
     const row = folder.table.rowFrom(first);
     for (let i = 0; i < files.length; i++) folder.arrived(row + i);
@@ -209,14 +216,13 @@ export class Sync {
   /**
    * Gives files the next UIDs and makes that durable; they have rows then. Only under the uidlist lock, after `look`.
    *
-   * @param scanned rows say all there is: a list with many lines to no purpose may be written anew
    * @returns the first UID
    */
-  async list(files: NewFiles, scanned: boolean): Promise<number> {
+  async list(files: NewFiles): Promise<number> {
     const folder = this.#folder;
     const { table } = folder;
     const first = folder.nextUid;
-    const overgrown = scanned && folder.dead > 256 && folder.dead > table.length;
+    const overgrown = folder.dead > 256 && folder.dead > table.length;
     if (folder.header === undefined || folder.rewrite || overgrown || !folder.uidlist.appendable) {
       if (folder.header === undefined) this.renumbered = true;
       const known = folder.header ?? { uidValidity: this.#nextUidValidity(), guid: "", others: "" };
