@@ -134,7 +134,7 @@ export class Table<X extends Schema> {
   }
 
   /** Room for this many rows altogether, and for this many octets of names more. */
-  reserve(rows: number, names: number): void {
+  reserve(rows: number, names = 0): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);
     if (this.#heapLength + names > this.#heap.length) this.#growHeap(this.#heapLength + names);

@@ -2,14 +2,15 @@
 import { StoreFault, type FlagChange, type Flags } from "../mailbox.ts";
 import type { KeywordLine } from "./extra-keywords.ts";
 import { lettersIn, sortLetters } from "./filename.ts";
-import { keywordsLimit, type Folder } from "./folder.ts";
+import type { Folder } from "./folder.ts";
+import { keywordsLimit } from "./other-keywords.ts";
 import { baseOf } from "./row.ts";
 
 /** Letters of flags, sorted, and the keywords that have none, in the spelling of this folder. @param make new keywords get letters while there are some */
 export async function lettersFor(folder: Folder, flags: Flags, make: boolean): Promise<{ readonly letters: string; readonly others: readonly string[] }> {
   const { letters, others } = await folder.keywords.lettersOf(flags, make);
-  const spelled = others.map((keyword) => folder.spelling(keyword));
-  if (make && spelled.some((keyword) => keyword === undefined) && folder.allKeywords.length + spelled.length > keywordsLimit)
+  const spelled = others.map((keyword) => folder.others.spelling(keyword));
+  if (make && spelled.some((keyword) => keyword === undefined) && folder.others.all.length + spelled.length > keywordsLimit)
     throw new StoreFault("limit", `a mailbox can hold ${keywordsLimit} keywords`);
   return { letters: sortLetters(letters), others: others.map((keyword, i) => spelled[i] ?? keyword) };
 }
@@ -59,7 +60,7 @@ export class FlagPlan {
   /** Changes keywords without a letter. Durable when it resolves. */
   async others(uids: readonly number[]): Promise<void> {
     const folder = this.#folder;
-    if (this.#planned === undefined || (this.#planned.others.length === 0 && this.#planned.how !== "replace" && !folder.hasOthers)) return;
+    if (this.#planned === undefined || (this.#planned.others.length === 0 && this.#planned.how !== "replace" && !folder.others.any)) return;
     const lines: KeywordLine[] = [];
     const changed: number[] = [];
     for (const uid of uids) {
@@ -71,8 +72,8 @@ export class FlagPlan {
       lines.push({ keywords: next, base: baseOf(folder.table, row) });
       changed.push(uid);
     }
-    await folder.keepOthers(lines);
-    lines.forEach(({ keywords }, i) => folder.setOthers(changed[i], keywords));
+    await folder.others.keep(lines);
+    lines.forEach(({ keywords }, i) => folder.others.set(changed[i], keywords));
   }
 
   #others(now: readonly string[]): readonly string[] {

@@ -1,6 +1,5 @@
 /**
- * What is known of one Maildir folder, in memory and in its index, and what of that sessions have not been told. It reads nothing by itself (sync.ts
- * does) but what a message is asked for.
+ * What is known of one Maildir folder, in memory and in its index, and what of that sessions have not been told. It reads nothing by itself: sync.ts does.
  */
 import { statSync } from "node:fs";
 import { errno } from "../faults.ts";
@@ -9,22 +8,17 @@ import { noChanges } from "../hearers.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
-import { crlfSize } from "../../message/line-ends.ts";
 import { Directory } from "./directory.ts";
-import { ExtraKeywords, type KeywordLine } from "./extra-keywords.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
 import { folderHead, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
-import { withOctets } from "./message-file.ts";
-import { MaildirMessage, type Source } from "./message.ts";
+import { MessageFiles } from "./message-files.ts";
+import { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
-import { baseOf, fieldsOf, inCur, inNew, maildirSchema, nowhere, pathOf, type MaildirTable, type Place } from "./row.ts";
-import { visit } from "./scan.ts";
+import { OtherKeywords } from "./other-keywords.ts";
+import { maildirSchema, nowhere, type MaildirTable, type Place } from "./row.ts";
 import { UidlistFile } from "./uidlist-file.ts";
-import { fieldNumber, fieldText, type UidlistHeader } from "./uidlist.ts";
-
-/** Keywords of one folder, with letters or without. */
-export const keywordsLimit = 1024;
+import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
 
 export interface MaildirPlace {
   /** The folder's directory; a rename of the folder changes it. */
@@ -32,14 +26,12 @@ export interface MaildirPlace {
   name: string;
 }
 
-/** Extra keywords of a name without a message are kept so long, ms. */
-const waitingTime = 36 * 3_600_000;
-
-export class Folder implements Source {
+export class Folder {
   readonly place: MaildirPlace;
   readonly log: (line: string) => void;
   readonly keywords: KeywordFile;
-  readonly extra: ExtraKeywords;
+  readonly others: OtherKeywords;
+  readonly files: MessageFiles;
   readonly uidlist: UidlistFile;
   readonly cur: Directory;
   readonly fresh: Directory;
@@ -57,8 +49,6 @@ export class Folder implements Source {
   rewrite = false;
   /** Recent although in cur/: appended or flagged by us before any session claimed them. */
   readonly recent = new Set<number>();
-  /** Extra keywords of names that no message has; undefined: the file was not read yet. */
-  waiting: Map<string, string> | undefined;
 
   messages: readonly MaildirMessage[] = [];
   /** Known but not told yet. */
@@ -76,7 +66,8 @@ export class Folder implements Source {
     this.place = place;
     this.log = log;
     this.keywords = new KeywordFile(place);
-    this.extra = new ExtraKeywords(place);
+    this.others = new OtherKeywords(this);
+    this.files = new MessageFiles(this);
     this.uidlist = new UidlistFile(place);
     this.cur = new Directory(() => `${place.path}/cur`);
     this.fresh = new Directory(() => `${place.path}/new`);
@@ -131,7 +122,7 @@ export class Folder implements Source {
     this.cur.resume(moved ? undefined : head.cur);
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
-    this.extra.identity = head.extra;
+    this.others.resume(head.extra);
     const { length, at } = this.table;
     const messages: MaildirMessage[] = [];
     const known = new Map<number, Flags>();
@@ -140,7 +131,7 @@ export class Folder implements Source {
       const key = at.set[row] + at.more[row] * 0x1_0000_0000;
       let flags = known.get(key);
       if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
-      messages.push(new MaildirMessage(this, at.uid[row], flags, at.modSeq[row]));
+      messages.push(new MaildirMessage(this.files, at.uid[row], flags, at.modSeq[row]));
     }
     this.messages = messages;
     this.#labelled = this.keywords.version;
@@ -157,7 +148,7 @@ export class Folder implements Source {
     let head: FolderHead;
     try {
       const stamps = this.rewrite ? {} : { uidlist: this.uidlist.state, cur: this.cur.stamp(), new: this.fresh.stamp() };
-      head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), ...stamps, keywords: this.keywords.identity, extra: this.extra.identity };
+      head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), ...stamps, keywords: this.keywords.identity, extra: this.others.identity };
     } catch (error) {
       // Removed with its directory.
       if (errno(error) === "ENOENT") return;
@@ -178,8 +169,7 @@ export class Folder implements Source {
     this.highest = 0;
     this.dead = 0;
     this.#written = "";
-    this.waiting = undefined;
-    this.extra.identity = "";
+    this.others.resume("");
   }
 
   /** Nothing of what was known is so: all messages are expunged, and UIDs begin anew. */
@@ -201,10 +191,10 @@ export class Folder implements Source {
     this.fresh.doubt();
     this.cache.discard();
     for (let row = 0; row < table.length; row++) {
-      table.set("size", row, this.#sizeIn(row, "W") ?? fieldNumber(fieldsOf(table, row), "W") ?? NaN);
+      table.set("size", row, this.files.writtenSize(row));
       table.set("date", row, NaN);
     }
-    this.lookAtExtra(true);
+    this.others.look(true);
     this.index.rewrite();
   }
 
@@ -274,12 +264,7 @@ export class Folder implements Source {
     const { table } = this;
     const uid = table.at.uid[row];
     table.set("modSeq", row, this.changing);
-    if (this.waiting === undefined) this.lookAtExtra(true);
-    if (this.waiting !== undefined && this.waiting.size > 0) {
-      const base = baseOf(table, row);
-      table.set("more", row, table.numberOf(this.waiting.get(base) ?? ""));
-      this.waiting.delete(base);
-    }
+    this.others.arrived(row);
     this.highest = Math.max(this.highest, uid);
     this.#arrived.push(uid);
     this.cache.note();
@@ -317,14 +302,22 @@ export class Folder implements Source {
     this.table.remove(uids.map((uid) => this.table.rowOf(uid)), this.changing);
   }
 
+  /** Rows from this UID on never became messages: their files are gone again. */
+  takeBack(first: number): void {
+    const { table } = this;
+    const from = table.rowFrom(first);
+    this.dead += table.length - from;
+    table.remove(Array.from({ length: table.length - from }, (_, i) => from + i), undefined);
+  }
+
   /** Messages handed out keep what is known. */
   #gone(row: number): void {
     const uid = this.table.at.uid[row];
     this.#expunged.push(uid);
     const message = this.messages.at(indexOf(this.messages, uid));
-    const saved = this.savedOf(uid);
+    const saved = this.files.savedOf(uid);
     const date = this.table.at.date[row];
-    const known = { size: this.table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: this.guidOf(uid) };
+    const known = { size: this.table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: this.files.guidOf(uid) };
     if (message?.uid === uid) message.becomes({ sizeOf: () => known.size, dateOf: () => known.date, savedOf: () => saved, guidOf: () => known.guid });
   }
 
@@ -354,7 +347,7 @@ export class Folder implements Source {
       if (flags === messages[i].flags) continue;
       const same = sameFlags(messages[i].flags, flags);
       if (!same) table.set("modSeq", row, this.changing);
-      const next = new MaildirMessage(this, uid, flags, table.at.modSeq[row]);
+      const next = new MaildirMessage(this.files, uid, flags, table.at.modSeq[row]);
       messages[i].becomes(next);
       messages[i] = next;
       if (!same) flagged.push(next);
@@ -365,7 +358,7 @@ export class Folder implements Source {
     }
     const arrived = this.#arrived.sort((a, b) => a - b).map((uid) => {
       const row = table.rowOf(uid);
-      return new MaildirMessage(this, uid, this.flagsOf(row), table.at.modSeq[row]);
+      return new MaildirMessage(this.files, uid, this.flagsOf(row), table.at.modSeq[row]);
     });
     for (const message of arrived) messages.push(message);
     const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
@@ -382,174 +375,6 @@ export class Folder implements Source {
     this.index.close();
     this.cur.close();
     this.fresh.close();
-  }
-
-  // ------------------------------------------------------------ what a message is asked for
-
-  savedOf(uid: number): number | undefined {
-    const row = this.rowOf(uid);
-    const saved = row < 0 ? NaN : this.table.at.saved[row];
-    return Number.isNaN(saved) ? undefined : saved;
-  }
-
-  /** Octets with CRLF: of the name, of the uidlist, or counted once. 0 when the file is gone. */
-  sizeOf(uid: number): number {
-    const row = this.rowOf(uid);
-    if (row < 0) return 0;
-    const known = this.table.at.size[row];
-    if (!Number.isNaN(known)) return known;
-    const size = this.withFile(uid, (path) => withOctets(path, crlfSize));
-    return size === undefined ? 0 : this.#learn("size", uid, size);
-  }
-
-  /** Octets in the file, if its name says so. */
-  namedSize(row: number): number | undefined {
-    return this.#sizeIn(row, "S");
-  }
-
-  #sizeIn(row: number, key: "S" | "W"): number | undefined {
-    const at = this.table.at.nameAt[row];
-    return sizeIn(this.table.heap, key, at, at + this.table.at.baseLength[row]);
-  }
-
-  /** Octets in the file; undefined when it is gone. */
-  storedSize(uid: number): number | undefined {
-    const row = this.rowOf(uid);
-    return row < 0 ? undefined : (this.namedSize(row) ?? this.withFile(uid, (path) => statSync(path).size));
-  }
-
-  /** mtime of the file, ms; when the file is gone, the time its name begins with. */
-  dateOf(uid: number): number {
-    const row = this.rowOf(uid);
-    if (row < 0) return 0;
-    const known = this.table.at.date[row];
-    if (!Number.isNaN(known)) return known;
-    const date = this.withFile(uid, (path) => Math.floor(statSync(path).mtimeMs));
-    return date === undefined ? this.table.at.saved[row] || 0 : this.#learn("date", uid, date);
-  }
-
-  /** True when the size was counted, and stands neither in the name nor in the uidlist. */
-  countedSize(row: number): boolean {
-    const { at } = this.table;
-    return !Number.isNaN(at.size[row]) && this.#sizeIn(row, "W") === undefined && fieldNumber(fieldsOf(this.table, row), "W") === undefined;
-  }
-
-  #learn(name: "size" | "date", uid: number, value: number): number {
-    const row = this.rowOf(uid);
-    if (row >= 0) this.table.set(name, row, value);
-    this.index.saveSoon();
-    return value;
-  }
-
-  /** POP3 and IMAP identity: what Dovecot would say, the `G` field or the base name. */
-  guidOf(uid: number): string {
-    const row = this.rowOf(uid);
-    if (row < 0) return "";
-    const { at } = this.table;
-    const own = at.nameLength[row] > at.baseLength[row] ? fieldText(fieldsOf(this.table, row), "G") : undefined;
-    return own ?? baseOf(this.table, row);
-  }
-
-  /** `work` on the message's file wherever another program renamed it to; undefined when it is gone. */
-  withFile<T>(uid: number, work: (path: string | Buffer) => T): T | undefined {
-    for (let tries = 0; tries < 5; tries++) {
-      const row = this.rowOf(uid);
-      if (row < 0) return undefined;
-      try {
-        return work(pathOf(this.place.path, this.table, row));
-      } catch (error) {
-        if (errno(error) !== "ENOENT") throw error;
-        if (!this.follow(uid)) return undefined;
-      }
-    }
-    return undefined;
-  }
-
-  /** A name was out of date: all are looked up again, since one foreign rename seldom comes alone. False when this message is not met. */
-  follow(uid: number): boolean {
-    this.cur.doubt();
-    this.fresh.doubt();
-    const { met, renamed } = visit(this.place.path, [inNew, inCur], this.table, this.names);
-    for (const one of renamed) this.flagged(one);
-    const row = this.table.rowOf(uid);
-    return row >= 0 && met[row] === 1;
-  }
-
-  // ------------------------------------------------------------ keywords beyond the letters
-
-  /** Those that messages have, by their lower case. */
-  get #others(): ReadonlyMap<string, string> {
-    const { table } = this;
-    const sets = new Set<number>();
-    for (let row = 0; row < table.length; row++) sets.add(table.at.more[row]);
-    sets.delete(0);
-    return new Map([...sets].flatMap((set) => table.setAt(set).split(" ").map((keyword) => [keyword.toLowerCase(), keyword] as const)));
-  }
-
-  get hasOthers(): boolean {
-    return this.table.at.more.length > 0 && this.#others.size > 0;
-  }
-
-  /** As it was first spelled here; undefined for one that no message has. */
-  spelling(keyword: string): string | undefined {
-    return this.#others.get(keyword.toLowerCase());
-  }
-
-  get allKeywords(): readonly string[] {
-    const { names } = this.keywords;
-    const lettered = new Set(names.map((name) => name.toLowerCase()));
-    return [...names, ...[...this.#others].flatMap(([lower, keyword]) => (lettered.has(lower) ? [] : [keyword]))];
-  }
-
-  get keywordsFull(): boolean {
-    return this.allKeywords.length >= keywordsLimit;
-  }
-
-  /** Makes them durable in `posthorn-keywords`. */
-  async keepOthers(lines: readonly KeywordLine[]): Promise<void> {
-    if (lines.length === 0) return;
-    this.lookAtExtra(false);
-    await this.extra.add(lines, () => this.#allOthers(lines));
-    for (const { keywords, base } of lines) this.waiting?.set(base, keywords);
-  }
-
-  #allOthers(lines: readonly KeywordLine[]): KeywordLine[] {
-    const { table } = this;
-    const all = new Map<string, string>();
-    // Names that another process has just put here, and we have not met.
-    for (const [base, keywords] of this.waiting ?? []) if ((timeIn(Buffer.from(base, "latin1"), 0, base.length) ?? 0) * 1000 > Date.now() - waitingTime) all.set(base, keywords);
-    for (let row = 0; row < table.length; row++) if (table.at.more[row] !== 0) all.set(baseOf(table, row), table.setAt(table.at.more[row]));
-    for (const { keywords, base } of lines) all.set(base, keywords);
-    return [...all].flatMap(([base, keywords]) => (keywords === "" ? [] : [{ base, keywords }]));
-  }
-
-  setOthers(uid: number, keywords: string): void {
-    const row = this.rowOf(uid);
-    if (row < 0) return;
-    this.table.set("more", row, this.table.numberOf(keywords));
-    this.waiting?.delete(baseOf(this.table, row));
-    this.flagged(uid);
-  }
-
-  /** Takes over `posthorn-keywords` when it changed. */
-  lookAtExtra(again: boolean): void {
-    const lines = this.extra.look(again);
-    if (lines === undefined) return;
-    const { table } = this;
-    const rows = new Map<number, string>();
-    this.waiting = new Map();
-    for (const [base, keywords] of lines) {
-      const octets = Buffer.from(base, "latin1");
-      const row = this.visible(this.names.rowOf(octets, 0, octets.length));
-      if (row >= 0) rows.set(row, keywords);
-      else if (keywords !== "") this.waiting.set(base, keywords);
-    }
-    for (let row = 0; row < table.length; row++) {
-      const keywords = table.numberOf(rows.get(row) ?? "");
-      if (keywords === table.at.more[row] || this.visible(row) < 0) continue;
-      table.set("more", row, keywords);
-      this.flagged(table.at.uid[row]);
-    }
   }
 }
 

@@ -55,7 +55,7 @@ export class Sync {
     folder.looking();
     folder.keywords.look();
     this.look();
-    folder.lookAtExtra(false);
+    folder.others.look(false);
     if (folder.rewrite || folder.header === undefined) await this.#scan([inNew, inCur]);
     else {
       const places: Place[] = [];
@@ -253,7 +253,7 @@ export class Sync {
     const folder = this.#folder;
     const { at } = folder.table;
     const fields = at.nameLength[row] > at.baseLength[row] ? fieldsOf(folder.table, row) : "";
-    return folder.countedSize(row) ? `${fields} W${at.size[row]}`.trim() : fields;
+    return folder.files.countedSize(row) ? `${fields} W${at.size[row]}`.trim() : fields;
   }
 }
 

@@ -47,6 +47,9 @@ test("our own changes cost no scan; a delivery costs one of new/ only; a foreign
   assert.deepEqual(await during(() => store.deliver("INBOX", plain("c"), false)), ["new"]);
   assert.deepEqual(await during(async () => writeFileSync(`${root}/cur/1700000000.1.other:2,`, "x\n\ny\n")), ["cur"]);
   assert.equal(inbox.messages.length, 23 + 1);
+  // Changes of this moment would have to be looked for again.
+  for (const directory of ["cur", "new"]) utimesSync(`${root}/${directory}`, 1_700_000_000, 1_700_000_000);
+  await inbox.refresh();
   await store.close();
   reading.forget();
   const again = await openStore(user(`maildir:${root}`), settings);

@@ -1,0 +1,113 @@
+/** What a message's row or else its file says, looked up when it is asked for and then kept in the row; and the file, wherever it is by now. */
+import { statSync } from "node:fs";
+import { crlfSize } from "../../message/line-ends.ts";
+import { errno } from "../faults.ts";
+import { sizeIn } from "./filename.ts";
+import type { Folder } from "./folder.ts";
+import { withOctets } from "./message-file.ts";
+import type { Source } from "./message.ts";
+import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
+import { visit } from "./scan.ts";
+import { fieldNumber, fieldText } from "./uidlist.ts";
+
+export class MessageFiles implements Source {
+  readonly #folder: Folder;
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+  }
+
+  savedOf(uid: number): number | undefined {
+    const row = this.#folder.rowOf(uid);
+    const saved = row < 0 ? NaN : this.#folder.table.at.saved[row];
+    return Number.isNaN(saved) ? undefined : saved;
+  }
+
+  /** Octets with CRLF: of the name, of the uidlist, or counted once. 0 when the file is gone. */
+  sizeOf(uid: number): number {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return 0;
+    const known = this.#folder.table.at.size[row];
+    if (!Number.isNaN(known)) return known;
+    const size = this.withFile(uid, (path) => withOctets(path, crlfSize));
+    return size === undefined ? 0 : this.#learn("size", uid, size);
+  }
+
+  /** Octets in the file, if its name says so. */
+  namedSize(row: number): number | undefined {
+    return this.#sizeIn(row, "S");
+  }
+
+  #sizeIn(row: number, key: "S" | "W"): number | undefined {
+    const at = this.#folder.table.at.nameAt[row];
+    return sizeIn(this.#folder.table.heap, key, at, at + this.#folder.table.at.baseLength[row]);
+  }
+
+  /** Octets in the file; undefined when it is gone. */
+  storedSize(uid: number): number | undefined {
+    const row = this.#folder.rowOf(uid);
+    return row < 0 ? undefined : (this.namedSize(row) ?? this.withFile(uid, (path) => statSync(path).size));
+  }
+
+  /** mtime of the file, ms; when the file is gone, the time its name begins with. */
+  dateOf(uid: number): number {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return 0;
+    const known = this.#folder.table.at.date[row];
+    if (!Number.isNaN(known)) return known;
+    const date = this.withFile(uid, (path) => Math.floor(statSync(path).mtimeMs));
+    return date === undefined ? this.#folder.table.at.saved[row] || 0 : this.#learn("date", uid, date);
+  }
+
+  /** True when the size was counted, and stands neither in the name nor in the uidlist. */
+  countedSize(row: number): boolean {
+    const { at } = this.#folder.table;
+    return !Number.isNaN(at.size[row]) && this.#sizeIn(row, "W") === undefined && fieldNumber(fieldsOf(this.#folder.table, row), "W") === undefined;
+  }
+
+  #learn(name: "size" | "date", uid: number, value: number): number {
+    const row = this.#folder.rowOf(uid);
+    if (row >= 0) this.#folder.table.set(name, row, value);
+    this.#folder.index.saveSoon();
+    return value;
+  }
+
+  /** POP3 and IMAP identity: what Dovecot would say, the `G` field or the base name. */
+  guidOf(uid: number): string {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return "";
+    const { at } = this.#folder.table;
+    const own = at.nameLength[row] > at.baseLength[row] ? fieldText(fieldsOf(this.#folder.table, row), "G") : undefined;
+    return own ?? baseOf(this.#folder.table, row);
+  }
+
+  /** `work` on the message's file wherever another program renamed it to; undefined when it is gone. */
+  withFile<T>(uid: number, work: (path: string | Buffer) => T): T | undefined {
+    for (let tries = 0; tries < 5; tries++) {
+      const row = this.#folder.rowOf(uid);
+      if (row < 0) return undefined;
+      try {
+        return work(pathOf(this.#folder.place.path, this.#folder.table, row));
+      } catch (error) {
+        if (errno(error) !== "ENOENT") throw error;
+        if (!this.follow(uid)) return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  /** A name was out of date: all are looked up again, since one foreign rename seldom comes alone. False when this message is not met. */
+  follow(uid: number): boolean {
+    this.#folder.cur.doubt();
+    this.#folder.fresh.doubt();
+    const { met, renamed } = visit(this.#folder.place.path, [inNew, inCur], this.#folder.table, this.#folder.names);
+    for (const one of renamed) this.#folder.flagged(one);
+    const row = this.#folder.table.rowOf(uid);
+    return row >= 0 && met[row] === 1;
+  }
+
+  /** Octets with CRLF as far as the name or the uidlist tells; NaN when neither does. */
+  writtenSize(row: number): number {
+    return this.#sizeIn(row, "W") ?? fieldNumber(fieldsOf(this.#folder.table, row), "W") ?? NaN;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Keywords of a folder's messages: all of them, and those that no letter stands for, which rows have in `more` and the file `posthorn-keywords`
+ * (extra-keywords.ts) says.
+ */
+import { ExtraKeywords, type KeywordLine } from "./extra-keywords.ts";
+import { timeIn } from "./filename.ts";
+import type { Folder } from "./folder.ts";
+import { baseOf } from "./row.ts";
+
+/** Keywords of one folder, with letters or without. */
+export const keywordsLimit = 1024;
+/** Keywords of a name without a message are kept so long, ms. */
+const waitingTime = 36 * 3_600_000;
+
+export class OtherKeywords {
+  readonly #folder: Folder;
+  readonly #file: ExtraKeywords;
+  /** Of names that no message has; undefined: the file was not read yet. */
+  #waiting: Map<string, string> | undefined;
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+    this.#file = new ExtraKeywords(folder.place);
+  }
+
+  /** Which state of the file the rows were made from. */
+  get identity(): string {
+    return this.#file.identity;
+  }
+
+  /** Goes on from a state of another time. */
+  resume(identity: string): void {
+    this.#file.identity = identity;
+    this.#waiting = undefined;
+  }
+
+  /** Those that messages have, by their lower case. */
+  get #known(): ReadonlyMap<string, string> {
+    const { table } = this.#folder;
+    const sets = new Set<number>();
+    for (let row = 0; row < table.length; row++) sets.add(table.at.more[row]);
+    sets.delete(0);
+    return new Map([...sets].flatMap((set) => table.setAt(set).split(" ").map((keyword) => [keyword.toLowerCase(), keyword] as const)));
+  }
+
+  get any(): boolean {
+    return this.#folder.table.at.more.length > 0 && this.#known.size > 0;
+  }
+
+  /** As it was first spelled here; undefined for one that no message has. */
+  spelling(keyword: string): string | undefined {
+    return this.#known.get(keyword.toLowerCase());
+  }
+
+  get all(): readonly string[] {
+    const { names } = this.#folder.keywords;
+    const lettered = new Set(names.map((name) => name.toLowerCase()));
+    return [...names, ...[...this.#known].flatMap(([lower, keyword]) => (lettered.has(lower) ? [] : [keyword]))];
+  }
+
+  get full(): boolean {
+    return this.all.length >= keywordsLimit;
+  }
+
+  /** Makes lines durable in `posthorn-keywords`. */
+  async keep(lines: readonly KeywordLine[]): Promise<void> {
+    if (lines.length === 0) return;
+    this.look(false);
+    await this.#file.add(lines, () => this.#alive(lines));
+    for (const { keywords, base } of lines) this.#waiting?.set(base, keywords);
+  }
+
+  #alive(lines: readonly KeywordLine[]): KeywordLine[] {
+    const { table } = this.#folder;
+    const all = new Map<string, string>();
+    // Names that another process has just put here, and we have not met.
+    for (const [base, keywords] of this.#waiting ?? []) if ((timeIn(Buffer.from(base, "latin1"), 0, base.length) ?? 0) * 1000 > Date.now() - waitingTime) all.set(base, keywords);
+    for (let row = 0; row < table.length; row++) if (table.at.more[row] !== 0) all.set(baseOf(table, row), table.setAt(table.at.more[row]));
+    for (const { keywords, base } of lines) all.set(base, keywords);
+    return [...all].flatMap(([base, keywords]) => (keywords === "" ? [] : [{ base, keywords }]));
+  }
+
+  set(uid: number, keywords: string): void {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return;
+    this.#folder.table.set("more", row, this.#folder.table.numberOf(keywords));
+    this.#waiting?.delete(baseOf(this.#folder.table, row));
+    this.#folder.flagged(uid);
+  }
+
+  /** Takes over `posthorn-keywords` when it changed. */
+  look(again: boolean): void {
+    const lines = this.#file.look(again);
+    if (lines === undefined) return;
+    const { table } = this.#folder;
+    const rows = new Map<number, string>();
+    this.#waiting = new Map();
+    for (const [base, keywords] of lines) {
+      const octets = Buffer.from(base, "latin1");
+      const row = this.#folder.visible(this.#folder.names.rowOf(octets, 0, octets.length));
+      if (row >= 0) rows.set(row, keywords);
+      else if (keywords !== "") this.#waiting.set(base, keywords);
+    }
+    for (let row = 0; row < table.length; row++) {
+      const keywords = table.numberOf(rows.get(row) ?? "");
+      if (keywords === table.at.more[row] || this.#folder.visible(row) < 0) continue;
+      table.set("more", row, keywords);
+      this.#folder.flagged(table.at.uid[row]);
+    }
+  }
+
+  /** A row has become a message. */
+  arrived(row: number): void {
+    const { table } = this.#folder;
+    if (this.#waiting === undefined) this.look(true);
+    if (this.#waiting === undefined || this.#waiting.size === 0) return;
+    const base = baseOf(table, row);
+    table.set("more", row, table.numberOf(this.#waiting.get(base) ?? ""));
+    this.#waiting.delete(base);
+  }
+}
