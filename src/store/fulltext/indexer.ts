@@ -7,8 +7,8 @@ import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
 const idleLimit = 60_000;
 /** How long to wait before a thread that died is started again, ms. */
 const restartPause = 60_000;
-/** Octets of its heap, MiB: messages and their text are held one at a time. */
-const heapLimit = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
+/** Its heap, MiB: text of one message at a time is held (text.ts bounds it). */
+const heapLimit = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 };
 
 const program = new URL(`./thread${extname(import.meta.filename)}`, import.meta.url);
 

@@ -15,6 +15,8 @@ export interface IndexedText {
 
 /** UTF-16 units of one message that are indexed. A message with more of them is not, and stays a candidate of every search. */
 export const textLimit = 4 << 20;
+/** Octets of a header or a part behind which there may be as much text; more are not even decoded. */
+const octetLimit = 4 * textLimit;
 
 /**
  * The texts of a message, or undefined when there is more than `textLimit` of it.
@@ -30,10 +32,12 @@ export function indexedText(octets: Buffer): IndexedText | undefined {
     room -= text.length;
     if (room >= 0) to.push(text);
   };
-  addHeader(message.header, (text) => add(header, text));
-  for (const inner of innerHeaders(message)) addHeader(inner, (text) => add(header, text));
+  for (const one of [message.header, ...innerHeaders(message)]) {
+    if (room < 0 || one.bodyStart - one.start > octetLimit) return undefined;
+    addHeader(one, (text) => add(header, text));
+  }
   for (const leaf of leaves(message)) {
-    if (room < 0) return undefined;
+    if (room < 0 || (leaf.type.toLowerCase() === "text" && leaf.bodyEnd - leaf.bodyStart > octetLimit)) return undefined;
     const text = searchablePart(octets, leaf);
     if (text !== undefined) add(body, text);
   }
