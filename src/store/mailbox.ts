@@ -140,7 +140,8 @@ export interface Mailbox {
 
   /**
    * What was kept ready of a message (ENVELOPE and the like): octets that whoever opened the store knows how to read. Undefined when there is
-   * nothing kept. At once; ascending UIDs are cheapest, being read ahead. The octets stay as they are.
+   * nothing kept. At once; ascending UIDs are cheapest, being read ahead. The octets are good until the next call of `facts` or `keepFacts`:
+   * a mailbox of 100,000 is read through one window.
    */
   facts(uid: Uid): Buffer | undefined;
 

@@ -26,9 +26,10 @@ export class Connection {
   constructor(socket: Socket, stopping: AbortSignal) {
     this.#socket = socket;
     this.#stopping = stopping;
-    this.output = new Output((octets) => {
+    this.output = new Output((octets, written) => {
       this.octetsOut += octets.length;
-      if (!this.#gone) socket.write(octets);
+      if (this.#gone) written();
+      else socket.write(octets, written);
     });
     // A client may end its side behind its last command and still wants the answers.
     socket.allowHalfOpen = true;

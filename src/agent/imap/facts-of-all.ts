@@ -27,7 +27,7 @@ export async function factsOfAll(session: Session, view: View, places: ArrayLike
     if (facts !== undefined) take(n, facts);
     else {
       number.set(index, n);
-      missing.push({ index, message, facts: undefined, need: message.size <= readWhole ? "all" : "header" });
+      missing.push({ index, message, need: message.size <= readWhole ? "all" : "header" });
     }
   }
   let failed: Reply | undefined;

@@ -9,7 +9,7 @@ import { Opened } from "./opened.ts";
 import { readBatches, readWhole, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
-import { hear, indices, runsOf, type Run, type View } from "./view.ts";
+import { hear, indices, runsOf, type View } from "./view.ts";
 
 export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid, atts: asked }) => {
   const runs = runsOf(view, set, uid);
@@ -22,22 +22,32 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
   const { out } = session;
   tellKeywords(out, view);
   let worst: Reply | undefined;
-  for await (const batch of readBatches(view.mailbox, wanted(session, view, runs, plan))) {
-    if (marks) await markSeen(session, view, batch);
-    for (const item of batch) {
-      if (out.gone) return ok("Client is gone.");
-      const failed = item.read !== undefined && ("gone" in item.read ? no("Some of the requested messages no longer exist.", "EXPUNGEISSUED") : "fault" in item.read ? storeReply(item.read.fault) : undefined);
-      if (failed) {
-        worst = failed;
-        continue;
-      }
-      fetchOne(session, view, item, plan);
+  /** Must be read, or stand behind one that must. */
+  const waiting: Wanted[] = [];
+  let sinceBreath = 0;
+  for (const index of indices(runs)) {
+    const message = view.messages[index];
+    if (message === undefined) continue;
+    const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
+    const need = needOf(items, plan.factual, message, facts);
+    if (need !== "nothing" || marks || waiting.length > 0) {
+      waiting.push({ index, message, need });
+      if (waiting.length === readTurn) worst = (await fetchRead(session, view, waiting.splice(0), plan, marks)) ?? worst;
+    } else {
+      fetchOne(session, view, index, message, new Opened(facts), plan);
       if (out.congested) await out.settle(session.settings.imap_idle_timeout);
+      if (++sinceBreath % turn === 0) await breathe();
     }
-    await breathe();
+    if (out.gone) return ok("Client is gone.");
   }
+  worst = (await fetchRead(session, view, waiting, plan, marks)) ?? worst;
   return worst ?? ok("Fetch completed.");
 };
+
+/** Responses before others get their turn. */
+const turn = 1000;
+/** Messages that are read one behind the other before facts are looked at again. */
+const readTurn = 500;
 
 interface Plan {
   readonly items: readonly FetchItem[];
@@ -47,13 +57,30 @@ interface Plan {
   readonly flags: boolean;
 }
 
-function* wanted(session: Session, view: View, runs: readonly Run[], { items, factual }: Plan): Generator<Wanted> {
-  for (const index of indices(runs)) {
-    const message = view.messages[index];
-    if (message === undefined) continue;
-    const facts = factual ? session.facts.get(view.mailbox, message.uid) : undefined;
-    yield { index, message, facts, need: needOf(items, factual, message, facts) };
+/** Reads messages and answers them in order. Returns what is answered instead of OK where one could not be read. */
+async function fetchRead(session: Session, view: View, waiting: readonly Wanted[], plan: Plan, marks: boolean): Promise<Reply | undefined> {
+  const { out } = session;
+  let worst: Reply | undefined;
+  for await (const batch of readBatches(view.mailbox, waiting)) {
+    if (marks) await markSeen(session, view, batch);
+    for (const { index, message, read } of batch) {
+      if (out.gone) return worst;
+      if (read !== undefined && "gone" in read) worst = no("Some of the requested messages no longer exist.", "EXPUNGEISSUED");
+      else if (read !== undefined && "fault" in read) worst = storeReply(read.fault);
+      else {
+        const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
+        const opened = read === undefined ? new Opened(facts) : "octets" in read ? new Opened(facts, read.octets) : new Opened(facts, undefined, read.head);
+        if (plan.factual && read !== undefined) {
+          const made = opened.learn(message.size);
+          if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
+        }
+        fetchOne(session, view, index, message, opened, plan);
+        if (out.congested) await out.settle(session.settings.imap_idle_timeout);
+      }
+    }
+    await breathe();
   }
+  return worst;
 }
 
 function needOf(items: readonly FetchItem[], factual: boolean, message: Message, facts: Buffer | undefined): Need {
@@ -79,15 +106,10 @@ async function markSeen(session: Session, view: View, batch: readonly Item[]): P
   }
 }
 
-function fetchOne(session: Session, view: View, { index, message: listed, facts, read }: Item, plan: Plan): void {
+function fetchOne(session: Session, view: View, index: number, listed: Message, opened: Opened, plan: Plan): void {
   const out = session.out.output;
-  // Flags may be newer than when the batch was put together.
+  // Flags may be newer than when it was listed.
   const message = view.messages[index] ?? listed;
-  const opened = read === undefined ? new Opened(facts) : "octets" in read ? new Opened(facts, read.octets) : new Opened(facts, undefined, "head" in read ? read.head : undefined);
-  if (plan.factual && read !== undefined) {
-    const made = opened.learn(message.size);
-    if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
-  }
   out.write("* ");
   out.number(index + 1);
   out.write(" FETCH (");

@@ -50,7 +50,7 @@ export class KnownFacts {
     return this.#last.key;
   }
 
-  /** Whole facts of this layout, or undefined. */
+  /** Whole facts of this layout, or undefined. Good until the next call. */
   get(mailbox: Mailbox, uid: Uid): Buffer | undefined {
     const stored = mailbox.facts(uid);
     if (stored !== undefined && areFacts(stored)) return stored;

@@ -84,13 +84,14 @@ async function known(session: Session, view: View, matcher: Matcher, open: reado
 async function read(session: Session, view: View, matcher: Matcher, open: readonly number[], found: number[]): Promise<Reply | undefined> {
   let failed: Reply | undefined;
   for await (const batch of readBatches(view.mailbox, wanted(session, view, matcher, open))) {
-    for (const { index, message, facts, read: got } of batch) {
+    for (const { index, message, read: got } of batch) {
       if (session.out.gone) return failed;
       if (got === undefined || "gone" in got) continue;
       if ("fault" in got) {
         failed = storeReply(got.fault);
         continue;
       }
+      const facts = session.facts.get(view.mailbox, message.uid);
       const opened = "head" in got ? new Opened(facts, undefined, got.head) : new Opened(facts, got.octets);
       const made = opened.learn(message.size);
       if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
@@ -106,8 +107,7 @@ function* wanted(session: Session, view: View, matcher: Matcher, open: readonly 
   for (const index of open) {
     const message = view.messages[index];
     if (message === undefined) continue;
-    const facts = session.facts.get(view.mailbox, message.uid);
-    yield { index, message, facts, need: needOf(matcher, message, facts) };
+    yield { index, message, need: needOf(matcher, message, session.facts.get(view.mailbox, message.uid)) };
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What a session sends, gathered into pieces: many small parts of responses cost a few stores each and one write to the socket per
- * piece. Octets come in as strings of one character per octet, as numbers, or out of other buffers; none is kept.
+ * piece. Octets come in as strings of one character per octet, as numbers, or out of other buffers; none is kept. Pieces that were written are
+ * used again, by whichever session needs one next: a large response leaves no garbage.
  */
 
 /** Size of a piece. */
@@ -10,13 +11,52 @@ const largeSize = 16_384;
 /** Up to here copying octet by octet costs less than a call that copies them at once. */
 const shortSize = 32;
 
+/** Pieces kept for the next who needs one. */
+const spareLimit = 32;
+const spare: Piece[] = [];
+
+/** Parts of one buffer are sent one after the other; it is used again when it is full and all of them were written. */
+class Piece {
+  readonly octets = Buffer.allocUnsafeSlow(pieceSize);
+  /** Parts on their way. */
+  #sending = 0;
+  #full = false;
+
+  static take(): Piece {
+    return spare.pop() ?? new Piece();
+  }
+
+  sent(): void {
+    this.#sending++;
+  }
+
+  written(): void {
+    this.#sending--;
+    this.#giveBack();
+  }
+
+  /** No more parts of it will be sent. */
+  fill(): void {
+    this.#full = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    if (!this.#full || this.#sending > 0) return;
+    this.#full = false;
+    if (spare.length < spareLimit) spare.push(this);
+  }
+}
+
 export class Output {
-  readonly #send: (octets: Buffer) => void;
-  #piece: Buffer = Buffer.allocUnsafeSlow(pieceSize);
+  readonly #send: (octets: Buffer, written: () => void) => void;
+  #whole = Piece.take();
+  /** What of it was not sent. */
+  #piece: Buffer = this.#whole.octets;
   #filled = 0;
 
-  /** @param send  takes a buffer that is not changed afterwards */
-  constructor(send: (octets: Buffer) => void) {
+  /** @param send  takes a buffer that is not changed before `written` is called; that may be never */
+  constructor(send: (octets: Buffer, written: () => void) => void) {
     this.#send = send;
   }
 
@@ -70,17 +110,24 @@ export class Output {
   octets(octets: Buffer): void {
     if (octets.length < largeSize) return this.copy(octets, 0, octets.length);
     this.flush();
-    this.#send(octets);
+    this.#send(octets, () => {});
   }
 
   /** Sends what is gathered. */
   flush(): void {
     if (this.#filled === 0) return;
-    const piece = this.#piece.subarray(0, this.#filled);
-    // What was handed over may be read until it is written, so only the part that was not used is used again: it holds another part of a response.
+    const whole = this.#whole;
+    const part = this.#piece.subarray(0, this.#filled);
+    whole.sent();
     const rest = this.#piece.subarray(this.#filled);
-    this.#piece = rest.length >= largeSize ? rest : Buffer.allocUnsafeSlow(pieceSize);
     this.#filled = 0;
-    this.#send(piece);
+    // The rest holds any one part of a response below `largeSize`, or is not used.
+    if (rest.length >= largeSize) this.#piece = rest;
+    else {
+      whole.fill();
+      this.#whole = Piece.take();
+      this.#piece = this.#whole.octets;
+    }
+    this.#send(part, () => whole.written());
   }
 }

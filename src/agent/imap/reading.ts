@@ -8,18 +8,16 @@ export type Read = { readonly octets: Buffer } | { readonly head: Buffer } | { r
 /** How much of a message must be read. */
 export type Need = "nothing" | "header" | "all";
 
-/** An index in the view, its message, its facts as far as anybody asks for them, and what is needed besides. */
+/** An index in the view, its message, and what of it is needed besides its facts. */
 export interface Wanted {
   readonly index: number;
   readonly message: Message;
-  readonly facts: Buffer | undefined;
   readonly need: Need;
 }
 
 export interface Item {
   readonly index: number;
   readonly message: Message;
-  readonly facts: Buffer | undefined;
   /** Undefined where nothing was needed. */
   readonly read: Read | undefined;
 }
@@ -59,23 +57,23 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
   for (let cost = 0; cost < batchCost && octets < batchOctets; ) {
     const next = source.next();
     if (next.done === true) break;
-    const { index, message, facts, need } = next.value;
+    const { index, message, need } = next.value;
     cost += costs[need];
     if (need === "nothing") {
-      items.push({ index, message, facts, read: undefined });
+      items.push({ index, message, read: undefined });
       continue;
     }
     const head = need === "header" ? readHead(mailbox, message) : undefined;
     if (head !== undefined) {
       if ("head" in head) octets += head.head.length;
-      items.push({ index, message, facts, read: head });
+      items.push({ index, message, read: head });
       continue;
     }
     octets += message.size;
-    const at = items.push({ index, message, facts, read: undefined }) - 1;
+    const at = items.push({ index, message, read: undefined }) - 1;
     waiting.push(
       readAll(mailbox, message).then((read) => {
-        items[at] = { index, message, facts, read };
+        items[at] = { index, message, read };
       }),
     );
   }

@@ -36,7 +36,9 @@ export class CacheFile<X extends Schema> {
   readonly #place: IndexPlace;
   readonly #keys: Keys;
   #fd: number | undefined;
+  /** A view of `room`, which the next one is read into. */
   #window: Buffer = Buffer.alloc(0);
+  #room: Buffer = Buffer.alloc(0);
   #windowAt = 0;
   #ahead = leastWindow;
   /** Records may have come that were not looked at. */
@@ -54,7 +56,7 @@ export class CacheFile<X extends Schema> {
     this.#keys = keys;
   }
 
-  /** Facts of a row; undefined when none are kept. Never throws. */
+  /** Facts of a row, good until the next call; undefined when none are kept. Never throws. */
   facts(row: number): Buffer | undefined {
     const { at } = this.#index.table;
     const pending = this.#pending.get(at.uid[row]);
@@ -119,7 +121,7 @@ export class CacheFile<X extends Schema> {
   #letGo(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    this.#window = Buffer.alloc(0);
+    this.#window = this.#room = Buffer.alloc(0);
   }
 
   #trying(work: () => void): void {
@@ -146,14 +148,18 @@ export class CacheFile<X extends Schema> {
     if (at < this.#windowAt || end > this.#windowAt + this.#window.length) this.#fill(at, end - at);
     const record = recordAt(this.#window, at - this.#windowAt);
     if (record === undefined || record === "short" || !record.key.equals(key)) return undefined;
-    return Buffer.from(record.facts);
+    return record.facts;
   }
 
   #fill(at: number, length: number): void {
     const after = at - (this.#windowAt + this.#window.length);
     // Asked for in order, with some passed over that are not wanted.
     this.#ahead = after >= -length && after < mostWindow ? Math.min(mostWindow, this.#ahead * 4) : leastWindow;
-    this.#window = readAt(this.#file(), at, Math.max(length, this.#ahead));
+    const wanted = Math.max(length, this.#ahead);
+    if (this.#room.length < wanted) this.#room = Buffer.allocUnsafeSlow(wanted);
+    // What is read over is not what the window says it is.
+    this.#window = this.#room.subarray(0, 0);
+    this.#window = readInto(this.#file(), at, this.#room.subarray(0, wanted));
     this.#windowAt = at;
   }
 
@@ -289,9 +295,10 @@ export class CacheFile<X extends Schema> {
 }
 
 /** Up to `length` octets at `at`; fewer at the end of the file. */
-function readAt(fd: number, at: number, length: number): Buffer {
-  const octets = Buffer.allocUnsafe(length);
+const readAt = (fd: number, at: number, length: number): Buffer => readInto(fd, at, Buffer.allocUnsafe(length));
+
+function readInto(fd: number, at: number, octets: Buffer): Buffer {
   let got = 0;
-  for (let n = -1; got < length && n !== 0; got += n) n = readSync(fd, octets, got, length - got, at + got);
+  for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, at + got);
   return octets.subarray(0, got);
 }

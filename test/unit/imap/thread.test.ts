@@ -31,7 +31,10 @@ function mail(list: readonly { id: number; refs: readonly number[]; date?: numbe
 
 function print(threads: ReturnType<typeof references>): string {
   const sent: Buffer[] = [];
-  const out = new Output((octets) => sent.push(Buffer.from(octets)));
+  const out = new Output((octets, written) => {
+    sent.push(Buffer.from(octets));
+    written();
+  });
   writeThreads(out, threads, (n) => n + 1);
   out.flush();
   return Buffer.concat(sent).toString("latin1");
