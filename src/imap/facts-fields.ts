@@ -102,7 +102,8 @@ function eachField(facts: Buffer, from: number, choice: FieldChoice, take: (star
   let at = fieldsStart(facts, from);
   const table = at;
   for (let entry = from + 2; entry < table; entry += 4) {
-    const end = at + lengthAt(facts, entry);
+    // A length announced to a client must be there to send, whatever the table says.
+    const end = Math.min(facts.length, at + lengthAt(facts, entry));
     const n = facts[entry] ?? 0;
     const named = n > 0 ? choice.named[n] === 1 : choice.others.size > 0 && choice.others.has(nameAt(facts, at, end));
     if (named !== choice.not) take(at, end);
@@ -124,7 +125,7 @@ function nameEnd(facts: Buffer, start: number, end: number): { readonly to: numb
 }
 
 /** Where the octets of the fields begin: with a whole header, where it begins. */
-export const fieldsStart = (facts: Buffer, from: number): number => from + 2 + 4 * ((facts[from] ?? 0) | ((facts[from + 1] ?? 0) << 8));
+export const fieldsStart = (facts: Buffer, from: number): number => Math.min(facts.length, from + 2 + 4 * ((facts[from] ?? 0) | ((facts[from + 1] ?? 0) << 8)));
 
 /** The chosen fields as a header of their own, for who looks into their values. Its octets are the facts. */
 export function chosenHeader(facts: Buffer, from: number, to: number, choice: FieldChoice): Header {

@@ -6,8 +6,9 @@
 const ascii = /^[\x00-\x7f]*$/;
 
 /** Letters whose one-character title case is not what JavaScript makes of them in upper case, and some beside them. */
-const exceptions = /[\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]/;
-const pieces = /[\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]|[^\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]+/g;
+const letters = String.raw`\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17`;
+const exceptions = new RegExp(`[${letters}]`);
+const pieces = new RegExp(`[${letters}]|[^${letters}]+`, "g");
 
 /** "titlecased canonicalized" text, RFC 5051 §2 (2): each character in its simple title case, then fully decomposed. Never throws. */
 export function casemap(text: string): string {

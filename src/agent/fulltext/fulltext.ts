@@ -203,7 +203,7 @@ export class Fulltext {
 const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity: mailbox.uidValidity, name: mailbox.name });
 
 function* missingIn(messages: readonly Message[], coverage: Coverage): Generator<Wanted> {
-  for (const [index, message] of messages.entries()) if (!coverage.isSettled(message.uid)) yield { index, message, facts: undefined, need: "all" };
+  for (const [index, message] of messages.entries()) if (!coverage.isSettled(message.uid)) yield { index, message, need: "all" };
 }
 
 /** A copy: what was read may share its memory with others, and goes to another thread. */

@@ -5,6 +5,8 @@ import type { Output } from "./output.ts";
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 /** No clock changes its zone within one. */
 const quarter = 900_000;
+/** The last second that date-year can say. */
+const latest = Date.UTC(9999, 11, 31, 23, 59, 59) - 86_400_000;
 /** " 1-Jan-2026 00:00:00 +0000" in quotes. */
 const length = 28;
 
@@ -15,7 +17,8 @@ export class InternalDates {
   #day = NaN;
 
   /** date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE. RFC 3501 §9 */
-  write(out: Output, time: number): void {
+  write(out: Output, when: number): void {
+    const time = Math.min(when, latest);
     const text = this.#text;
     const cell = Math.floor(time / quarter);
     if (cell !== this.#quarter) this.#zone(cell, time);

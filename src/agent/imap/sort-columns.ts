@@ -56,12 +56,13 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
   const messages = Array.from(places, (index) => view.messages[index]);
   const from = rowsFrom(before.uids, uids);
   const added = Uint32Array.from([...from.keys()].filter((row) => from[row] === -1));
-  const all = [...new Set([...before.texts.keys(), ...before.numbers.keys(), ...names])];
+  const everything = missing.some((name) => isText(name) || name === "sent");
+  // Who sorts by one thing sorts by date next: where all facts are looked at, it comes along.
+  const all = [...new Set<ColumnName>([...before.texts.keys(), ...before.numbers.keys(), ...names, ...(everything ? (["sent"] as const) : [])])];
   // A column that is not there yet needs every message, others only those that came.
   const fresh = new Map<KeyName, string[]>();
   for (const name of all) if (isText(name)) fresh.set(name, new Array<string>(before.texts.has(name) ? added.length : uids.length).fill(""));
   const sentOf = all.includes("sent") ? Float64Array.from(messages, (m, row) => before.numbers.get("sent")?.values[from[row] ?? -1] ?? m?.internalDate ?? 0) : undefined;
-  const everything = missing.some((name) => isText(name) || name === "sent");
   const addedAt = new Int32Array(uids.length).fill(-1);
   added.forEach((row, i) => {
     addedAt[row] = i;

@@ -28,6 +28,7 @@ export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, criter
   const out = session.out.output;
   out.write("* SORT");
   for (const n of sortByRanks(found.length, rankings)) {
+    if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
     const index = found[n] ?? 0;
     out.write(" ");
     out.number(uid ? (view.messages[index]?.uid ?? 0) : index + 1);
