@@ -133,11 +133,13 @@ export class Table<X extends Schema> {
     return this.#columns.add(row);
   }
 
-  /** Room for this many rows altogether, and for this many octets of names more. */
-  reserve(rows: number, names = 0): void {
+  /** Room for this many rows altogether. @param names octets that names of the next rows lie in: an empty table takes them over */
+  reserve(rows: number, names?: Buffer): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);
-    if (this.#heapLength + names > this.#heap.length) this.#growHeap(this.#heapLength + names);
+    if (names === undefined || this.length > 0 || this.#heapLength > 0) return;
+    this.#heap = names;
+    this.#heapLength = names.length;
   }
 
   set(name: keyof (Common & X), row: number, value: number): void {
@@ -182,6 +184,7 @@ export class Table<X extends Schema> {
 
   /** Keeps octets in the heap; where. */
   keep(octets: Buffer, from = 0, to = octets.length): number {
+    if (octets === this.#heap) return from;
     const at = this.#heapLength;
     const length = to - from;
     if (at + length > this.#heap.length) this.#growHeap(at + length);

@@ -33,7 +33,7 @@ const strangerSchema = { from: "u32", to: "u32", place: "u8", set: "u32" } as co
 
 /** Files that belong to no message yet: their base names in one buffer, the rest in columns. */
 export class Strangers {
-  octets: Buffer = Buffer.alloc(0);
+  #octets: Buffer = Buffer.alloc(0);
   readonly #columns = new Columns(strangerSchema);
   #end = 0;
 
@@ -45,14 +45,19 @@ export class Strangers {
     return this.#columns.at;
   }
 
+  /** Where the base names lie. */
+  get names(): Buffer {
+    return this.#octets.subarray(0, this.#end);
+  }
+
   add(octets: Buffer, from: number, to: number, place: Place, set: number): void {
     const length = to - from;
-    if (this.#end + length > this.octets.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * this.octets.length + length));
-      this.octets.copy(grown, 0, 0, this.#end);
-      this.octets = grown;
+    if (this.#end + length > this.#octets.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * this.#octets.length + length));
+      this.#octets.copy(grown, 0, 0, this.#end);
+      this.#octets = grown;
     }
-    octets.copy(this.octets, this.#end, from, to);
+    octets.copy(this.#octets, this.#end, from, to);
     this.#columns.add({ from: this.#end, to: this.#end + length, place, set });
     this.#end += length;
   }

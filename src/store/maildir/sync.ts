@@ -22,6 +22,9 @@ import { LineWriter, type UidlistHeader } from "./uidlist.ts";
 
 /** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
 const passedOver = 1000;
+/** More than there are files in a folder. Times `latest`, a century in seconds, it is still an exact number. */
+const numbers = 2 ** 21;
+const latest = 2 ** 32 - 1;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 
@@ -227,22 +230,21 @@ export class Sync {
       if (folder.header === undefined) this.renumbered = true;
       const known = folder.header ?? { uidValidity: this.#nextUidValidity(), guid: "", others: "" };
       const header: UidlistHeader = { ...known, guid: known.guid === "" ? newGuid() : known.guid, nextUid: first + files.length };
-      const lines = new LineWriter();
-      for (let row = 0; row < table.length; row++) {
-        const at = table.at.nameAt[row];
-        lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
-      }
-      addLines(lines, files, first);
-      await folder.uidlist.replace(header, lines.octets, first + files.length - 1);
+      const write = (lines: LineWriter): void => {
+        for (let row = 0; row < table.length; row++) {
+          const at = table.at.nameAt[row];
+          lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
+        }
+        addLines(lines, files, first);
+      };
+      await folder.uidlist.replace(header, write, first + files.length - 1);
       folder.header = header;
       folder.rewrite = false;
       folder.dead = 0;
     } else if (files.length > 0) {
-      const lines = new LineWriter();
-      addLines(lines, files, first);
-      await folder.uidlist.append(lines.octets, first + files.length - 1);
+      await folder.uidlist.append((lines) => addLines(lines, files, first), first + files.length - 1);
     }
-    table.reserve(table.length + files.length, files.length > 1 ? files.octets.length : 0);
+    table.reserve(table.length + files.length, files.octets);
     if (files.length > table.length) folder.forgetNames();
     for (let i = 0; i < files.length; i++) folder.add(first + i, files.place(i), files.set(i), files.octets, files.from(i), files.to(i), "");
     return first;
@@ -262,16 +264,25 @@ function addLines(lines: LineWriter, files: NewFiles, first: number): void {
 }
 
 /** Strangers in order of delivery, each base name once. */
-function inOrder({ octets, at, length }: Strangers): NewFiles {
+function inOrder({ names: octets, at, length }: Strangers): NewFiles {
   const { from, to } = at;
   const times = new Float64Array(length);
-  const order = new Uint32Array(length);
+  let earliest = Infinity;
   for (let i = 0; i < length; i++) {
     times[i] = deliveryTime(octets, from[i], to[i]);
-    order[i] = i;
+    earliest = Math.min(earliest, times[i]);
   }
+  // Seconds and numbers in one key sort without a call for each comparison; what came within one second is then put in order by the rest.
+  const second = (i: number): number => (length > numbers ? 0 : Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest));
+  const keys = new Float64Array(length);
+  for (let i = 0; i < length; i++) keys[i] = second(i) * numbers + i;
+  keys.sort();
+  const order = Uint32Array.from(keys, (key) => (length > numbers ? key : key % numbers));
   const byName = (a: number, b: number): number => octets.compare(octets, from[b], to[b], from[a], to[a]);
-  order.sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
+  for (let i = 0, end = 0; i < length; i = end) {
+    for (end = i + 1; end < length && second(order[end]) === second(order[i]); end++);
+    if (end > i + 1) order.subarray(i, end).sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
+  }
   // Met in new/ and then in cur/: the later counts, which is the first here.
   let count = 0;
   for (let i = 0; i < length; i++) if (i === 0 || times[order[i]] !== times[order[count - 1]] || byName(order[i], order[count - 1]) !== 0) order[count++] = order[i];

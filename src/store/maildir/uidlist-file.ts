@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
+import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
 /** What a look at the file found: the same as before, no file, a header that can not be read, more lines, or another file. */
 export type UidlistNews = "same" | "missing" | "corrupt" | "appended" | "replaced";
@@ -155,15 +155,21 @@ export class UidlistFile {
   }
 
   /** Adds lines; only under the lock, right after `look` said "same" or was taken over. Durable when it resolves. @param last UID of the last one */
-  async append(text: Buffer, last: number): Promise<void> {
+  async append(fill: (lines: LineWriter) => void, last: number): Promise<void> {
     const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
     try {
+      let length = 0;
       try {
-        writeFully(fd, text);
+        const lines = new LineWriter((octets) => {
+          length += octets.length;
+          writeFully(fd, octets);
+        });
+        fill(lines);
+        lines.end();
       } finally {
         const stats = fstatSync(fd, { bigint: true });
         // A write that failed half way leaves a torn line, which the next writer sees by this.
-        this.#whole = Number(stats.size) === this.#end + text.length;
+        this.#whole = Number(stats.size) === this.#end + length;
         this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
         if (this.#whole) this.#take(Number(stats.size), true, last, 0);
       }
@@ -174,14 +180,16 @@ export class UidlistFile {
   }
 
   /** Writes the whole file anew; only under the lock. Durable when it resolves. */
-  async replace(header: UidlistHeader, lines: Buffer, last: number): Promise<void> {
+  async replace(header: UidlistHeader, fill: (lines: LineWriter) => void, last: number): Promise<void> {
     const temporary = `${this.#path}.tmp`;
     rmSync(temporary, { force: true });
     const first = Buffer.from(formatHeader(header), "latin1");
     const fd = openSync(temporary, createOnly, 0o600);
     try {
       writeFully(fd, first);
-      writeFully(fd, lines);
+      const lines = new LineWriter((octets) => writeFully(fd, octets));
+      fill(lines);
+      lines.end();
       await syncData(fd);
       renameSync(temporary, this.#path);
       const stats = fstatSync(fd, { bigint: true });

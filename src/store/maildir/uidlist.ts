@@ -45,6 +45,10 @@ export function parseHeader(octets: Buffer): { readonly header: UidlistHeader; r
   return header === undefined ? undefined : { header, version3: version === "3", end: eol + 1 };
 }
 
+/** Longer than any file's name, and than fields anybody writes. */
+const nameLimit = 256;
+const fieldsLimit = 4096;
+
 const lineEnd = 0x0a;
 const space = 0x20;
 const colon = 0x3a;
@@ -110,7 +114,7 @@ function line(octets: Buffer, at: number, eol: number, above: number, version3: 
   // A name may have been written with its flags.
   let to = begin + 1;
   while (to < eol && octets[to] !== colon) to++;
-  if (to === begin + 1) return 0;
+  if (to === begin + 1 || to - begin > nameLimit || begin - i > fieldsLimit) return 0;
   visit(uid, octets, i + 1, Math.max(i + 1, begin - 1), begin + 1, to);
   return uid;
 }
@@ -121,28 +125,33 @@ export function formatHeader(header: UidlistHeader): string {
   return `3 V${header.uidValidity} N${header.nextUid}${guid}${others}\n`;
 }
 
-/** The text of lines, put together in one buffer. */
+/** The text of lines, handed on in pieces of at most 64 KiB that are good only as long as the call. */
 export class LineWriter {
-  #octets = Buffer.allocUnsafe(4096);
+  readonly #octets = Buffer.allocUnsafe(64 * 1024);
+  readonly #put: (octets: Buffer) => void;
   #length = 0;
+
+  constructor(put: (octets: Buffer) => void) {
+    this.#put = put;
+  }
 
   /** @param fields "" for none */
   add(uid: number, fields: string, base: Buffer, from: number, to: number): void {
-    const need = 16 + fields.length + to - from;
-    if (this.#length + need > this.#octets.length) {
-      const grown = Buffer.allocUnsafe(2 * this.#octets.length + need);
-      this.#octets.copy(grown, 0, 0, this.#length);
-      this.#octets = grown;
-    }
+    if (this.#length + lineHead + fields.length + to - from > this.#octets.length) this.end();
     this.#length += this.#octets.write(fields === "" ? `${uid} :` : `${uid} ${fields} :`, this.#length, "latin1");
     this.#length += base.copy(this.#octets, this.#length, from, to);
     this.#octets[this.#length++] = lineEnd;
   }
 
-  get octets(): Buffer {
-    return this.#octets.subarray(0, this.#length);
+  /** Hands on what is left. */
+  end(): void {
+    if (this.#length > 0) this.#put(this.#octets.subarray(0, this.#length));
+    this.#length = 0;
   }
 }
+
+/** Octets of a line beside its name and fields, at most. */
+const lineHead = 16;
 
 /** The number of a field such as W (octets with CRLF); undefined when not there. */
 export function fieldNumber(fields: string, letter: string): number | undefined {
