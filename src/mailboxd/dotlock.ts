@@ -3,13 +3,14 @@
  * atomic over NFS too, as procmail, mutt_dotlock and liblockfile do.
  *
  * The file holds the agent's pid and this host's name. A lock is stale when it is older than stale_lock_time, or when it is
- * ours, of this host, and its agent is dead: so a lock does not outlive a crash, and does outlive mailboxd while the agent that relies on it
+ * ours, of this host, and its agent is dead, which it is when the lock is older than the running system (a power cut may have taken its text): so a lock does not outlive a crash, and does outlive mailboxd while the agent that relies on it
  * still finishes its write.
  *
  * Synchronous: each step is one short system call on a directory that is in the cache, and no other request of ours can come between them.
  */
 import { closeSync, constants, fstatSync, futimesSync, linkSync, lstatSync, openSync, readFileSync, type Stats, unlinkSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
+import { beforeBoot } from "../store/dotlock.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
@@ -128,8 +129,10 @@ export class SpoolLocks {
     } catch {
       return false;
     }
+    const old = beforeBoot(seen.mtimeMs);
+    if (/^\0*$/.test(text)) return old;
     const [pid = "", host = ""] = text.split("\n");
-    return /^[1-9]\d{0,9}$/.test(pid) && host === this.#host && !alive(Number(pid));
+    return /^[1-9]\d{0,9}$/.test(pid) && host === this.#host && (old || !alive(Number(pid)));
   }
 }
 

@@ -4,12 +4,13 @@
  * is a *file* made by link(2) (atomic on NFS too), where the package by itself makes a directory that no other
  * program would ever break.
  *
- * The file holds "pid:host", as Dovecot's. A lock of this host whose process is gone is broken at once, any other when
- * its mtime is older than `stale`. Breaking renames the lock away first and looks at what it got: had another
+ * The file holds "pid:host", as Dovecot's. A lock of this host whose process is gone is broken at once: also when a process has its number
+ * again, which is so when it is our own, and when the lock is older than the running system. After a power cut its text may be gone, too.
+ * Any other is broken when its mtime is older than `stale`. Breaking renames the lock away first and looks at what it got: had another
  * program broken it and taken it meanwhile, the lock is put back.
  */
 import { closeSync, linkSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, uptime } from "node:os";
 import { dirname } from "node:path";
 import { createOnly, writeFully } from "./durable.ts";
 import { errno } from "./faults.ts";
@@ -64,11 +65,21 @@ function make(path: string): void {
   }
 }
 
-/** True when the lock names a process of this host that does not exist any more. */
-function isOrphan(path: string): boolean {
+/** How far the time of a file and that of the start of the system may differ and mean the same, ms. */
+const slack = 2_000;
+
+/** True when it was made before this host was started, ms since the epoch. */
+export const beforeBoot = (mtime: number, now = Date.now()): boolean => mtime < now - uptime() * 1000 - slack;
+
+/** True when the lock names a process of this host that does not exist any more, or nothing at all and is older than the running system. */
+function isOrphan(path: string, stats: Stats): boolean {
   try {
-    const [pid, where] = readFileSync(path, "latin1").split(":", 2);
-    if (where?.trim() !== host || !/^[1-9]\d{0,9}$/.test(pid ?? "")) return false;
+    const text = readFileSync(path, "latin1");
+    const [pid = "", where] = text.split(":", 2);
+    const old = beforeBoot(stats.mtimeMs);
+    if (/^\0*$/.test(text)) return old;
+    if (where?.trim() !== host || !/^[1-9]\d{0,9}$/.test(pid)) return false;
+    if (old || Number(pid) === process.pid) return true;
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {
@@ -80,7 +91,7 @@ function look(path: string): Pick<Stats, "mtime"> {
   const stats = lstatSync(path);
   if (held.has(path)) return stats;
   seen.set(path, stats.ino);
-  return isOrphan(path) ? { mtime: new Date(0) } : stats;
+  return isOrphan(path, stats) ? { mtime: new Date(0) } : stats;
 }
 
 function remove(path: string): void {

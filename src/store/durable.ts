@@ -8,7 +8,8 @@
  * Directory fsyncs merge: one that *starts* after a rename covers it, so callers that arrive while an fsync runs share
  * the next one. N concurrent deliveries cost about two directory fsyncs, not N.
  */
-import { closeSync, constants, fdatasync, fsync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
 const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
 
@@ -59,6 +60,21 @@ async function once(directory: string): Promise<void> {
 export function writeFully(fd: number, octets: Buffer, position: number | null = null): void {
   let done = 0;
   while (done < octets.length) done += writeSync(fd, octets, done, octets.length - done, position === null ? null : position + done);
+}
+
+/**
+ * A directory and those on the way to it. Throws the kernel's error: mkdirSync of Node with `recursive` says ENOENT when there is no room for one
+ * of them.
+ */
+export function makeDirectories(path: string, mode: number): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (dirname(path) !== path) makeDirectories(dirname(path), mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
+  }
 }
 
 /** Blocking: for small files replaced under a lock. */

@@ -1,4 +1,5 @@
 /** From what the kernel said to what a store says: the only place where errno becomes a StoreFault. */
+import { constants } from "node:os";
 import { StoreFault, type StoreFaultKind } from "./mailbox.ts";
 
 const kinds: Readonly<Record<string, StoreFaultKind>> = {
@@ -37,8 +38,9 @@ const texts: Readonly<Record<StoreFaultKind, string>> = {
   io: "mailbox can not be read or written",
 };
 
-/** The `code` of a system error, "" for anything else. */
+/** The `code` of a system error, "" for anything else. libuv has no name for EDQUOT, and Node several. */
 export function errno(error: unknown): string {
+  if (error instanceof Error && "errno" in error && error.errno === -constants.errno.EDQUOT) return "EDQUOT";
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 

@@ -1,9 +1,9 @@
 /** Folders that are no folder of the user's store: a Maildir, MH folder, directory or mbox file anywhere she may write. */
-import { closeSync, constants, fstatSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, linkSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Settings } from "../../config/table.ts";
 import { dotlock, type Dotlock } from "../../store/dotlock.ts";
-import { createOnly, syncDirectory, syncFile, writeFully } from "../../store/durable.ts";
+import { createOnly, makeDirectories, syncDirectory, syncFile, writeFully } from "../../store/durable.ts";
 import { errno, faulting } from "../../store/faults.ts";
 import { StoreFault } from "../../store/mailbox.ts";
 import { deliver as deliverToMaildir } from "../../store/maildir/deliver.ts";
@@ -31,7 +31,7 @@ export interface FolderOptions {
 export function deliverMaildir(path: string, message: FolderMessage): Promise<void> {
   const folder = path.replace(/\/+$/, "");
   return faulting(async () => {
-    for (const part of ["tmp", "new", "cur"]) mkdirSync(`${folder}/${part}`, { recursive: true, mode: 0o700 });
+    for (const part of ["tmp", "new", "cur"]) makeDirectories(`${folder}/${part}`, 0o700);
     await deliverToMaildir(folder, { octets: message.octets, flags: new Set(), internalDate: message.arrived }, "");
   });
 }
@@ -40,7 +40,7 @@ export function deliverMaildir(path: string, message: FolderMessage): Promise<vo
 export function deliverMh(path: string, message: FolderMessage): Promise<string> {
   const folder = path.replace(/\/\.?$/, "");
   return faulting(async () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeDirectories(folder, 0o700);
     const temporary = await writeTemporary(folder, message);
     try {
       let number = 1 + readdirSync(folder).reduce((most, name) => (/^\d{1,9}$/.test(name) ? Math.max(most, Number(name)) : most), 0);

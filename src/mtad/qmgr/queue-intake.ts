@@ -3,6 +3,7 @@ import { describeFault, logger } from "../../daemon/log.ts";
 import type { Outcome } from "../../deliver/outcome.ts";
 import { splitAddress } from "../../route/address.ts";
 import type { Router } from "../../route/router.ts";
+import { errno } from "../../store/faults.ts";
 import type { Spool } from "../../spool/spool.ts";
 import type { Accepted } from "../../spool/write.ts";
 import { IntakeFault, type ClientFacts, type Envelope, type Intake, type QueueWriter, type RcptVerdict } from "../intake.ts";
@@ -73,8 +74,7 @@ function begin(parts: IntakeParts, envelope: Envelope): QueueWriter {
       try {
         accepted = await writer.commit();
       } catch (fault) {
-        const code = (fault as NodeJS.ErrnoException).code ?? "";
-        throw new IntakeFault(noSpace.has(code) ? "no-space" : "io", `queue file write error: ${describeFault(fault)}`, fault);
+        throw new IntakeFault(noSpace.has(errno(fault)) ? "no-space" : "io", `queue file write error: ${describeFault(fault)}`, fault);
       }
       parts.accepted(accepted);
     },

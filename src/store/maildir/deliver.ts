@@ -103,15 +103,17 @@ export async function prepareAll(folder: string, messages: readonly NewMessage[]
 export async function deliver(folder: string, message: NewMessage, letters: string, quota?: Quota): Promise<string> {
   const prepared = await prepare(folder, message);
   const size = sizeIn(Buffer.from(prepared.base), "S") ?? 0;
-  let directory: string;
+  let shown: string | undefined;
   try {
     if (message.exempt !== true) quota?.require(size, 1);
-    directory = `${folder}/${show(folder, prepared, letters).directory}`;
+    const { directory, file } = show(folder, prepared, letters);
+    shown = `${folder}/${directory}/${file}`;
+    await syncDirectory(`${folder}/${directory}`);
   } catch (error) {
-    forget(prepared.temporary);
+    // Taken back: the sender tries again, and would have it twice.
+    forget(shown ?? prepared.temporary);
     throw error;
   }
-  await syncDirectory(directory);
   quota?.changed(size, 1);
   return prepared.base;
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
-import { createOnly } from "../durable.ts";
+import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { components } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
@@ -52,7 +52,7 @@ function inside(root: string, path: string): void {
 
 /** Makes the directories; `cur` comes last, and with it the folder exists. Completes what a killed process began. */
 export function makeFolder(root: string, path: string): void {
-  if (path === root) mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (path === root) makeDirectories(path, 0o700);
   else make(path);
   for (const part of ["tmp", "new", "cur"]) make(`${path}/${part}`);
   if (path === root) return;

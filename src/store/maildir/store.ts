@@ -1,6 +1,6 @@
 /** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
-import { mkdirSync, renameSync } from "node:fs";
-import { syncDirectory } from "../durable.ts";
+import { renameSync } from "node:fs";
+import { makeDirectories, syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
 import type { StoreHooks } from "../hooks.ts";
@@ -50,7 +50,7 @@ export class MaildirStore implements MailStore {
   start(): Promise<void> {
     return faulting(async () => {
       if (!isFolder(this.#root, this.#root)) makeFolder(this.#root, this.#root);
-      mkdirSync(this.side, { recursive: true, mode: 0o700 });
+      makeDirectories(this.side, 0o700);
     });
   }
 

@@ -174,6 +174,10 @@ export class UidlistFile {
         if (this.#whole) this.#take(Number(stats.size), true, last, 0);
       }
       await syncData(fd);
+    } catch (error) {
+      // Lines that may be there are for the next look to find, so that their UIDs are not given again.
+      this.#identity = undefined;
+      throw error;
     } finally {
       closeSync(fd);
     }
@@ -202,7 +206,12 @@ export class UidlistFile {
     } finally {
       closeSync(fd);
     }
-    await syncDirectory(this.#place.path);
+    try {
+      await syncDirectory(this.#place.path);
+    } catch (error) {
+      this.#identity = undefined;
+      throw error;
+    }
   }
 }
 

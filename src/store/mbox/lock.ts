@@ -6,8 +6,9 @@
  *
  * Readers take fcntl only, shared. Who may not make a file beside the mailbox, and has no InboxLocker, does with fcntl.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, type BigIntStats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, type BigIntStats } from "node:fs";
 import { dirname } from "node:path";
+import { makeDirectories } from "../durable.ts";
 import { tryLock } from "../../sys/lock.ts";
 import { tryDotlock } from "../dotlock.ts";
 import { errno } from "../faults.ts";
@@ -122,7 +123,7 @@ export function isStill(path: string, fd: number): boolean {
 /** Makes an empty mailbox file of the user's, with the directories to it. No error when it is there. */
 export function createMbox(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(path), 0o700);
     closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600));
   } catch (error) {
     if (errno(error) !== "EEXIST") throw error;

@@ -3,7 +3,8 @@
  * itself may be root's.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, renameSync, rmSync } from "node:fs";
+import { makeDirectories } from "../durable.ts";
 
 export class Side {
   readonly directory: string;
@@ -21,7 +22,7 @@ export class Side {
 
   /** Makes the directory. */
   ready(): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    makeDirectories(this.directory, 0o700);
   }
 }
 

@@ -3,10 +3,10 @@
  * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in
  * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
-import { syncDirectory } from "../durable.ts";
+import { makeDirectories, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Resynced } from "../mailbox.ts";
@@ -59,7 +59,7 @@ export class MboxStore implements MailStore {
 
   start(): Promise<void> {
     return faulting(async () => {
-      mkdirSync(this.side, { recursive: true, mode: 0o700 });
+      makeDirectories(this.side, 0o700);
       if (!lstatSync(this.#settings.inbox, { throwIfNoEntry: false })) {
         try {
           createMbox(this.#settings.inbox);
@@ -121,7 +121,7 @@ export class MboxStore implements MailStore {
       const path = this.#path(own);
       if (own === "INBOX" || look(path) !== undefined) throw new StoreFault("exists", "mailbox exists");
       // "name/" asks for a folder that will have others in it; a file could not.
-      if (name.endsWith("/")) mkdirSync(path, { recursive: true, mode: 0o700 });
+      if (name.endsWith("/")) makeDirectories(path, 0o700);
       else this.#make(own);
       await syncDirectory(dirname(path));
     });
@@ -143,7 +143,7 @@ export class MboxStore implements MailStore {
             throw error;
           }
         } else {
-          rmSync(path);
+          unlinkSync(path);
           (await this.#open.peek(own))?.removed();
           forgetSide(this.side, own);
         }
@@ -165,7 +165,7 @@ export class MboxStore implements MailStore {
         if (look(old) === undefined) throw new StoreFault("nonexistent", "no such mailbox");
         if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
         if (look(old)?.isFile() === true) await this.#finish(own);
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        makeDirectories(dirname(path), 0o700);
         renameSync(old, path);
         // Killed in between, the folder is read anew under its new name.
         renameSide(this.side, own, target);
@@ -244,8 +244,8 @@ export class MboxStore implements MailStore {
     const { root, sizeLimit, lock, hooks } = this.#settings;
     return this.#open.take(own, async () => {
       const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(dirname(this.side), Date.now()), hooks };
-      mkdirSync(root, { recursive: true, mode: 0o700 });
-      mkdirSync(this.side, { recursive: true, mode: 0o700 });
+      makeDirectories(root, 0o700);
+      makeDirectories(this.side, 0o700);
       return new MboxMailbox({ path: this.#path(own), name: own, side: this.side }, policy);
     });
   }

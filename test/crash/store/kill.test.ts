@@ -3,19 +3,20 @@
  * middle of every write. Each time the mail is opened again and must be what the step found or what it makes or on the way between, and
  * all of what it makes if it was acknowledged.
  *
- *   STRIDE   every how manieth call is one (8; `make crash` 1)
+ *   STRIDE   every how manieth call is one (20; `make crash` 1)
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { Faults, noFaults, type Action } from "./faults.ts";
+import { copyOf, reopened, whole } from "./room.ts";
 import { fill, kinds, openAt, steps, type Kind, type Step } from "./steps.ts";
-import { assertBetween, assertDone, look, type View } from "./views.ts";
+import { assertBetween, assertDone, type View } from "./views.ts";
 
-const stride = Number(process.env.STRIDE ?? 8);
+const stride = Number(process.env.STRIDE ?? 20);
 /** Far more than any step needs. */
 const most = 1000;
 
@@ -33,7 +34,7 @@ describe("SIGKILL at every commit point", { skip: noFaults(), concurrency: 2 }, 
         const faults = new Faults();
         t.after(() => faults.end());
         const room = `${base}/${kind}-${number}`;
-        const target = await whole(kind, step, room);
+        const target = await whole(kind, `${base}/${kind}`, step, room);
         const counts: string[] = [];
         for (const action of ["kill", "tear and kill"] as const) {
           let at = 1 + (number % stride);
@@ -45,36 +46,9 @@ describe("SIGKILL at every commit point", { skip: noFaults(), concurrency: 2 }, 
         t.diagnostic(counts.join(", "));
       });
 
-  /** A copy of the mail, with what another program did to it. */
-  async function copy(kind: Kind, step: Step, room: string): Promise<View> {
-    rmSync(room, { recursive: true, force: true });
-    cpSync(`${base}/${kind}`, room, { recursive: true, preserveTimestamps: true });
-    const found = await reopened(kind, room);
-    step.given?.(kind, room);
-    return found;
-  }
-
-  async function reopened(kind: Kind, room: string): Promise<View> {
-    const store = await openAt(kind, room);
-    try {
-      return await look(store);
-    } finally {
-      await store.close();
-    }
-  }
-
-  /** What the step makes when nothing happens to it. */
-  async function whole(kind: Kind, step: Step, room: string): Promise<View> {
-    await copy(kind, step, room);
-    const store = await openAt(kind, room);
-    await step.run(store);
-    await store.close();
-    return reopened(kind, room);
-  }
-
   /** False when the step had fewer calls and was not killed. */
   async function killedAt(kind: Kind, step: Step, room: string, faults: Faults, action: Action, at: number, target: View): Promise<boolean> {
-    const found = await copy(kind, step, room);
+    const found = await copyOf(kind, `${base}/${kind}`, step, room);
     const child = spawn(process.execPath, [`${import.meta.dirname}/writer.ts`, kind, room, step.name, faults.page({ action, first: at }).toString("base64")], {
       env: faults.environment(room),
       stdio: ["ignore", "pipe", "inherit"],
