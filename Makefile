@@ -5,6 +5,7 @@
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
 # make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000)
+# make power      Posthorn in a virtual machine whose power is cut under load (CUTS=5); wants root and qemu
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 
 PREFIX ?= /usr
@@ -19,7 +20,7 @@ NODE := node_modules/node-linux-$(ARCH)/bin/node
 TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 COMMANDS = posthorn mailq newaliases
 
-.PHONY: all build run test check lint bench crash differential install uninstall clean
+.PHONY: all build run test check lint bench crash power differential install uninstall clean
 
 all: build
 
@@ -50,6 +51,9 @@ crash: build
 
 differential: node_modules/.stamp
 	MUTATIONS=$${MUTATIONS:-3000} $(NODE) --test test/unit/message/dovecot.test.ts
+
+power: build
+	$(NODE) test/power/main.ts
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \

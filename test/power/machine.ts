@@ -48,6 +48,7 @@ export class Machine {
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     const machine = new Machine(ports, child, disk);
+    process.once("exit", () => child.kill("SIGKILL"));
     let console = "";
     try {
       await new Promise<void>((resolve, reject) => {

@@ -90,6 +90,7 @@ try {
       break;
     }
     const loading = load(machine, ledger, random);
+    loading.catch(() => undefined);
     const goal = ledger.total + work[0] + random() * (work[1] - work[0]);
     await reached(() => ledger.total >= goal, loadTime);
     const blocks = 1 + random() * 20;

@@ -4,7 +4,7 @@ import { bad, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type Message } from "../../store/mailbox.ts";
 import { describeFault } from "../../daemon/log.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
-import { storeReply } from "./faults.ts";
+import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
 import { readBatches, readWhole, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
@@ -66,8 +66,11 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
     for (const { index, message, read } of batch) {
       if (out.gone) return worst;
       if (read !== undefined && "gone" in read) worst = no("Some of the requested messages no longer exist.", "EXPUNGEISSUED");
-      else if (read !== undefined && "fault" in read) worst = storeReply(read.fault);
-      else {
+      else if (read !== undefined && "fault" in read) {
+        // One line a turn: a disk that fails has many messages.
+        if (worst === undefined && needsLog(read.fault)) session.log.error(`FETCH: UID ${message.uid}: ${describeFault(read.fault)}`);
+        worst = storeReply(read.fault);
+      } else {
         const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
         const opened = read === undefined ? new Opened(facts) : "octets" in read ? new Opened(facts, read.octets) : new Opened(facts, undefined, read.head);
         if (plan.factual && read !== undefined) {

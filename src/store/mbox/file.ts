@@ -1,7 +1,7 @@
 /** The file of a mailbox as its operations meet it: locked, recovered from a crash, read where it changed. */
-import { closeSync, fstatSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, fstatSync, statSync } from "node:fs";
 import { tryLock, unlock } from "../../sys/lock.ts";
-import { storeFault } from "../faults.ts";
+import { errno, storeFault } from "../faults.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
@@ -58,6 +58,15 @@ export class MboxFile {
 
   relocated(): void {
     this.journal = new Journal(new Side(this.#place.side, this.#place.name));
+  }
+
+  /** Finds out whether we may only read it: with an index that knows all there is, nothing else would before the first change. */
+  lookAtRights(): void {
+    try {
+      accessSync(this.#place.path, constants.W_OK);
+    } catch (error) {
+      if (["EACCES", "EPERM", "EROFS"].includes(errno(error))) this.readOnly = true;
+    }
   }
 
   /** One stat without a lock: a writer at work changes the time again before it unlocks. */

@@ -102,6 +102,7 @@ export class MboxMailbox implements Mailbox {
 
   /** First look, once. */
   open(): Promise<void> {
+    if (this.#opened === undefined) this.#file.lookAtRights();
     this.#opened ??= this.refresh().then(
       () => undefined,
       (error: unknown) => {

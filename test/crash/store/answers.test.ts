@@ -1,0 +1,172 @@
+/**
+ * What clients and the queue are told when the disk says no: an agent as it runs for a user, with faults below its mail. A row for each
+ * fault and command: the answer, and a line in the log.
+ */
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { after, before, describe, test } from "node:test";
+import type { AgentOrder, MailUser } from "../../../src/daemon/protocol.ts";
+import { sendFrame, WireFramer } from "../../../src/daemon/wire.ts";
+import { LineSocket } from "../../load/line-socket.ts";
+import { settingsWith } from "../../unit/users/settings.ts";
+import { calls, Faults, growing, noFaults, type Order } from "./faults.ts";
+import { fill, kinds, userAt, type Kind } from "./steps.ts";
+import { text } from "./views.ts";
+
+const always = { first: 1, last: 0xffffffff } as const;
+const message = text("new").toString("latin1").replaceAll("\n", "\r\n");
+const append = `APPEND INBOX {${message.length}+}\r\n${message}`;
+const full: Order = { action: "fail", error: "ENOSPC", calls: growing, ...always };
+const quota: Order = { ...full, error: "EDQUOT" };
+const readOnly: Order = { ...full, error: "EROFS", calls: growing | calls.remove | calls.truncate | calls.times };
+
+interface Row {
+  readonly what: string;
+  readonly order: Order;
+  readonly command: string;
+  readonly answer: RegExp;
+  readonly log?: RegExp;
+}
+
+const rows = (kind: Kind, file: string): readonly Row[] => [
+  { what: "a full disk", order: full, command: append, answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
+  { what: "a full disk", order: full, command: "CREATE more", answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
+  { what: "a full disk", order: full, command: "COPY 1:3 A", answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
+  { what: "a full disk", order: full, command: "FETCH 1:3 (FLAGS BODY.PEEK[])", answer: /^x OK/ },
+  { what: "a full disk", order: full, command: "SEARCH SUBJECT i1", answer: /^x OK/ },
+  { what: "a used-up quota", order: quota, command: append, answer: /^x NO \[OVERQUOTA\]/, log: /no space left for mail/ },
+  { what: "a used-up quota", order: quota, command: "COPY 1:3 A", answer: /^x NO \[OVERQUOTA\]/, log: /no space left for mail/ },
+  { what: "a read-only file system", order: readOnly, command: append, answer: /^x NO \[NOPERM\]/, log: /permission denied/ },
+  { what: "a read-only file system", order: readOnly, command: "DELETE A", answer: /^x NO \[NOPERM\]/, log: /permission denied/ },
+  { what: "a message that can not be read", order: { action: "fail", error: "EIO", calls: calls.read, match: file, ...always }, command: "FETCH 5 BODY.PEEK[TEXT]", answer: /^x NO/, log: /can not be read|input\/output|EIO/ },
+  ...(kind === "maildir" ? [{ what: "a message that can not be read", order: { action: "fail", error: "EIO", calls: calls.read, match: file, ...always } as const, command: "FETCH 2:3 BODY.PEEK[TEXT]", answer: /^x OK/ }] : []),
+];
+
+for (const kind of kinds)
+  describe(`${kind}: answers`, { skip: noFaults() }, () => {
+    let base: string;
+    let user: MailUser;
+    let agent: ChildProcess;
+    let faults: Faults;
+    let log = "";
+    let heard = (): void => undefined;
+
+    before(async () => {
+      base = mkdtempSync(`${tmpdir()}/answers-`);
+      await fill(kind, `${base}/mail`);
+      user = userAt(kind, `${base}/mail`);
+      faults = new Faults();
+      agent = fork(`${import.meta.dirname}/../../../src/agent/main.ts`, { env: faults.environment(`${base}/mail`), stdio: ["ignore", "inherit", "pipe", "ipc"], serialization: "json" });
+      agent.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+        log += chunk;
+        heard();
+      });
+      const ready = new Promise<void>((resolve) => agent.on("message", (note: { kind?: string }) => void (note.kind === "ready" && resolve())));
+      agent.send({ kind: "settings", settings: settingsWith({ log: "stderr", mailbox_auto_create: "", deliver_lock_attempts: "3", deliver_lock_delay: "10ms" }) } satisfies AgentOrder);
+      await ready;
+    });
+    after(async () => {
+      const gone = once(agent, "exit");
+      agent.disconnect();
+      await gone;
+      faults.end();
+      rmSync(base, { recursive: true, force: true });
+    });
+
+    /** Resolves when the log behind `from` has such a line; fails after 10 s. */
+    async function logged(line: RegExp, from: number): Promise<void> {
+      let waiting = true;
+      const limit = setTimeout(() => {
+        waiting = false;
+        heard();
+      }, 10_000);
+      while (waiting && !line.test(log.slice(from))) await new Promise<void>((resolve) => (heard = resolve));
+      clearTimeout(limit);
+      assert.match(log.slice(from), line);
+    }
+
+    /** Our end of a socket whose other end the agent has. */
+    async function handOver(order: AgentOrder): Promise<Socket> {
+      const path = `${base}/socket`;
+      rmSync(path, { force: true });
+      const server = createServer({ pauseOnConnect: true }).listen(path);
+      await once(server, "listening");
+      const accepted = once(server, "connection") as Promise<[Socket]>;
+      const ours = connect(path);
+      const [theirs] = await accepted;
+      agent.send(order, theirs);
+      server.close();
+      return ours;
+    }
+
+    async function imap(): Promise<LineSocket> {
+      const wire = new LineSocket(await handOver({ kind: "session", user, hello: { op: "session", service: "imap", session: "s", remote: "127.0.0.1", local: "127.0.0.1", secured: true, tag: "x" } }));
+      assert.equal(await wire.line(), '{"ok":true}');
+      await answer(wire);
+      await said(wire, "SELECT INBOX");
+      return wire;
+    }
+
+    async function answer(wire: LineSocket): Promise<string> {
+      for (;;) {
+        const line = await wire.line();
+        const literal = /\{(\d+)\}$/.exec(line)?.[1];
+        if (literal !== undefined) await wire.octets(Number(literal));
+        if (line.startsWith("x ")) return line;
+      }
+    }
+
+    function said(wire: LineSocket, command: string): Promise<string> {
+      wire.write(`x ${command}\r\n`);
+      return answer(wire);
+    }
+
+    /** The file of the fifth message, which has UID 6 and is not read before. */
+    const fileOfFifth = (): string => (kind === "mbox" ? "/inbox" : (/^6 .*:([^,\n]+)/m.exec(readFileSync(`${base}/mail/Maildir/dovecot-uidlist`, "latin1"))?.[1] ?? "none"));
+
+    test("IMAP: each command has its answer, and works again afterwards", async (t) => {
+      const wire = await imap();
+      for (const row of rows(kind, fileOfFifth()))
+        await t.test(`${row.what}: ${row.command.split("\r\n")[0]}`, async () => {
+          const before = log.length;
+          faults.arm(row.order);
+          const got = await said(wire, row.command);
+          faults.disarm();
+          assert.match(got, row.answer);
+          if (row.log !== undefined) await logged(row.log, before);
+          assert.match(await said(wire, "NOOP"), /^x OK/);
+        });
+      assert.match(await said(wire, append), /^x OK/);
+      wire.destroy();
+    });
+
+    for (const [what, order, status] of [["a full disk", full, "4.2.2"], ["a used-up quota", quota, "4.2.2"], ["a read-only file system", readOnly, "4.2.0"]] as const)
+      test(`delivery: ${what} defers with ${status}, and the next try delivers`, async () => {
+        const socket = await handOver({ kind: "deliver", user });
+        const framer = new WireFramer(0);
+        const frames: unknown[] = [];
+        let hear = (): void => undefined;
+        socket.on("data", (chunk) => {
+          frames.push(...framer.push(chunk).map(({ value }) => value));
+          hear();
+        });
+        const frame = async (): Promise<{ readonly outcome?: { readonly kind: string; readonly status: string } }> => {
+          while (frames.length === 0) await new Promise<void>((resolve) => (hear = resolve));
+          return frames.shift() as { outcome?: { kind: string; status: string } };
+        };
+        await frame();
+        const job = { id: 1, op: "deliver", queueId: "q", sender: "s@example.test", arrived: Date.now(), recipients: [{ user: user.name, recipient: "alice@example.test", original: "alice@example.test", extension: "", to: { kind: "user" } }] };
+        faults.arm(order);
+        sendFrame(socket, job, text("delivered"));
+        const refused = await frame();
+        faults.disarm();
+        assert.deepEqual([refused.outcome?.kind, refused.outcome?.status], ["deferred", status]);
+        sendFrame(socket, job, text("delivered"));
+        assert.equal((await frame()).outcome?.kind, "sent");
+        socket.destroy();
+      });
+  });
