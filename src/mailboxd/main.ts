@@ -22,6 +22,8 @@ import { spawnAgent } from "./spawn.ts";
 import { makeInbox } from "./spool-file.ts";
 
 const mailGroup = "mail";
+/** Connections of `mailbox` at once that no agent has yet. */
+const mailboxConnections = 100;
 
 await program("mailboxd", async ({ settings: atStart, listen }) => {
   let settings: Settings = atStart;
@@ -72,7 +74,8 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
 
   await listen("session", (socket) => void serveSession(socket, connections));
   await listen("deliver", (socket) => void serveDeliver(socket, connections));
-  await listen("mailbox", (socket) => void serveMailbox(socket, connections));
+  // Everybody may connect: whoever does it often must not take descriptors from logins and deliveries.
+  for (const server of await listen("mailbox", (socket) => void serveMailbox(socket, connections))) server.maxConnections = mailboxConnections;
   return {
     async stop() {
       await agents.stop();

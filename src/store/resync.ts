@@ -1,6 +1,7 @@
 import { describeFault } from "../daemon/log.ts";
 import { storeFault } from "./faults.ts";
 import type { Mailbox, MailStore, Resynced } from "./mailbox.ts";
+import { batchSize, breathe } from "./serial.ts";
 
 /** Faults of messages that are named one by one; of more, only how many. */
 const named = 5;
@@ -15,7 +16,8 @@ export async function resyncFolder(store: MailStore, name: string): Promise<read
     const found = (await store.resync?.(name)) ?? (await refreshed(mailbox));
     const mended = mendedIn(found);
     const faults: string[] = [];
-    for (const { uid } of mailbox.messages) {
+    for (const [i, { uid }] of mailbox.messages.entries()) {
+      if (i % batchSize === 0) await breathe();
       try {
         if ((await mailbox.read(uid)) === undefined) faults.push(`UID ${uid}: gone meanwhile`);
       } catch (error) {

@@ -3,6 +3,7 @@ import type { MailboxReply, MailboxState, MailboxWork } from "../daemon/protocol
 import { storeFault } from "./faults.ts";
 import type { Mailbox, MailStore, StoreFault } from "./mailbox.ts";
 import { resyncFolder } from "./resync.ts";
+import { batchSize, breathe } from "./serial.ts";
 
 /**
  * One reply a folder, then "end". A folder that fails is a "fault", and the next one has its turn. Never throws.
@@ -48,7 +49,8 @@ async function stateOf(store: MailStore, name: string): Promise<MailboxState> {
     const { messages, uidNext, uidValidity, highestModSeq } = mailbox;
     let unseen = 0;
     let ready = 0;
-    for (const { uid, flags } of messages) {
+    for (const [i, { uid, flags }] of messages.entries()) {
+      if (i % batchSize === 0) await breathe();
       if (!flags.has("\\Seen")) unseen++;
       if (mailbox.facts(uid) !== undefined) ready++;
     }
