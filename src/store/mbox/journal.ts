@@ -22,14 +22,19 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
+import { breathe } from "../serial.ts";
 import { halfAppend, removeMark, writeMark } from "./append-mark.ts";
 import { copyRange, fillLines, linesEnd } from "./octets.ts";
 import { patch, recoverPatch, type Edit } from "./patch.ts";
 import { Side } from "./side.ts";
 
-/** A stretch of new octets: given, or to be taken from the old file. */
-export type Piece = Buffer | { readonly from: number; readonly to: number };
+/** A stretch of new octets: given, to be made when they are wanted, or to be taken from the old file. */
+export type Piece = Buffer | { readonly length: number; readonly make: () => Buffer } | { readonly from: number; readonly to: number };
 
+export const lengthOf = (piece: Piece): number => ("length" in piece ? piece.length : piece.to - piece.from);
+
+/** Octets written between two breaths. */
+const breath = 1024 * 1024;
 const magic = "posthorn mbox rewrite 2";
 /** Octets of the head of a journal: text, padded with blanks and a line end. */
 const headSize = 256;
@@ -81,7 +86,7 @@ export class Journal {
   async rewrite(fd: number, at: number, pieces: readonly Piece[], to?: number): Promise<void> {
     this.side.ready();
     const stats = fstatSync(fd);
-    const length = pieces.reduce((sum, piece) => sum + (Buffer.isBuffer(piece) ? piece.length : piece.to - piece.from), 0);
+    const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
     if (to !== undefined && to !== at + length) throw new Error("a stretch is to be replaced by one of another length");
     const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: to === undefined ? at + length : stats.size };
     const journal = await this.#prepare(fd, plan, pieces);
@@ -109,11 +114,17 @@ export class Journal {
     const journal = openSync(temporary, (createOnly & ~constants.O_WRONLY) | constants.O_RDWR, 0o600);
     try {
       let to = headSize;
+      let written = 0;
       for (const piece of pieces) {
-        if (Buffer.isBuffer(piece)) {
-          writeFully(journal, piece, to);
+        if ("from" in piece) to = await copyRange(fd, piece.from, piece.to, journal, to);
+        else {
+          writeFully(journal, Buffer.isBuffer(piece) ? piece : piece.make(), to);
           to += piece.length;
-        } else to = await copyRange(fd, piece.from, piece.to, journal, to);
+        }
+        if ((written += lengthOf(piece)) > breath) {
+          written = 0;
+          await breathe();
+        }
       }
       const head = `${magic} ${plan.inode} ${plan.at} ${plan.length} ${plan.old} ${plan.size}`;
       writeFully(journal, Buffer.from(`${head.padEnd(headSize - 1)}\n`), 0);

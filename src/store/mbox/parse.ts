@@ -80,6 +80,7 @@ export async function parseMbox(window: FileWindow, at: number, take: (found: Fo
   let start = at === 0 ? skipEmptyLines(window, 0) : at;
   let breath = start;
   while (start < window.size) {
+    window.slide(start);
     const message = parseOne(window, start);
     if (message === undefined) throw new StoreFault("corrupt", "mailbox is not in mbox form", new Error(`no From line at octet ${start}`));
     take(message);

@@ -39,6 +39,12 @@ export class FileWindow {
     return at - this.start;
   }
 
+  /** A new piece from `at` on, when little of this one is left: what begins here as a rule ends in it. */
+  slide(at: number): void {
+    const end = this.start + this.octets.length;
+    if (at >= this.start && end - at < this.#piece >> 3 && end < this.size) this.#load(at, this.#piece);
+  }
+
   #load(at: number, length: number): void {
     const wanted = Math.min(length, this.size - at);
     if (this.#room.length < wanted) this.#room = Buffer.allocUnsafeSlow(wanted);

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { breathe } from "../serial.ts";
 import type { Contents } from "./contents.ts";
-import type { Journal, Piece } from "./journal.ts";
+import { lengthOf, type Journal, type Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
 import { fitMetadata, formatMetadata, leastMetadata, metadataFields, pseudoBase, roomOf, type Base, type Metadata, type State } from "./metadata.ts";
 import { pseudoMessage } from "./new-message.ts";
@@ -29,18 +29,28 @@ const batch = 8192;
 export class HeaderChanged extends Error {}
 
 /** A message with its header anew. */
-interface Renewed {
+interface Written {
   readonly row: number;
   readonly state: State;
+  /** Of everything before the body. */
+  readonly length: number;
+  readonly crc: number;
+}
+
+interface Renewed extends Written {
   readonly head: Buffer;
 }
+
+const writtenOf = ({ row, state, length, crc }: Written): Written => ({ row, state, length, crc });
+
+const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, length: head.length, crc: crc32(head) });
 
 /** Octets of [at, to) to be replaced; of `row` -1 the pseudo message. */
 interface Stretch {
   readonly at: number;
   readonly to: number;
   readonly pieces: Piece[];
-  readonly renewed: Renewed[];
+  readonly renewed: Written[];
 }
 
 class Writer {
@@ -51,7 +61,7 @@ class Writer {
   constructor(contents: Contents, fd: number, size: number, wanted: ReadonlyMap<number, State>) {
     this.#contents = contents;
     this.#wanted = wanted;
-    this.#window = new FileWindow(fd, size, wanted.size > 64 || contents.unwritten ? undefined : forHeaders);
+    this.#window = new FileWindow(fd, size, (wanted.size > 64 || contents.unwritten) && size / Math.max(1, contents.table.length) < forHeaders ? undefined : forHeaders);
   }
 
   metadata(row: number): Metadata {
@@ -74,7 +84,7 @@ class Writer {
     const { start, end, others, before } = this.#room(head, place);
     const least = leastMetadata(metadata);
     const text = give === undefined ? formatMetadata(metadata) : fitMetadata(metadata, Math.max(least, end - start - others.length - give));
-    return { row, state: metadata.state, head: Buffer.concat([head.subarray(0, start), Buffer.from(`${before}${others}${text ?? formatMetadata(metadata)}`, "latin1"), head.subarray(end)]) };
+    return renewal(row, metadata.state, Buffer.concat([head.subarray(0, start), Buffer.from(`${before}${others}${text ?? formatMetadata(metadata)}`, "latin1"), head.subarray(end)]));
   }
 
   /** The same in the octets it has; undefined when they are too few. */
@@ -86,7 +96,7 @@ class Writer {
     const text = end === start || before !== "" ? undefined : fitMetadata(metadata, end - start - others.length);
     if (text === undefined) return undefined;
     head.write(others + text, start, "latin1");
-    return { row, state: metadata.state, head };
+    return renewal(row, metadata.state, head);
   }
 
   /** Relative to the start of the message. */
@@ -121,7 +131,7 @@ class Writer {
   stretch(from: number): Stretch | undefined {
     const contents = this.#contents;
     const pieces: Piece[] = [];
-    const renewed: Renewed[] = [];
+    const renewed: Written[] = [];
     const { at, start, lacks } = this.#beginning(from, pieces, renewed);
     let owed = lacks;
     for (let row = start; ; row++) {
@@ -133,11 +143,11 @@ class Writer {
       owed += next.head.length - (place.body - place.start);
       if (owed < 0) throw new Error("a header gave more than was asked of it");
       pieces.push(next.head, { from: place.body, to: place.next });
-      renewed.push(next);
+      renewed.push(writtenOf(next));
     }
   }
 
-  #beginning(from: number, pieces: Piece[], renewed: Renewed[]): { readonly at: number; readonly start: number; readonly lacks: number } {
+  #beginning(from: number, pieces: Piece[], renewed: Written[]): { readonly at: number; readonly start: number; readonly lacks: number } {
     const contents = this.#contents;
     if (from < 0 && contents.pseudo !== undefined) {
       const octets = pseudoMessage(contents.base, hostname(), Date.now());
@@ -151,11 +161,11 @@ class Writer {
     return { at: place.start, start: from + 1, lacks: first.head.length - (place.body - place.start) };
   }
 
-  /** Everything from a message on, those with `needs` with room to spare. */
-  rest(from: number, needs: (row: number) => boolean): Stretch {
+  /** Everything from a message on, those with `needs` with room to spare. Their headers are made twice, so that they need not all be in memory. */
+  async rest(from: number, needs: (row: number) => boolean): Promise<Stretch> {
     const contents = this.#contents;
     const pieces: Piece[] = [];
-    const renewed: Renewed[] = [];
+    const renewed: Written[] = [];
     const pseudo = from < 0 ? contents.pseudo : undefined;
     const at = (pseudo ?? contents.place(Math.max(0, from))).start;
     if (pseudo !== undefined) pieces.push(pseudoMessage(contents.base, hostname(), Date.now()));
@@ -165,10 +175,11 @@ class Writer {
         keep(pieces, place.start, place.next);
         continue;
       }
-      const next = this.renewed(row, undefined);
-      pieces.push(next.head);
+      const next = writtenOf(this.renewed(row, undefined));
+      pieces.push({ length: next.length, make: () => this.renewed(row, undefined).head });
       keep(pieces, place.body, place.next);
       renewed.push(next);
+      if (renewed.length % batch === 0) await breathe();
     }
     return { at, to: this.#window.size, pieces, renewed };
   }
@@ -177,7 +188,7 @@ class Writer {
 /** Adds a stretch of old octets, to the one before where they meet. */
 export function keep(pieces: Piece[], from: number, to: number): void {
   const last = pieces.at(-1);
-  if (last !== undefined && !Buffer.isBuffer(last) && last.to === from) pieces[pieces.length - 1] = { from: last.from, to };
+  if (last !== undefined && "from" in last && last.to === from) pieces[pieces.length - 1] = { from: last.from, to };
   else if (to > from) pieces.push({ from, to });
 }
 
@@ -193,7 +204,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
   const rows = contents.unwritten ? Array.from({ length: table.length }, (_, row) => row).filter(needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
   let edits: Edit[] = [];
-  let fitted: { readonly row: number; readonly state: State; readonly crc: number }[] = [];
+  let fitted: Written[] = [];
   const flush = async (): Promise<void> => {
     await journal.patch(file.fd, edits);
     for (const { row, state, crc } of fitted) contents.setWritten(row, state, crc);
@@ -202,26 +213,26 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   };
   let pseudo: Buffer | undefined;
   const stretches: Stretch[] = [];
-  const lacking = (row: number): boolean => {
+  const lacking = async (row: number): Promise<boolean> => {
     const stretch = stretches.length < stretchesLimit ? writer.stretch(row) : undefined;
-    stretches.push(stretch ?? writer.rest(row, needs));
+    stretches.push(stretch ?? (await writer.rest(row, needs)));
     return stretch !== undefined;
   };
   let ended = false;
   if (contents.pseudo !== undefined && contents.unwritten) {
     pseudo = writer.fittingPseudo(contents.pseudo);
     if (pseudo !== undefined) edit(edits, contents.pseudo.start, writer.oldHead(contents.pseudo), pseudo);
-    else ended = !lacking(-1);
+    else ended = !(await lacking(-1));
   }
   for (const row of rows) {
     const place = contents.place(row);
     if (ended) break;
     if (place.start < (stretches.at(-1)?.to ?? 0)) continue;
     const fitting = writer.fitting(row);
-    if (fitting === undefined) ended = !lacking(row);
+    if (fitting === undefined) ended = !(await lacking(row));
     else {
       edit(edits, place.start, writer.oldHead(place), fitting.head);
-      fitted.push({ row, state: fitting.state, crc: crc32(fitting.head) });
+      fitted.push(writtenOf(fitting));
       if (fitted.length === batch) await flush();
     }
   }
@@ -237,8 +248,6 @@ function edit(edits: Edit[], at: number, old: Buffer, octets: Buffer): void {
   // Copies, so that the header need not be kept.
   if (one !== undefined) edits.push({ at: one.at, old: Buffer.from(one.old), octets: Buffer.from(one.octets) });
 }
-
-const lengthOf = (piece: Piece): number => (Buffer.isBuffer(piece) ? piece.length : piece.to - piece.from);
 
 async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, to, pieces, renewed }: Stretch): Promise<void> {
   const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
@@ -260,10 +269,10 @@ async function rewrite(contents: Contents, journal: Journal, file: LockedFile, {
 }
 
 /** A message lies elsewhere now; where the next one begins. */
-export function settle(contents: Contents, row: number, place: Place, start: number, renewed: Renewed | undefined): number {
+export function settle(contents: Contents, row: number, place: Place, start: number, renewed: Written | undefined): number {
   const shift = start - place.start;
-  const grown = renewed === undefined ? 0 : renewed.head.length - (place.body - place.start);
-  const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed === undefined ? place.crc : crc32(renewed.head), counted: place.counted };
+  const grown = renewed === undefined ? 0 : renewed.length - (place.body - place.start);
+  const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed?.crc ?? place.crc, counted: place.counted };
   contents.setPlace(row, moved);
   if (renewed !== undefined) contents.setWritten(row, renewed.state, moved.crc);
   return moved.next;
