@@ -3,8 +3,8 @@
  * locks on it), so octets move within it; and a kill half way would tear it. Everything happens under the write lock. NAME stands for
  * the folder; side files lie in a directory of the user's own. Appends are in append-mark.ts, changes in place in patch.ts.
  *
- * *Rewrite* of the octets from X on by N others (header fields grow, messages go): of all up to the end, the file having OLD octets before
- * and NEW = X + N after it; or of a stretch whose length stays, OLD and NEW being the same. Legal states:
+ * *Rewrite* of everything from octet X on by N others (header fields grow, messages go), the file having OLD octets before and NEW = X + N
+ * after it. Legal states:
  *
  * | on disk | next opener |
  * |---|---|
@@ -80,15 +80,14 @@ export class Journal {
   }
 
   /**
-   * Replaces the octets from `at` on by `pieces`: all up to the end, or up to `to` when the pieces are as long as what they replace. Durable
-   * when it resolves; the file is as before when it throws before the commit point (full disk).
+   * Replaces everything from octet `at` on by `pieces`. Durable when it resolves; the file is as before when it throws before
+   * the commit point (full disk).
    */
-  async rewrite(fd: number, at: number, pieces: readonly Piece[], to?: number): Promise<void> {
+  async rewrite(fd: number, at: number, pieces: readonly Piece[]): Promise<void> {
     this.side.ready();
     const stats = fstatSync(fd);
     const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
-    if (to !== undefined && to !== at + length) throw new Error("a stretch is to be replaced by one of another length");
-    const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: to === undefined ? at + length : stats.size };
+    const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: at + length };
     const journal = await this.#prepare(fd, plan, pieces);
     try {
       try {

@@ -148,10 +148,8 @@ function short({ uid, state, base }: Metadata): string {
   return `${first}X-UID: ${uid}\nStatus: ${status}${more === "" ? "" : `\nX-Status: ${more}`}${keywords === "" ? "" : `\nX-Keywords: ${keywords}`}`;
 }
 
-export const formatMetadata = (metadata: Metadata): string => `${roomy(metadata)}${" ".repeat(spare)}\n`;
-
-/** Octets that are enough for them. */
-export const leastMetadata = (metadata: Metadata): number => Math.min(short(metadata).length, roomy(metadata).trimEnd().length) + 1;
+/** With room to spare; of the first message for keywords that the mailbox gets, too. */
+export const formatMetadata = (metadata: Metadata): string => `${roomy(metadata)}${" ".repeat(metadata.base === undefined ? spare : 3 * spare)}\n`;
 
 /** The same in exactly `octets`, or undefined when that is too few: first with every field, then with those that say something. */
 export function fitMetadata(metadata: Metadata, octets: number): string | undefined {

@@ -1,27 +1,24 @@
 /**
- * From what is known of an mbox (contents.ts) to its file. Header fields of ours are written in their place where they fit, as Dovecot does. Where
- * they do not, the message takes the octets it lacks from the blanks the next messages have to spare, and only the stretch up to there is
- * rewritten; when those are too few, everything behind it, with room to spare.
+ * From what is known of an mbox (contents.ts) to its file. Header fields of ours are written in their place where they fit: they share the
+ * blanks that any of them has, as Dovecot's do. From the first message on whose fields do not fit, everything is rewritten, with room to spare.
+ *
+ * Dovecot takes octets that are lacking from blanks of the messages behind, and moves only those between. Here a message moves only when the
+ * file gets another size: mutt, and Dovecot within one second, take a file of the same size for unchanged, and would write where the
+ * message was.
  */
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { breathe } from "../serial.ts";
 import type { Contents } from "./contents.ts";
-import { lengthOf, type Journal, type Piece } from "./journal.ts";
+import type { Journal, Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
-import { fitMetadata, formatMetadata, leastMetadata, metadataFields, pseudoBase, roomOf, type Base, type Metadata, type State } from "./metadata.ts";
+import { fitMetadata, formatMetadata, metadataFields, pseudoBase, roomOf, type Base, type Metadata, type State } from "./metadata.ts";
 import { pseudoMessage } from "./new-message.ts";
 import type { Place } from "./parse.ts";
 import { trimmed, type Edit } from "./patch.ts";
 import { writtenBit } from "./rows.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
-/** Octets rewritten at most to find blanks to spare. */
-const stretchLimit = 1024 * 1024;
-/** Stretches written at once; more lacks than that, and everything from the first on is rewritten. */
-const stretchesLimit = 4;
-/** Blanks that a message gets beyond what it needs, so that the next change of its flags fits. */
-const extra = 16;
 /** Messages written between two fsyncs, and looked at between two breaths. */
 const batch = 8192;
 
@@ -45,10 +42,9 @@ const writtenOf = ({ row, state, length, crc }: Written): Written => ({ row, sta
 
 const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, length: head.length, crc: crc32(head) });
 
-/** Octets of [at, to) to be replaced; of `row` -1 the pseudo message. */
-interface Stretch {
+/** Everything from `at` on. */
+interface Rest {
   readonly at: number;
-  readonly to: number;
   readonly pieces: Piece[];
   readonly renewed: Written[];
 }
@@ -76,15 +72,13 @@ class Writer {
     return octets;
   }
 
-  /** The header with its metadata anew: with room, or taking `give` octets from its blanks (fewer when there are not so many). */
-  renewed(row: number, give: number | undefined, base?: Base): Renewed {
+  /** The header with its metadata anew, with room to spare. @param base when it becomes the first message */
+  renewed(row: number, base?: Base): Renewed {
     const place = this.#contents.place(row);
     const head = this.head(place);
     const metadata = base === undefined ? this.metadata(row) : { ...this.metadata(row), base };
     const { start, end, others, before } = this.#room(head, place);
-    const least = leastMetadata(metadata);
-    const text = give === undefined ? formatMetadata(metadata) : fitMetadata(metadata, Math.max(least, end - start - others.length - give));
-    return renewal(row, metadata.state, Buffer.concat([head.subarray(0, start), Buffer.from(`${before}${others}${text ?? formatMetadata(metadata)}`, "latin1"), head.subarray(end)]));
+    return renewal(row, metadata.state, Buffer.concat([head.subarray(0, start), Buffer.from(`${before}${others}${formatMetadata(metadata)}`, "latin1"), head.subarray(end)]));
   }
 
   /** The same in the octets it has; undefined when they are too few. */
@@ -125,44 +119,10 @@ class Writer {
   }
 
   /**
-   * The stretch from a message on (-1: the pseudo message) that is as long as it was, its messages having given up blanks; undefined when they
-   * have too few.
+   * Everything from a message on, those with `needs` anew: in the octets they have or with more, so that the file becomes longer. Their headers
+   * are made twice, so that they need not all be in memory.
    */
-  stretch(from: number): Stretch | undefined {
-    const contents = this.#contents;
-    const pieces: Piece[] = [];
-    const renewed: Written[] = [];
-    const { at, start, lacks } = this.#beginning(from, pieces, renewed);
-    let owed = lacks;
-    for (let row = start; ; row++) {
-      if (owed === 0) return { at, to: row < contents.table.length ? contents.place(row).start : this.#window.size, pieces, renewed };
-      if (row >= contents.table.length) return undefined;
-      const place = contents.place(row);
-      if (place.next - at > stretchLimit) return undefined;
-      const next = this.renewed(row, owed);
-      owed += next.head.length - (place.body - place.start);
-      if (owed < 0) throw new Error("a header gave more than was asked of it");
-      pieces.push(next.head, { from: place.body, to: place.next });
-      renewed.push(writtenOf(next));
-    }
-  }
-
-  #beginning(from: number, pieces: Piece[], renewed: Written[]): { readonly at: number; readonly start: number; readonly lacks: number } {
-    const contents = this.#contents;
-    if (from < 0 && contents.pseudo !== undefined) {
-      const octets = pseudoMessage(contents.base, hostname(), Date.now());
-      pieces.push(octets);
-      return { at: contents.pseudo.start, start: 0, lacks: octets.length - (contents.pseudo.next - contents.pseudo.start) };
-    }
-    const place = contents.place(from);
-    const first = this.renewed(from, -extra);
-    pieces.push(first.head, { from: place.body, to: place.next });
-    renewed.push(first);
-    return { at: place.start, start: from + 1, lacks: first.head.length - (place.body - place.start) };
-  }
-
-  /** Everything from a message on, those with `needs` with room to spare. Their headers are made twice, so that they need not all be in memory. */
-  async rest(from: number, needs: (row: number) => boolean): Promise<Stretch> {
+  async rest(from: number, needs: (row: number) => boolean): Promise<Rest> {
     const contents = this.#contents;
     const pieces: Piece[] = [];
     const renewed: Written[] = [];
@@ -175,18 +135,19 @@ class Writer {
         keep(pieces, place.start, place.next);
         continue;
       }
-      const next = writtenOf(this.renewed(row, undefined));
-      pieces.push({ length: next.length, make: () => this.renewed(row, undefined).head });
+      const make = (): Renewed => this.fitting(row) ?? this.renewed(row);
+      const next = writtenOf(make());
+      pieces.push({ length: next.length, make: () => make().head });
       keep(pieces, place.body, place.next);
       renewed.push(next);
       if (renewed.length % batch === 0) await breathe();
     }
-    return { at, to: this.#window.size, pieces, renewed };
+    return { at, pieces, renewed };
   }
 }
 
 /** Adds a stretch of old octets, to the one before where they meet. */
-export function keep(pieces: Piece[], from: number, to: number): void {
+function keep(pieces: Piece[], from: number, to: number): void {
   const last = pieces.at(-1);
   if (last !== undefined && "from" in last && last.to === from) pieces[pieces.length - 1] = { from: last.from, to };
   else if (to > from) pieces.push({ from, to });
@@ -201,6 +162,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   contents.begin();
   const { table } = contents;
   const writer = new Writer(contents, file.fd, Number(file.stats().size), wanted);
+  // The first message has the base.
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
   const rows = contents.unwritten ? Array.from({ length: table.length }, (_, row) => row).filter(needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
   let edits: Edit[] = [];
@@ -212,33 +174,27 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
     fitted = [];
   };
   let pseudo: Buffer | undefined;
-  const stretches: Stretch[] = [];
-  const lacking = async (row: number): Promise<boolean> => {
-    const stretch = stretches.length < stretchesLimit ? writer.stretch(row) : undefined;
-    stretches.push(stretch ?? (await writer.rest(row, needs)));
-    return stretch !== undefined;
-  };
-  let ended = false;
+  let rest: Rest | undefined;
   if (contents.pseudo !== undefined && contents.unwritten) {
     pseudo = writer.fittingPseudo(contents.pseudo);
-    if (pseudo !== undefined) edit(edits, contents.pseudo.start, writer.oldHead(contents.pseudo), pseudo);
-    else ended = !(await lacking(-1));
+    if (pseudo === undefined) rest = await writer.rest(-1, needs);
+    else edit(edits, contents.pseudo.start, writer.oldHead(contents.pseudo), pseudo);
   }
   for (const row of rows) {
+    if (rest !== undefined) break;
     const place = contents.place(row);
-    if (ended) break;
-    if (place.start < (stretches.at(-1)?.to ?? 0)) continue;
     const fitting = writer.fitting(row);
-    if (fitting === undefined) ended = !(await lacking(row));
+    if (fitting === undefined) rest = await writer.rest(row, needs);
     else {
       edit(edits, place.start, writer.oldHead(place), fitting.head);
       fitted.push(writtenOf(fitting));
       if (fitted.length === batch) await flush();
     }
   }
+  // In place first: the base is there, and UIDs above it would not be believed.
   await flush();
   if (pseudo !== undefined && contents.pseudo !== undefined) contents.pseudo = { ...contents.pseudo, crc: crc32(pseudo) };
-  for (const stretch of stretches) await rewrite(contents, journal, file, stretch);
+  if (rest !== undefined) await rewrite(contents, journal, file, rest);
   contents.unwritten = false;
   await contents.note(file, true);
 }
@@ -249,27 +205,21 @@ function edit(edits: Edit[], at: number, old: Buffer, octets: Buffer): void {
   if (one !== undefined) edits.push({ at: one.at, old: Buffer.from(one.old), octets: Buffer.from(one.octets) });
 }
 
-async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, to, pieces, renewed }: Stretch): Promise<void> {
-  const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
-  const { size } = file.stats();
-  await journal.rewrite(file.fd, at, pieces, to < Number(size) && to === at + length ? to : undefined);
+async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, renewed }: Rest): Promise<void> {
   const first = contents.rowAt(at);
-  if (contents.pseudo !== undefined && contents.pseudo.start === at) {
-    const octets = pieces[0];
-    if (Buffer.isBuffer(octets)) contents.pseudo = pseudoPlace(at, octets);
+  await journal.rewrite(file.fd, at, pieces);
+  let next = at;
+  const top = pieces[0];
+  if (contents.pseudo?.start === at && Buffer.isBuffer(top)) {
+    contents.pseudo = pseudoPlace(at, top);
+    next = contents.pseudo.next;
   }
   const heads = new Map(renewed.map((one) => [one.row, one]));
-  let next = contents.pseudo !== undefined && contents.pseudo.start === at ? contents.pseudo.next : at;
-  for (let row = first; row < contents.table.length; row++) {
-    const place = contents.place(row);
-    if (place.start >= to) break;
-    const head = heads.get(row);
-    next = settle(contents, row, place, next, head);
-  }
+  for (let row = first; row < contents.table.length; row++) next = settle(contents, row, contents.place(row), next, heads.get(row));
 }
 
 /** A message lies elsewhere now; where the next one begins. */
-export function settle(contents: Contents, row: number, place: Place, start: number, renewed: Written | undefined): number {
+function settle(contents: Contents, row: number, place: Place, start: number, renewed: Written | undefined): number {
   const shift = start - place.start;
   const grown = renewed === undefined ? 0 : renewed.length - (place.body - place.start);
   const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed?.crc ?? place.crc, counted: place.counted };
@@ -279,7 +229,7 @@ export function settle(contents: Contents, row: number, place: Place, start: num
 }
 
 /** Where everything is in a pseudo message of ours. */
-export function pseudoPlace(start: number, octets: Buffer): Place {
+function pseudoPlace(start: number, octets: Buffer): Place {
   const header = start + octets.indexOf("\n") + 1;
   const body = start + octets.indexOf("\n\n") + 2;
   const next = start + octets.length;
@@ -310,7 +260,7 @@ export async function expungeRows(contents: Contents, journal: Journal, file: Lo
     if (out.has(row)) continue;
     const place = contents.place(row);
     if (row === heir) {
-      top = writer.renewed(row, undefined, contents.base);
+      top = writer.renewed(row, contents.base);
       pieces.push(top.head);
       keep(pieces, place.body, place.next);
     } else keep(pieces, place.start, place.next);

@@ -162,18 +162,3 @@ test("killed before the commit, and another program appended behind the empty li
     await dying(path, journal, 5, [Buffer.from("twenty octets more!\n"), { from: 5, to: old.length }]);
   }
 });
-
-test("a stretch in the middle is rewritten without touching what is behind it", async (t) => {
-  const { path, journal, content, recover, side } = setUp(t, old);
-  const fd = openSync(path, "r+");
-  await journal.rewrite(fd, 0, [Buffer.from("HEAD\n"), { from: 5, to: 9 }], 9);
-  assert.equal(content(), `HEAD\n${old.slice(5)}`);
-  closeSync(fd);
-  const dead = openSync(path, "r");
-  await assert.rejects(journal.rewrite(dead, 0, [Buffer.from("HeAd\n")], 5));
-  closeSync(dead);
-  assert.deepEqual(readdirSync(side), ["a%2Fb.rewrite"]);
-  appendFileSync(path, "From new mail\n");
-  await recover();
-  assert.equal(content(), `HeAd\n${old.slice(5)}From new mail\n`);
-});
