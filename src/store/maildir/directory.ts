@@ -41,6 +41,7 @@ export class Directory {
   #settled = false;
   /** performance.now() of our first change since a scan. */
   #ownSince = 0;
+  #changing = false;
 
   constructor(path: () => string) {
     this.#path = path;
@@ -99,8 +100,10 @@ export class Directory {
     };
   }
 
-  /** Before own changes, when `isKnown`. The function returned is told how many events they made; meanwhile `tick` may be called. */
+  /** Before own changes. `done` is told how many events they made; meanwhile `tick` may be called, and there is no stamp. */
   changing(): { tick(): void; done(events: number): void } {
+    const known = this.isKnown();
+    this.#changing = true;
     let counted = 0;
     let sure = true;
     const tick = (): void => {
@@ -111,8 +114,10 @@ export class Directory {
     return {
       tick,
       done: (events) => {
+        this.#changing = false;
         tick();
-        if (sure) this.#known = counted === events ? this.#stat() : undefined;
+        if (!known) this.#known = undefined;
+        else if (sure) this.#known = counted === events ? this.#stat() : undefined;
         else if (events > 0 && this.#known !== undefined) {
           if (this.#settled) this.#ownSince = performance.now();
           this.#known = this.#stat();
@@ -129,7 +134,7 @@ export class Directory {
 
   /** A stamp that proves later on that nothing happened meanwhile; undefined when there is none just now. */
   stamp(): Stamp | undefined {
-    if (!this.isKnown() || this.#known === undefined) return undefined;
+    if (this.#changing || !this.isKnown() || this.#known === undefined) return undefined;
     const { inode, changed } = this.#known;
     const lasting = this.#settled || (this.#watch !== undefined && isOld(changed, BigInt(Date.now()) * 1_000_000n));
     return lasting ? { inode: String(inode), changed: String(changed) } : undefined;

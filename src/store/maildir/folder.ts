@@ -270,9 +270,11 @@ export class Folder {
     this.cache.note();
   }
 
-  /** The name or flags of a message are other ones. */
+  /** The name or flags of a message are other ones. Its row has another MODSEQ at once: the index may be saved before sessions are told. */
   flagged(uid: number): void {
     this.#flagged.add(uid);
+    const row = this.rowOf(uid);
+    if (row >= 0) this.table.set("modSeq", row, this.changing);
   }
 
   /** Removes rows, given ascending. */
@@ -337,6 +339,8 @@ export class Folder {
     this.#labelled = this.keywords.version;
     if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) return noChanges;
     const { table } = this;
+    // Of a change of our own the last part was made just now.
+    if (this.#lookedAt === undefined) this.#modSeq = undefined;
     let messages = this.messages.slice();
     const flagged: MaildirMessage[] = [];
     for (const uid of this.#flagged) {

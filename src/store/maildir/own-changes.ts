@@ -24,7 +24,6 @@ const patience = 8;
  */
 export async function changing<T>(folder: Folder, items: readonly T[], work: (item: T, made: Made) => void): Promise<Made> {
   const { cur, fresh } = folder;
-  const known = [fresh.isKnown(), cur.isKnown()];
   const changes = [fresh.changing(), cur.changing()];
   const made: Made = { cur: 0, new: 0 };
   try {
@@ -37,8 +36,8 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
     }
     return made;
   } finally {
-    if (known[0]) changes[0].done(made.new);
-    if (known[1]) changes[1].done(made.cur);
+    changes[0].done(made.new);
+    changes[1].done(made.cur);
   }
 }
 
