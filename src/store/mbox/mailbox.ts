@@ -150,8 +150,10 @@ export class MboxMailbox implements Mailbox {
   async claimRecent(peek: boolean): Promise<readonly Uid[]> {
     const contents = this.#contents;
     const recent = (): number[] => {
-      const { bits } = contents.table.at;
-      return Array.from({ length: contents.table.length }, (_, row) => row).filter((row) => ((bits[row] ?? 0) & oldBit) === 0);
+      const { at, length } = contents.table;
+      const rows: number[] = [];
+      for (let row = 0; row < length; row++) if (((at.bits[row] ?? 0) & oldBit) === 0) rows.push(row);
+      return rows;
     };
     const uidsOf = (rows: readonly number[]): Uid[] => rows.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
     const rows = await this.#alone(async () => recent());
