@@ -15,7 +15,7 @@ export const deliverySettings = {
   mailbox_size_limit: setting(size, "51200000", "Largest mbox file; 0 is no limit."),
   default_privs: setting(text, "nobody", "User for commands and files named in aliases(5)."),
   command_time_limit: setting(duration, "1000s", "How long a command of .forward, aliases or a recipe may run."),
-  deliver_lock_attempts: setting(number, "20", "How often a lock is tried before delivery is deferred."),
+  deliver_lock_attempts: setting(number, "20", "How often a lock is tried before delivery is deferred. An mbox is locked by fcntl first and by its dotlock second, and nobody waits for one while holding the other."),
   deliver_lock_delay: setting(duration, "1s", "Time between two tries."),
   stale_lock_time: setting(duration, "500s", "Age after which a dotlock counts as left behind."),
   procmailrc: setting(text, "~/.procmailrc", "The user's rc file; empty switches recipes off."),
