@@ -59,6 +59,9 @@ async function reached(so: () => boolean, limit: number): Promise<void> {
   for (const end = Date.now() + limit; !so() && Date.now() < end; ) await pause(1);
 }
 
+// The machine goes with us (machine.ts).
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const random = chances(seed);
 const missing = whatIsMissing();
