@@ -85,7 +85,24 @@ On SIGHUP a daemon reads the settings again; when they have a fault it keeps tho
 .P
 Durations are numbers with s, m, h, d or w, default s. Sizes are octets, or a number with K, M or G.
 .SH SETTINGS
-${entries.join("")}.SH SEE ALSO
+${entries.join("")}.SH OTHER PROGRAMS
+Mailboxes may be used by other programs at the same time: procmail, mutt, Dovecot.
+An mbox is written under an fcntl(2) lock and, taken after it, the lock file
+.IR FILE.lock ;
+neither is waited for while the other is held.
+Reading takes the fcntl(2) lock alone.
+A Maildir is delivered to without a lock; new UIDs are given under
+.IR dovecot-uidlist.lock .
+.P
+procmail waits for the fcntl(2) lock while it holds the lock file.
+Dovecot does the opposite with
+.BR "mbox_write_locks = fcntl dotlock" ,
+Debian's default, and the two then stop each other: beside procmail it needs
+.BR "mbox_write_locks = dotlock fcntl" ,
+and
+.B "mbox_lazy_writes = no"
+where several of its sessions change flags of one mbox at once.
+.SH SEE ALSO
 .BR posthorn (8),
 .BR sendmail (1),
 .BR aliases (5)

@@ -6,7 +6,6 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { Chance, doSome } from "./operations.ts";
 import { look, maildrop, type Maildrop, type Seen } from "./view.ts";
 import { forgetDovecotIndex, forgetOurIndex, makeWorld, missing, type Kind, type Side, type World } from "./world.ts";
@@ -38,8 +37,6 @@ function told({ seen, drop }: Snapshot, kind: Kind): Snapshot {
   return { seen: { ...seen, mailboxes }, drop };
 }
 
-const nextSecond = (): Promise<void> => pause(1001 - (Date.now() % 1000));
-
 for (const kind of ["maildir", "mbox"] satisfies Kind[]) {
   for (const index of ["with", "without"] as const) {
     test(`${kind}, ${index} the indexes of both`, { skip: missing }, async (t) => {
@@ -60,8 +57,6 @@ for (const kind of ["maildir", "mbox"] satisfies Kind[]) {
           forgetOurIndex(world.root);
           await (side === "ours" ? world.ours.restart() : world.theirs.start());
         }
-        // Dovecot knows an mbox of the same size for another by whole seconds of its mtime.
-        else if (kind === "mbox") await nextSecond();
         const here = await during(snapshot(world, side));
         if (before !== undefined) assert.deepEqual(told(here, kind), told(before, kind), `turn ${turn}: ${side} sees something else\n${course.join("\n")}`);
         const imap = await world.imap(side === "ours" ? world.ours.ports.imap : world.theirs.imap);
