@@ -41,7 +41,7 @@ test("counted anew: missing, other limits, overgrown, unreadable; a refusal of a
   const says = (): unknown => quota.usage()?.used;
   assert.deepEqual(says(), { octets: 150, messages: 2 });
   assert.equal(readFileSync(path, "utf8"), counted);
-  for (const text of ["999S\n7 1\n", "garbage\n", "1000S,10C\nrubbish\n", `1000S,10C\n${"1 0\n".repeat(1300)}`]) {
+  for (const text of ["999S\n7 1\n", "garbage\n", "1000S,10C\nrubbish\n", `1000S,10C\n${"1 0\n".repeat(1300)}`, `1000S,10C\n${"1 0\n".repeat(30_000)}`]) {
     writeFileSync(path, text);
     assert.deepEqual(says(), { octets: 150, messages: 2 }, text.slice(0, 30));
     assert.equal(readFileSync(path, "utf8"), counted);
@@ -54,6 +54,19 @@ test("counted anew: missing, other limits, overgrown, unreadable; a refusal of a
   quota.changed(20, 1);
   assert.equal(readFileSync(path, "utf8"), `${counted}20 1\n`);
   assert.throws(() => quota.require(0, 8), isFull);
+  // What came is in what was counted because the file could not be read.
+  writeFileSync(path, "1000S,10C\n150 2\n20");
+  quota.changed(50, 1);
+  assert.equal(readFileSync(path, "utf8"), counted);
+});
+
+test("a file in the way that is none", (t) => {
+  const root = maildir(t);
+  mkdirSync(join(root, "maildirsize"));
+  const quota = new Quota(root, policy({ limit: { octets: 10, messages: 0 } }), () => [root]);
+  quota.require(5, 1);
+  quota.changed(5, 1);
+  assert.throws(() => quota.require(20, 1), isFull);
 });
 
 test("without a setting the first line of the file is the limit, and without a file there is none", (t) => {

@@ -13,7 +13,7 @@
  *
  * Sizes are those of the files (`S=` in their names). All folders count, Trash too, as for Dovecot.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from "node:fs";
 import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { StoreFault } from "../mailbox.ts";
@@ -46,6 +46,7 @@ export const noQuota: QuotaPolicy = { limit: undefined, exceeded: "quota exceede
 
 /** Maildir++: a longer file is made anew. */
 const longest = 5120;
+const readAtMost = 16 * longest;
 /** Maildir++: a refusal is only believed of a file written within this time, ms. */
 const fresh = 15 * 60_000;
 
@@ -55,6 +56,8 @@ interface Found {
   /** ms since the epoch. */
   readonly written: number;
   readonly length: number;
+  /** Made anew by this look: it has all that was there at that time. */
+  readonly counted: boolean;
 }
 
 /** The limits of a first line; undefined when it is none. Units that are not known mean nothing. */
@@ -153,8 +156,8 @@ export class Quota {
   changed(octets: number, messages: number): void {
     if (messages === 0) return;
     try {
-      const before = this.#read();
-      if (before === undefined) return void this.#look();
+      const before = this.#read() ?? this.#look();
+      if (before === undefined || before.counted) return;
       const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
       try {
         writeFully(fd, Buffer.from(`${octets} ${messages}\n`));
@@ -163,7 +166,16 @@ export class Quota {
       }
       this.#warn(before, octets, messages);
     } catch {
-      rmSync(this.#path, { force: true });
+      this.#forget(this.#path);
+    }
+  }
+
+  /** Never throws: what can not be removed is taken for wrong, or is right, later. */
+  #forget(path: string): void {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // A directory, or not ours to change.
     }
   }
 
@@ -188,16 +200,17 @@ export class Quota {
     let fd: number;
     try {
       fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (error) {
-      if (errno(error) === "ENOENT") return undefined;
-      throw error;
+    } catch {
+      return undefined;
     }
     try {
       const stats = fstatSync(fd);
-      // Limits of a file too long to be read are kept all the same.
-      const text = stats.size > 16 * longest ? "" : readFileSync(fd, "latin1");
-      const parsed = parseMaildirsize(text);
-      if (parsed !== undefined) return { ...parsed, written: stats.mtimeMs, length: stats.size };
+      if (!stats.isFile()) return undefined;
+      // Of a file too long to be read the limits count, and what is used is counted.
+      const head = Buffer.alloc(Math.min(stats.size, readAtMost));
+      const text = head.toString("latin1", 0, readSync(fd, head, 0, head.length, 0));
+      const parsed = stats.size > readAtMost ? undefined : parseMaildirsize(text);
+      if (parsed !== undefined) return { ...parsed, written: stats.mtimeMs, length: stats.size, counted: false };
       const limit = parseLimit(text.split("\n", 1)[0] ?? "");
       return limit === undefined ? undefined : this.#count(this.#policy.limit ?? limit);
     } finally {
@@ -226,9 +239,9 @@ export class Quota {
       renameSync(temporary, this.#path);
     } catch {
       // On a full disk, or where we may not write: the count is good for now.
-      rmSync(temporary, { force: true });
+      this.#forget(temporary);
     }
-    return { limit, usage: { octets, messages }, written: Date.now(), length: text.length };
+    return { limit, usage: { octets, messages }, written: Date.now(), length: text.length, counted: true };
   }
 }
 
