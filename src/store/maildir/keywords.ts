@@ -1,6 +1,6 @@
 /**
  * `dovecot-keywords`: which keyword a letter a-z in a file name stands for. Lines "0 $Forwarded" (0 is "a"). Shared with other
- * programs: it is looked at before use, and changed under `dovecot-keywords.lock` by writing a new file and
+ * programs: it is looked at before use, and changed under `dovecot-uidlist.lock` by writing a new file and
  * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
@@ -18,7 +18,7 @@ const combinations = 65_536;
 const systemLetters: Readonly<Record<string, string>> = { "\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T" };
 const flagOfLetter: ReadonlyMap<string, string> = new Map(Object.entries(systemLetters).map(([flag, letter]) => [letter, flag]));
 
-const patience = { attempts: 200, delay: 50, stale: 60_000 };
+const patience = { attempts: 600, delay: 50, stale: 120_000 };
 
 /** Pure: the text of the file as names by number. Lines that fit no letter are passed over. */
 export function parseKeywords(text: string): (string | undefined)[] {
@@ -123,7 +123,8 @@ export class KeywordFile {
   async #make(wanted: readonly string[]): Promise<void> {
     for (const keyword of wanted) if (/[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
     if (wanted.length === 0 || this.names.length >= keywordLimit) return;
-    const lock = await dotlock(`${this.#path}.lock`, patience);
+    // Dovecot's own dovecot-keywords.lock is a new file about to be renamed: it locks nobody out, and must not be taken away.
+    const lock = await dotlock(`${this.#place.path}/dovecot-uidlist.lock`, patience);
     try {
       this.look();
       const names = [...this.#names];
