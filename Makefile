@@ -5,11 +5,8 @@
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
 # make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000)
-<<<<<<< HEAD
 # make power      Posthorn in a virtual machine whose power is cut under load (CUTS=5); wants root and qemu
-=======
 # make together   procmail, mutt, mail, Dovecot and Posthorn on one mailbox at once (TOGETHER=180 seconds)
->>>>>>> c4e8196 (mbox: a change in place shows in whole seconds of mtime, by which other programs know it; store: locks and other programs' habits)
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 
 PREFIX ?= /usr
@@ -24,11 +21,7 @@ NODE := node_modules/node-linux-$(ARCH)/bin/node
 TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 COMMANDS = posthorn mailq newaliases
 
-<<<<<<< HEAD
-.PHONY: all build run test check lint bench crash power differential install uninstall clean
-=======
-.PHONY: all build run test check lint bench crash together differential install uninstall clean
->>>>>>> c4e8196 (mbox: a change in place shows in whole seconds of mtime, by which other programs know it; store: locks and other programs' habits)
+.PHONY: all build run test check lint bench crash together power differential install uninstall clean
 
 all: build
 
@@ -60,13 +53,11 @@ crash: build
 differential: node_modules/.stamp
 	MUTATIONS=$${MUTATIONS:-3000} $(NODE) --test test/unit/message/dovecot.test.ts
 
-<<<<<<< HEAD
 power: build
 	$(NODE) test/power/main.ts
-=======
+
 together: build
 	TOGETHER=$${TOGETHER:-180} $(NODE) --test test/interchange/together.test.ts
->>>>>>> c4e8196 (mbox: a change in place shows in whole seconds of mtime, by which other programs know it; store: locks and other programs' habits)
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \
