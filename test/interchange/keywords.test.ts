@@ -17,7 +17,7 @@ test("a keyword waits for who holds dovecot-uidlist.lock", async (t) => {
   t.after(() => store.close());
   const mailbox = await store.open("INBOX");
   const uids = await mailbox.append([{ octets: Buffer.from("Subject: x\n\ntext\n"), flags: new Set(), internalDate: undefined }]);
-  writeFileSync(join(root, "dovecot-uidlist.lock"), `${process.pid}:${hostname()}`);
+  writeFileSync(join(root, "dovecot-uidlist.lock"), `${process.ppid}:${hostname()}`);
   const flagged = mailbox.setFlags(uids, { how: "add", flags: new Set(["ours"]) });
   // Time for who would not wait to do the wrong thing.
   await pause(300);
