@@ -3,7 +3,7 @@
  * programs: it is looked at before use, and changed under `dovecot-uidlist.lock` by writing a new file and
  * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
+import { closeSync, futimesSync, openSync, readFileSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncFileNow, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
@@ -149,6 +149,9 @@ export class KeywordFile {
     const fd = openSync(temporary, createOnly, 0o600);
     try {
       writeFully(fd, Buffer.from(Array.from(names, (name, i) => (name === undefined ? "" : `${i} ${name}\n`)).join("")));
+      // Dovecot reads the file again when its mtime is another whole second; else it would write its own list over ours.
+      const before = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      if (Math.floor(before / 1000) >= Math.floor(Date.now() / 1000)) futimesSync(fd, Date.now() / 1000, Math.floor(before / 1000) + 1);
       syncFileNow(fd);
     } catch (error) {
       rmSync(temporary, { force: true });
