@@ -101,6 +101,20 @@ export class Columns<S extends Schema> {
     return row;
   }
 
+  /** Adds rows that all have these values, zeros by default; the first one's number. */
+  addFilled(rows: number, values: readonly number[] | undefined): number {
+    const first = this.#length;
+    this.reserve(first + rows);
+    this.#length += rows;
+    this.#columns.forEach((column, i) => column.fill(values?.[i] ?? 0, first, this.#length));
+    return first;
+  }
+
+  /** As `at`, for writing. */
+  get writable(): { readonly [K in keyof S]: Numbers } {
+    return this.#at as unknown as { [K in keyof S]: Numbers };
+  }
+
   /** Adds rows given as a column each. Empty columns take over what is given without copying it. */
   addAll(columns: readonly Numbers[], rows: number): void {
     if (this.#length === 0) {

@@ -134,6 +134,17 @@ export class Table<X extends Schema> {
   }
 
   /** Room for this many rows altogether. @param names octets that names of the next rows lie in: an empty table takes them over */
+  /** Adds messages whose UIDs are above all others: all zeros, to be filled in through `fresh` before anything else is done. @returns the first row */
+  addRows(count: number): number {
+    this.#track.addFilled(count, [fresh, 0]);
+    return this.#columns.addFilled(count, undefined);
+  }
+
+  /** The columns, for rows that were just added. */
+  get fresh(): { readonly [K in keyof (Common & X)]: Numbers } {
+    return this.#columns.writable;
+  }
+
   reserve(rows: number, names?: Buffer): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);

@@ -3,22 +3,6 @@
  * Pure. The base stays with a message for life; all that changes is what follows ":2,".
  */
 
-export interface FileName {
-  /** Up to the colon. */
-  readonly base: string;
-  /** Flag letters and keyword letters, as found; "" without ":2,". */
-  readonly letters: string;
-}
-
-export function parseFileName(file: string): FileName {
-  const colon = file.indexOf(":");
-  if (colon < 0) return { base: file, letters: "" };
-  const letters = file.startsWith("2,", colon + 1) ? file.slice(colon + 3) : "";
-  // Other programs may add ",x=y" after the flags; those are no flags.
-  const comma = letters.indexOf(",");
-  return { base: file.slice(0, colon), letters: comma < 0 ? letters : letters.slice(0, comma) };
-}
-
 /** The letters in what follows a base name. */
 export function lettersIn(suffix: string): string {
   if (!suffix.startsWith(":2,")) return "";
@@ -37,8 +21,9 @@ export const fileName = (base: string, letters: string): string => `${base}:2,${
 /** `,S=` (octets in the file) or `,W=` (octets with CRLF) of a base name in octets; undefined when not there. */
 export function sizeIn(octets: Buffer, key: "S" | "W", from = 0, to = octets.length): number | undefined {
   const letter = key.charCodeAt(0);
-  for (let at = from; at + 3 < to; at++) {
-    if (octets[at] !== 0x2c || octets[at + 1] !== letter || octets[at + 2] !== 0x3d) continue;
+  // From behind: they stand at the end.
+  for (let at = to - 4; at >= from; at--) {
+    if (octets[at + 1] !== letter || octets[at] !== 0x2c || octets[at + 2] !== 0x3d) continue;
     let size = 0;
     let end = at + 3;
     for (; end < to && end < at + 19 && isDigit(octets[end]); end++) size = size * 10 + octets[end] - 0x30;

@@ -16,7 +16,7 @@ import { MessageFiles } from "./message-files.ts";
 import { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
-import { maildirSchema, nowhere, type MaildirTable, type Place } from "./row.ts";
+import { maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place } from "./row.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
 
@@ -123,18 +123,29 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
-    const { length, at } = this.table;
-    const messages: MaildirMessage[] = [];
-    const known = new Map<number, Flags>();
-    for (let row = 0; row < length; row++) {
-      if (at.place[row] === nowhere) continue;
-      const key = at.set[row] + at.more[row] * 0x1_0000_0000;
-      let flags = known.get(key);
-      if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
-      messages.push(new MaildirMessage(this.files, at.uid[row], flags, at.modSeq[row]));
-    }
-    this.messages = messages;
+    const rows: number[] = [];
+    const { place } = this.table.at;
+    for (let row = 0; row < this.table.length; row++) if (place[row] !== nowhere) rows.push(row);
+    this.messages = this.#messagesAt(rows);
     this.#labelled = this.keywords.version;
+  }
+
+  /** What sessions get of these rows. */
+  #messagesAt(rows: readonly number[]): MaildirMessage[] {
+    const { uid, set, more, modSeq } = this.table.at;
+    // Thousands of messages have the same few flags.
+    const known = new Map<number, Flags>();
+    let last = -1;
+    let flags: Flags | undefined;
+    return rows.map((row) => {
+      const key = set[row] + more[row] * 0x1_0000_0000;
+      if (key !== last || flags === undefined) {
+        flags = known.get(key);
+        if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
+        last = key;
+      }
+      return new MaildirMessage(this.files, uid[row], flags, modSeq[row]);
+    });
   }
 
   #inode(): string {
@@ -259,6 +270,44 @@ export class Folder {
     return row;
   }
 
+  /** Adds messages with the UIDs from `first` on, the highest, in order; `arrivedFrom` makes them visible. */
+  addAll(first: number, files: NewFiles): void {
+    const { table } = this;
+    const { length, octets } = files;
+    if (length === 0) return;
+    const base = table.keep(octets);
+    const firstRow = table.addRows(length);
+    const { uid, place, set, modSeq, size, date, saved, nameAt, nameLength, baseLength } = table.fresh;
+    const now = this.changing;
+    modSeq.fill(now, firstRow);
+    date.fill(NaN, firstRow);
+    for (let i = 0, row = firstRow; i < length; i++, row++) {
+      const [from, to] = [files.from(i), files.to(i)];
+      uid[row] = first + i;
+      place[row] = files.place(i);
+      set[row] = files.set(i);
+      size[row] = sizeIn(octets, "W", from, to) ?? NaN;
+      const seconds = timeIn(octets, from, to);
+      saved[row] = seconds === undefined ? NaN : seconds * 1000;
+      nameAt[row] = base + from;
+      nameLength[row] = baseLength[row] = to - from;
+    }
+    if (this.#names !== undefined) for (let row = firstRow; row < table.length; row++) this.#names.added(row);
+    this.nextUid = Math.max(this.nextUid, first + length);
+  }
+
+  /** Rows just added, from this UID on, have become messages that sessions may see. */
+  arrivedFrom(first: number): void {
+    const { table } = this;
+    const { uid } = table.at;
+    for (let row = table.rowFrom(first); row < table.length; row++) {
+      this.#arrived.push(uid[row]);
+      this.others.arrived(row);
+    }
+    this.highest = Math.max(this.highest, this.nextUid - 1);
+    this.cache.note();
+  }
+
   /** A row has become a message that sessions may see. */
   arrived(row: number): void {
     const { table } = this;
@@ -360,11 +409,8 @@ export class Folder {
       const gone = new Set(this.#expunged);
       messages = messages.filter((message) => !gone.has(message.uid));
     }
-    const arrived = this.#arrived.sort((a, b) => a - b).map((uid) => {
-      const row = table.rowOf(uid);
-      return new MaildirMessage(this.files, uid, this.flagsOf(row), table.at.modSeq[row]);
-    });
-    for (const message of arrived) messages.push(message);
+    const arrived = this.#messagesAt(this.#arrived.sort((a, b) => a - b).map((uid) => table.rowOf(uid)));
+    messages = messages.concat(arrived);
     const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
     this.messages = messages;
     this.#expunged = [];

@@ -11,9 +11,9 @@ import { lettersFor } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
 import { changing } from "./own-changes.ts";
 import type { Quota } from "./quota.ts";
-import { inCur, inNew, type Place } from "./row.ts";
+import { inCur, inNew, type NewFiles, type Place } from "./row.ts";
 import { octetPath } from "./scan.ts";
-import type { Sync, NewFiles } from "./sync.ts";
+import type { Sync } from "./sync.ts";
 
 /** `from[i]` became `to[i]`. */
 export interface Copied {

@@ -15,6 +15,18 @@ export const inNew = 1;
 export const nowhere = 2;
 export type Place = typeof inCur | typeof inNew | typeof nowhere;
 
+/** Files without a UID, in the order in which they are to have theirs: `length` of them, base names in `octets`. */
+export interface NewFiles {
+  readonly length: number;
+  readonly octets: Buffer;
+  /** Where the base name of the i-th begins and ends. */
+  from(i: number): number;
+  to(i: number): number;
+  place(i: number): Place;
+  /** Number of what follows the base name. */
+  set(i: number): number;
+}
+
 export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");
 
 /** latin1: octets of the name. */

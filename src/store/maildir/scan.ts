@@ -113,10 +113,11 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
   const suffixes = new Suffixes(table);
   const renamed: number[] = [];
   const appeared = new Map<number, Appeared>();
+  const none = table.length === 0;
   for (const place of [inNew, inCur] as const) {
     if (!places.includes(place)) continue;
     eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, (octets, from, baseTo, to) => {
-      const row = names.rowOf(octets, from, baseTo);
+      const row = none ? -1 : names.rowOf(octets, from, baseTo);
       const set = suffixes.numberOf(octets, baseTo, to);
       if (row < 0) {
         strangers.add(octets, from, baseTo, place, set);

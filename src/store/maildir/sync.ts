@@ -15,7 +15,7 @@
 import { storeFault } from "../faults.ts";
 import { deliveryTime } from "./filename.ts";
 import type { Folder } from "./folder.ts";
-import { fieldsOf, inCur, inNew, nowhere, type Place } from "./row.ts";
+import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting, type Strangers } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
 import { LineWriter, type UidlistHeader } from "./uidlist.ts";
@@ -27,18 +27,6 @@ const numbers = 2 ** 21;
 const latest = 2 ** 32 - 1;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
-
-/** Files without a UID, in the order in which they are to have theirs: `length` of them, base names in `octets`. */
-export interface NewFiles {
-  readonly length: number;
-  readonly octets: Buffer;
-  /** Where the base name of the i-th begins and ends. */
-  from(i: number): number;
-  to(i: number): number;
-  place(i: number): Place;
-  /** Number of what follows the base name. */
-  set(i: number): number;
-}
 
 export class Sync {
   readonly #folder: Folder;
@@ -203,8 +191,7 @@ export class Sync {
     const files = inOrder(seen.strangers);
     const first = await this.list(files);
     this.given += files.length;
-    const row = folder.table.rowFrom(first);
-    for (let i = 0; i < files.length; i++) folder.arrived(row + i);
+    folder.arrivedFrom(first);
   }
 
   /** What another program listed becomes messages, before we give UIDs. Only under the uidlist lock. */
@@ -246,7 +233,7 @@ export class Sync {
     }
     table.reserve(table.length + files.length, files.octets);
     if (files.length > table.length) folder.forgetNames();
-    for (let i = 0; i < files.length; i++) folder.add(first + i, files.place(i), files.set(i), files.octets, files.from(i), files.to(i), "");
+    folder.addAll(first, files);
     return first;
   }
 
