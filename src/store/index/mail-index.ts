@@ -25,7 +25,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, ren
 import { tryLock } from "../../sys/lock.ts";
 import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { blockAt, blockHead, headOf } from "./blocks.ts";
+import { blockAt, blockHead, headOf, sumOf } from "./blocks.ts";
 import { decodeChange, encodeChange, type Change } from "./change.ts";
 import type { Schema } from "./columns.ts";
 import { Table } from "./table.ts";
@@ -56,6 +56,8 @@ export class MailIndex<X extends Schema> {
   #inode = 0;
   #end = 0;
   #snapshotEnd = 0;
+  /** Checksum of the last block. */
+  #sum = 0;
   #timer: NodeJS.Timeout | undefined;
   #complained = false;
 
@@ -134,11 +136,12 @@ export class MailIndex<X extends Schema> {
     let got = 0;
     for (let n = -1; got < size && n !== 0; got += n) n = readSync(fd, octets, got, size - got, got);
     const table = new Table(this.#schema, clock());
-    const { end, snapshotEnd, verdict } = loadTable(table, octets.subarray(0, got));
+    const { end, snapshotEnd, sum, verdict } = loadTable(table, octets.subarray(0, got));
     if (verdict === "right") {
       this.table = table;
       this.#end = end;
       this.#snapshotEnd = snapshotEnd;
+      this.#sum = sum;
       if (end < size && this.writing) ftruncateSync(fd, end);
     } else if (verdict === "wrong") this.#place.log(`index ${this.#place.path()}: damaged, made anew`);
   }
@@ -189,7 +192,9 @@ export class MailIndex<X extends Schema> {
     const pieces = encodeChange(change, this.table.schema);
     const fd = this.#fd ?? 0;
     try {
-      this.#end += writePieces(fd, [headOf(pieces), ...pieces], this.#end);
+      const head = headOf(pieces, this.#sum);
+      this.#end += writePieces(fd, [head, ...pieces], this.#end);
+      this.#sum = sumOf(head);
     } catch (error) {
       ftruncateSync(fd, this.#end);
       throw error;
@@ -204,10 +209,11 @@ export class MailIndex<X extends Schema> {
     const fd = openSync(temporary, (createOnly & ~constants.O_WRONLY) | constants.O_RDWR, 0o600);
     try {
       tryLock(fd, "write");
-      const end = writePieces(fd, [headOf(pieces), ...pieces], 0);
+      const head = headOf(pieces, 0);
+      const end = writePieces(fd, [head, ...pieces], 0);
       renameSync(temporary, path);
       this.#letGo();
-      [this.#fd, this.#inode, this.#end, this.#snapshotEnd] = [fd, fstatSync(fd).ino, end, end];
+      [this.#fd, this.#inode, this.#end, this.#snapshotEnd, this.#sum] = [fd, fstatSync(fd).ino, end, end, sumOf(head)];
     } catch (error) {
       closeSync(fd);
       rmSync(temporary, { force: true });
@@ -249,19 +255,20 @@ function writePieces(fd: number, pieces: readonly Buffer[], at: number): number 
  * Fills an empty table with what the octets of an index file say. "wrong": the table is of no use. `end` is behind the last good block.
  * The table's arrays lie over the octets.
  */
-export function loadTable<X extends Schema>(table: Table<X>, octets: Buffer): { readonly verdict: "right" | "empty" | "wrong"; readonly end: number; readonly snapshotEnd: number } {
+export function loadTable<X extends Schema>(table: Table<X>, octets: Buffer): { readonly verdict: "right" | "empty" | "wrong"; readonly end: number; readonly snapshotEnd: number; readonly sum: number } {
   let end = 0;
   let snapshotEnd = 0;
-  const nothing = (verdict: "empty" | "wrong") => ({ verdict, end: 0, snapshotEnd: 0 });
+  let sum = 0;
+  const nothing = (verdict: "empty" | "wrong") => ({ verdict, end: 0, snapshotEnd: 0, sum: 0 });
   for (;;) {
-    const next = blockAt(octets, end);
+    const next = blockAt(octets, end, sum);
     if (next.kind === "corrupt") return nothing("wrong");
     if (next.kind !== "block") break;
     const change = decodeChange(next.content, table.schema);
     if (change === undefined || !table.take(change)) return nothing("wrong");
-    end = next.end;
+    ({ end, sum } = next);
     snapshotEnd ||= end;
   }
   if (end < blockHead) return nothing("empty");
-  return table.loaded() ? { verdict: "right", end, snapshotEnd } : nothing("wrong");
+  return table.loaded() ? { verdict: "right", end, snapshotEnd, sum } : nothing("wrong");
 }

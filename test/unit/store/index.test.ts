@@ -124,6 +124,21 @@ test("cut off anywhere: the state of an earlier save, or nothing", (t) => {
   }
 });
 
+test("a change that was made for another file is not believed", (t) => {
+  const directory = temporary(t);
+  const path = `${directory}/index`;
+  const { octets } = written(path, 10, 4);
+  const index = open(path);
+  index.table.mark(1);
+  index.save();
+  index.close();
+  const added = readFileSync(path).subarray(octets.length);
+  assert.ok(added.length > 0);
+  assert.equal(reloaded(Buffer.concat([octets, added])).verdict, "right");
+  const other = written(`${directory}/other`, 11, 4).octets;
+  assert.equal(reloaded(Buffer.concat([other, added])).verdict, "wrong");
+});
+
 test("any octet changed: the state of an earlier save, or made anew", (t) => {
   const directory = temporary(t);
   const { octets, states } = written(`${directory}/index`, 7, 6);
