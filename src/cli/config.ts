@@ -1,3 +1,4 @@
+import type { Kind } from "../config/kinds.ts";
 import { table, type SettingName } from "../config/table.ts";
 import { suggestion } from "../config/parse.ts";
 import { loadSettings } from "../daemon/settings.ts";
@@ -10,7 +11,12 @@ export function printSettings(file: string, names: readonly string[]): string {
   const settings = loadSettings(file);
   for (const name of names) if (!known(name)) throw new CommandFault(`unknown setting "${name}"${suggestion(name)}`, exUsage);
   const chosen = names.length === 0 ? Object.keys(table) : names;
-  return chosen.filter(known).map((name) => `${name} = ${printValue(settings[name])}\n`).join("");
+  return chosen.filter(known).map((name) => `${name} = ${printSetting(name, settings[name])}\n`).join("");
+}
+
+function printSetting(name: SettingName, value: unknown): string {
+  const kind: Kind<unknown> = table[name].kind;
+  return kind.print === undefined ? printValue(value) : kind.print(value);
 }
 
 function printValue(value: unknown): string {

@@ -6,6 +6,8 @@ export interface Kind<T> {
   readonly name: string;
   /** Throws KindFault with a sentence that names what was wrong. */
   parse(text: string): T;
+  /** As it may be written; left out where String() says it. */
+  print?(value: T): string;
   /** True when "$" in the value is for later and settings are not put in. */
   readonly raw?: boolean;
 }
@@ -83,6 +85,10 @@ export const quota: Kind<{ readonly octets: number; readonly messages: number } 
       else messages = Number(m[1]);
     }
     return { octets, messages };
+  },
+  print(value) {
+    if (value === undefined) return "";
+    return [...(value.octets > 0 ? [String(value.octets)] : []), ...(value.messages > 0 ? [`${value.messages} messages`] : [])].join(", ") || "0";
   },
 };
 
