@@ -6,7 +6,7 @@
  *     u32  for each: its number in `kept` plus one (0: another), and from bit 8 its length in octets
  *          the fields; behind those of a whole header what ends it
  */
-import type { Field, Header } from "../message/header.ts";
+import { fieldName, type Field, type Header } from "../message/header.ts";
 
 /** Lower case. Those of Thunderbird, Apple Mail, mutt, Roundcube, K-9 Mail, mbsync, and of the envelope. */
 export const kept = [
@@ -22,10 +22,9 @@ export const kept = [
 const wholeLimit = 2048;
 
 const numbers: ReadonlyMap<string, number> = new Map(kept.map((name, i) => [name, i + 1]));
-const longest = Math.max(...kept.map((name) => name.length));
 
-/** 0 for a field that is kept only with the whole header. */
-const numberOf = (name: string): number => (name.length > longest ? 0 : (numbers.get(name.toLowerCase()) ?? 0));
+/** 0 for a field that is kept only with the whole header. @param key  its name in lower case */
+const numberOf = (key: string): number => numbers.get(key) ?? 0;
 
 export const wholeHeader = (header: Header): boolean => header.closed && header.bodyStart - header.start <= wholeLimit;
 
@@ -42,19 +41,22 @@ export function packFields(header: Header, into: Buffer, at: number, limit: numb
   let octets = 0;
   let entry = at + 2;
   for (const f of header.fields) {
-    const number = numberOf(f.name);
+    const number = numberOf(f.key);
     if (!whole && number === 0) continue;
     const length = f.end - f.start;
     count++;
     octets += length;
     if (2 + 4 * count + octets > limit) return at;
-    into.writeUInt32LE(number + length * 256, entry);
+    into[entry] = number;
+    into[entry + 1] = length;
+    into[entry + 2] = length >>> 8;
+    into[entry + 3] = length >>> 16;
     entry += 4;
   }
   into.writeUInt16LE(count, at);
   let to = entry;
   if (whole) return to + header.octets.copy(into, to, header.start, header.bodyStart);
-  for (const f of header.fields) if (numberOf(f.name) > 0) to += header.octets.copy(into, to, f.start, f.end);
+  for (const f of header.fields) if (numberOf(f.key) > 0) to += header.octets.copy(into, to, f.start, f.end);
   return to;
 }
 
@@ -72,9 +74,10 @@ export function fieldChoice(names: readonly string[], not = false): FieldChoice 
   const named = new Uint8Array(256);
   const others = new Set<string>();
   for (const name of names) {
-    const n = numberOf(name);
+    const key = name.toLowerCase();
+    const n = numberOf(key);
     if (n > 0) named[n] = 1;
-    else others.add(name.toLowerCase());
+    else others.add(key);
   }
   return { named, others, not };
 }
@@ -133,7 +136,8 @@ export function chosenHeader(facts: Buffer, from: number, to: number, choice: Fi
   eachField(facts, from, choice, (start, end) => {
     const { to: nameTo, value } = nameEnd(facts, start, end);
     const lineEnd = facts.indexOf(0x0a, start);
-    fields.push({ name: facts.toString("latin1", start, nameTo), start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
+    const { name, key } = fieldName(facts, start, nameTo);
+    fields.push({ name, key, start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
   });
   return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to, closed: true };
 }

@@ -25,6 +25,10 @@ export interface Group {
 
 export type Address = Mailbox | Group;
 
+const atoms = String.raw`A-Za-z0-9!#$%&'*+\-/=?^_\`{|}~\x80-\uffff`;
+const word = `[${atoms}][${atoms}.]*`;
+const dotted = `[${atoms}.]+`;
+
 /**
  * address-list of a To, Cc, From ... value (folding may still be in it).
  *
@@ -36,12 +40,30 @@ export function parseAddresses(value: string, most = Infinity): Address[] {
   const s = new Text(value);
   const found: Address[] = [];
   while (!s.atEnd && found.length < most) {
+    const plain = plainMailbox(s);
+    if (plain !== undefined) {
+      found.push(plain);
+      continue;
+    }
     s.comments();
     if (s.take(",") || s.take(";")) continue;
     if (s.atEnd) break;
     found.push(address(s, most));
   }
   return found;
+}
+
+/** As nearly all are: no comment, no backslash, no route, words of a name with one space between, behind it a comma or the end. */
+const plainAddress = new RegExp(String.raw`[ \t\r\n]*(?:(?:"([^"\\]*)"|(${word}(?: ${word})*))[ \t\r\n]*)?<(${dotted})@(${dotted})>[ \t\r\n]*(?:,|$)`, "y");
+
+/** The mailbox at the position, and what `address` makes of it; undefined for another kind, which is not passed then. */
+function plainMailbox(s: Text): Mailbox | undefined {
+  plainAddress.lastIndex = s.position;
+  const m = plainAddress.exec(s.text);
+  if (m === null) return undefined;
+  s.position = plainAddress.lastIndex;
+  const name = m[1] ?? m[2] ?? "";
+  return { kind: "mailbox", name: name === "" ? undefined : name, route: undefined, local: m[3] ?? "", domain: m[4] ?? "" };
 }
 
 /** Every mailbox of a list, those in groups too. */

@@ -40,14 +40,12 @@ const mostAddresses = 10_000;
 type EnvelopeField = (typeof envelopeFields)[number];
 
 const fieldNames: ReadonlyMap<string, EnvelopeField> = new Map(envelopeFields.map((name) => [name, name]));
-const longest = Math.max(...envelopeFields.map((name) => name.length));
 
 /** Never throws. */
 export function envelope(header: Header): Envelope {
   const found: { [N in EnvelopeField]?: Field[] } = {};
   for (const f of header.fields) {
-    if (f.name.length > longest) continue;
-    const name = fieldNames.get(f.name.toLowerCase());
+    const name = fieldNames.get(f.key);
     if (name !== undefined) (found[name] ??= []).push(f);
   }
   const text = (name: EnvelopeField): string | undefined => {

@@ -7,6 +7,8 @@
 export interface Field {
   /** As written, one character per octet, without white space before the colon; "" for a line that has no colon. */
   readonly name: string;
+  /** The name in lower case. */
+  readonly key: string;
   /** The first octet of the name. */
   readonly start: number;
   /** Behind the colon; equal to `start` when there is none. */
@@ -47,29 +49,28 @@ const mostFields = 100_000;
  */
 export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop?: (lineStart: number) => boolean, most = mostFields): Header {
   const fields: Field[] = [];
-  let open: { start: number; folded: boolean } | undefined;
+  /** Where the field that is being read began; -1 before the first. */
+  let open = -1;
+  let folded = false;
   let at = start;
-  const close = (fieldEnd: number): void => {
-    if (open !== undefined && fields.length < most) fields.push(field(octets, open.start, fieldEnd, open.folded));
-    open = undefined;
-  };
   while (at < end) {
     const first = octets[at];
     if (first === lf || (first === cr && at + 1 < end && octets[at + 1] === lf)) {
-      close(at);
+      if (open >= 0 && fields.length < most) fields.push(field(octets, open, at, folded));
       return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2), closed: true };
     }
-    if (open !== undefined && isWsp(first)) open.folded = true;
+    if (open >= 0 && (first === 0x20 || first === 0x09)) folded = true;
     else {
-      close(at);
+      if (open >= 0 && fields.length < most) fields.push(field(octets, open, at, folded));
       if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at, closed: false };
-      open = { start: at, folded: false };
+      open = at;
+      folded = false;
     }
     // Header lines are short: looking costs less than a call of indexOf.
     while (at < end && octets[at] !== lf) at++;
     if (at < end) at++;
   }
-  close(end);
+  if (open >= 0 && fields.length < most) fields.push(field(octets, open, end, folded));
   return { octets, fields, start, fieldsEnd: end, bodyStart: end, closed: false };
 }
 
@@ -77,22 +78,50 @@ function field(octets: Buffer, start: number, end: number, folded: boolean): Fie
   // Searched in the first line only; a far colon in a later line must not cost a second look at everything between.
   let at = start;
   while (at < end && octets[at] !== colon && octets[at] !== lf) at++;
-  if (at >= end || octets[at] !== colon || at === start) return { name: "", start, valueStart: start, end, folded };
+  if (at >= end || octets[at] !== colon || at === start) return { name: "", key: "", start, valueStart: start, end, folded };
   let nameEnd = at;
   while (nameEnd > start && isWsp(octets[nameEnd - 1])) nameEnd--;
-  return { name: octets.toString("latin1", start, nameEnd), start, valueStart: at + 1, end, folded };
+  const { name, key } = fieldName(octets, start, nameEnd);
+  return { name, key, start, valueStart: at + 1, end, folded };
+}
+
+/** A name as written, and in lower case. */
+export type FieldName = Pick<Field, "name" | "key">;
+
+/** Names met, by a hash of their octets: most headers have the same, and strings that are there already cost no memory and compare fast. */
+const met: (FieldName | undefined)[] = new Array<FieldName | undefined>(1024).fill(undefined);
+/** Longer names are not kept. */
+const metLength = 64;
+
+/** The name in these octets. */
+export function fieldName(octets: Buffer, start: number, end: number): FieldName {
+  let hash = 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (octets[at] ?? 0)) | 0;
+  const slot = (hash ^ (hash >>> 10)) & 1023;
+  const known = met[slot];
+  if (known !== undefined && is(known.name, octets, start, end)) return known;
+  const name = octets.toString("latin1", start, end);
+  const made = { name, key: name.toLowerCase() };
+  if (name.length <= metLength) met[slot] = made;
+  return made;
+}
+
+function is(name: string, octets: Buffer, start: number, end: number): boolean {
+  if (name.length !== end - start) return false;
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) !== octets[start + i]) return false;
+  return true;
 }
 
 /** Fields of this name in any case, in order. */
 export function fieldsNamed(header: Header, name: string): readonly Field[] {
   const wanted = name.toLowerCase();
-  return header.fields.filter((f) => f.name.length === wanted.length && f.name.toLowerCase() === wanted);
+  return header.fields.filter((f) => f.key === wanted);
 }
 
 /** The first field of this name in any case. */
 export function firstField(header: Header, name: string): Field | undefined {
   const wanted = name.toLowerCase();
-  return header.fields.find((f) => f.name.length === wanted.length && f.name.toLowerCase() === wanted);
+  return header.fields.find((f) => f.key === wanted);
 }
 
 /** The whole field as it is, name and line ends included: a view. */

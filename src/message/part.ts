@@ -64,8 +64,8 @@ function typeOf(field: string | undefined, digest: boolean): ContentType {
 export function describe(header: Header, digest: boolean): Building {
   const values = new Map<string, string[]>();
   for (const f of header.fields) {
-    if (f.name.length < 10 || f.name.length > 25 || !/^content-/i.test(f.name)) continue;
-    const name = f.name.toLowerCase();
+    const name = f.key;
+    if (name.length < 10 || name.length > 25 || !name.startsWith("content-")) continue;
     const all = values.get(name);
     if (all === undefined) values.set(name, [octetText(header, f)]);
     else if (all.length < sameNamed) all.push(octetText(header, f));

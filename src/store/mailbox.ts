@@ -35,6 +35,8 @@ export interface Message {
   readonly flags: Flags;
   /** Octets with CRLF line ends: RFC822.SIZE and POP3 LIST. */
   readonly size: number;
+  /** About `size`, for less where that would be counted; undefined where it never is. */
+  readonly roughSize?: number;
   /** INTERNALDATE, ms since the epoch. */
   readonly internalDate: number;
   /** When it came into this mailbox (RFC 8514), ms since the epoch; undefined when unknown. */

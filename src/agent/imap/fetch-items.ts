@@ -179,7 +179,7 @@ const sectionTexts = { all: "", header: "HEADER", text: "TEXT", mime: "MIME" } a
  */
 function fieldsOf(header: Header, sec: Extract<Section, { text: "fields" }>): Buffer {
   const names = new Set(sec.names.map((n) => n.toLowerCase()));
-  const found = header.fields.filter((f) => names.has(f.name.toLowerCase()) !== sec.not).map((f) => rawField(header, f));
+  const found = header.fields.filter((f) => names.has(f.key) !== sec.not).map((f) => rawField(header, f));
   if (header.closed) return Buffer.concat([...found, emptyLine]);
   if (sec.not || sec.part.length > 0) return Buffer.concat(found);
   const last = found.at(-1);

@@ -6,7 +6,7 @@ import { describeFault } from "../../daemon/log.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, readWhole, type Item, type Need, type Wanted } from "./reading.ts";
+import { readBatches, readWhole, roughly, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
 import { hear, indices, runsOf, type View } from "./view.ts";
@@ -93,7 +93,7 @@ function needOf(items: readonly FetchItem[], factual: boolean, message: Message,
     if (one === "all") return one;
     if (one === "header") need = one;
   }
-  return need === "header" && factual && facts === undefined && message.size <= readWhole ? "all" : need;
+  return need === "header" && factual && facts === undefined && roughly(message) <= readWhole ? "all" : need;
 }
 
 /** Sets \Seen on what was read and has it not yet; the view hears it and the responses below tell it. */

@@ -5,7 +5,7 @@ import { decodeCharset, knownCharset } from "../../message/text.ts";
 import type { Message, Uid } from "../../store/mailbox.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, readWhole, type Need, type Wanted } from "./reading.ts";
+import { readBatches, readWhole, roughly, type Need, type Wanted } from "./reading.ts";
 import { compile, type Compiled, type Matcher } from "./search-match.ts";
 import { breathe, type Session } from "./session.ts";
 import type { View } from "./view.ts";
@@ -96,7 +96,7 @@ async function read(session: Session, view: View, matcher: Matcher, open: readon
       const made = opened.learn(message.size);
       if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
       if (matcher.test({ index, message, facts: opened.facts, opened }) === true) found.push(index);
-      if ("octets" in got && message.size > 1 << 18) await breathe();
+      if ("octets" in got && got.octets.length > 1 << 18) await breathe();
     }
     await breathe();
   }
@@ -111,4 +111,4 @@ function* wanted(session: Session, view: View, matcher: Matcher, open: readonly 
   }
 }
 
-const needOf = (matcher: Matcher, message: Message, facts: Buffer | undefined): Need => (matcher.cost === 2 || (facts === undefined && message.size <= readWhole) ? "all" : "header");
+const needOf = (matcher: Matcher, message: Message, facts: Buffer | undefined): Need => (matcher.cost === 2 || (facts === undefined && roughly(message) <= readWhole) ? "all" : "header");

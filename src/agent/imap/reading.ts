@@ -25,6 +25,9 @@ export interface Item {
 /** Messages up to here are read whole where nothing is known of them: it costs no more than their header, and makes all their facts. */
 export const readWhole = 32_768;
 
+/** Octets, about: nothing is counted to know them. */
+export const roughly = (message: Message): number => message.roughSize ?? message.size;
+
 /** What a batch may cost, and octets from which it is full. Two batches are held at once. */
 const batchCost = 64;
 const batchOctets = 2 << 20;
@@ -69,7 +72,7 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
       items.push({ index, message, read: head });
       continue;
     }
-    octets += message.size;
+    octets += roughly(message);
     const at = items.push({ index, message, read: undefined }) - 1;
     waiting.push(
       readAll(mailbox, message).then((read) => {

@@ -34,6 +34,6 @@ export function headerDigest(octets: Buffer): string {
 
 /** The value of the first X-UIDL field, "" when there is none. */
 export function xUidl(octets: Buffer): string {
-  const field = parseHeader(octets).fields.find(({ name }) => name.toLowerCase() === "x-uidl");
+  const field = parseHeader(octets).fields.find(({ key }) => key === "x-uidl");
   return field === undefined ? "" : octets.toString("latin1", field.valueStart, field.end).replaceAll(/\r?\n/g, "").trim();
 }

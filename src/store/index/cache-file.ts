@@ -11,7 +11,7 @@ import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import type { Schema } from "./columns.ts";
-import { appendFacts, nextMagic, nextRecord, recordAt, recordHead, recordLimit, type FactsRecord } from "./facts-record.ts";
+import { appendFacts, fits, nextMagic, nextRecord, recordAt, recordHead, recordLimit, type Appended, type FactsRecord } from "./facts-record.ts";
 import type { IndexPlace, MailIndex } from "./mail-index.ts";
 
 /** How a store names its messages. */
@@ -85,18 +85,35 @@ export class CacheFile<X extends Schema> {
 
   /** Writes what is to be kept. Never throws. */
   save(): void {
-    const records: FactsRecord[] = [];
+    const records: (FactsRecord & { readonly row: number })[] = [];
     for (const [uid, facts] of this.#pending) {
       const row = this.#index.table.rowOf(uid);
-      if (row >= 0) records.push({ key: this.#keys.keyOf(row), facts });
+      if (row < 0) continue;
+      const record = { key: this.#keys.keyOf(row), facts, row };
+      if (fits(record)) records.push(record);
     }
     this.#pending.clear();
     this.#pendingOctets = 0;
     if (records.length > 0)
       this.#trying(() => {
-        appendFacts(this.#place.path(), records);
-        this.#look();
+        const added = appendFacts(this.#place.path(), records);
+        const { cache } = this.#index.table;
+        if (added?.from === cache.end && added.inode === cache.inode) this.#added(records, added);
+        else this.#look();
       });
+  }
+
+  /** Takes over records that stand where nothing else is that was not looked at. */
+  #added(records: readonly (FactsRecord & { readonly row: number })[], { inode, from, end }: Appended): void {
+    const { table } = this.#index;
+    let at = from;
+    for (const { key, facts, row } of records) {
+      table.set("factsAt", row, at);
+      table.set("factsLength", row, facts.length);
+      at += recordHead + key.length + facts.length;
+    }
+    table.cache = { inode, end };
+    if (end >= this.#askAt) void this.#compact(end);
   }
 
   /** Forgets where anything is: the index was made anew. */

@@ -6,7 +6,7 @@
  * They are added at the end by whoever has some, each batch by one write in append mode and without a lock. A record that was not finished is
  * passed over: the next one is found by its magic and believed for its checksum.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { writeFully } from "../durable.ts";
 
@@ -24,15 +24,25 @@ export const factsLimit = 1 << 20;
 const keyLimit = 4096;
 export const recordLimit = recordHead + keyLimit + factsLimit;
 
-export function encodeRecord({ key, facts }: FactsRecord): Buffer {
-  const record = Buffer.allocUnsafe(recordHead + key.length + facts.length);
-  record.writeUInt32LE(magicNumber, 0);
-  record.writeUInt32LE(facts.length, 8);
-  record.writeUInt32LE(key.length, 12);
-  key.copy(record, recordHead);
-  facts.copy(record, recordHead + key.length);
-  record.writeUInt32LE(crc32(record.subarray(8)), 4);
-  return record;
+const lengthOf = ({ key, facts }: FactsRecord): number => recordHead + key.length + facts.length;
+
+/** Records one behind the other. */
+export function encodeRecords(records: readonly FactsRecord[]): Buffer {
+  let length = 0;
+  for (const record of records) length += lengthOf(record);
+  const octets = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const { key, facts } of records) {
+    const start = at;
+    octets.writeUInt32LE(magicNumber, at);
+    octets.writeUInt32LE(facts.length, at + 8);
+    octets.writeUInt32LE(key.length, at + 12);
+    at += recordHead;
+    at += key.copy(octets, at);
+    at += facts.copy(octets, at);
+    octets.writeUInt32LE(crc32(octets.subarray(start + 8, at)), start + 4);
+  }
+  return octets;
 }
 
 export const fits = ({ key, facts }: FactsRecord): boolean => facts.length > 0 && facts.length <= factsLimit && key.length > 0 && key.length <= keyLimit;
@@ -62,13 +72,27 @@ export function nextRecord(octets: Buffer, from: number): number | undefined {
   return undefined;
 }
 
-/** Adds records to the file, which is made when it is not there; no fsync. Throws the system error; what was written in part does no harm. */
-export function appendFacts(path: string, records: readonly FactsRecord[]): void {
-  const octets = Buffer.concat(records.filter(fits).map(encodeRecord));
-  if (octets.length === 0) return;
+/** Where records came to be: from `from` to `end` in the file of this inode, nothing else between them. */
+export interface Appended {
+  readonly inode: string;
+  readonly from: number;
+  readonly end: number;
+}
+
+/**
+ * Adds records that fit to the file, which is made when it is not there; no fsync. Throws the system error; what was written in part does no harm.
+ *
+ * @returns undefined where another process added some at the same time
+ */
+export function appendFacts(path: string, records: readonly FactsRecord[]): Appended | undefined {
+  const octets = encodeRecords(records.filter(fits));
+  if (octets.length === 0) return undefined;
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
   try {
+    const from = fstatSync(fd).size;
     writeFully(fd, octets);
+    const { ino, size } = fstatSync(fd, { bigint: true });
+    return Number(size) === from + octets.length ? { inode: `${ino}`, from, end: Number(size) } : undefined;
   } finally {
     closeSync(fd);
   }

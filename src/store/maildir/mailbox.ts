@@ -4,7 +4,7 @@
  * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own. Reading waits for nobody.
  */
 import { accessSync, constants, renameSync } from "node:fs";
-import { crlfCopy, toCrlf } from "../../message/line-ends.ts";
+import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { Hearers } from "../hearers.ts";
@@ -14,7 +14,7 @@ import { watchPaths, type Watching } from "../watch.ts";
 import { forget, placeFor, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
-import { headOf, octetsLater, readNow, withOctets } from "./message-file.ts";
+import { headOf, octetsLater, readNow } from "./message-file.ts";
 import { changing, rename, unlink } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
@@ -128,7 +128,7 @@ export class MaildirMailbox implements Mailbox {
         });
         if (octets !== undefined) return toCrlf(octets);
       }
-      return folder.files.withFile(uid, (path) => withOctets(path, crlfCopy));
+      return folder.files.octetsOf(uid);
     } catch (error) {
       throw storeFault(error);
     }

@@ -1,5 +1,5 @@
 /** Reading message files: small ones at once, since a page cache hit costs less than a trip to another thread. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { crlfCopy, crlfHeader } from "../../message/line-ends.ts";
 
@@ -15,11 +15,11 @@ const room = Buffer.allocUnsafeSlow(readNow);
 const headSize = 8192;
 
 /** @param take what is wanted of the octets in the file; they are good only as long as it runs */
-export function withOctets<T>(path: string | Buffer, take: (octets: Buffer) => T): T {
+export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stats: Stats) => T): T {
   const fd = openSync(path, readOnly);
   try {
     const stats = fstatSync(fd);
-    return take(stats.isFile() ? contents(fd, stats.size) : Buffer.alloc(0));
+    return take(stats.isFile() ? contents(fd, stats.size) : Buffer.alloc(0), stats);
   } finally {
     closeSync(fd);
   }

@@ -1,6 +1,6 @@
 /** What a message's row or else its file says, looked up when it is asked for and then kept in the row; and the file, wherever it is by now. */
 import { statSync } from "node:fs";
-import { crlfSize } from "../../message/line-ends.ts";
+import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
@@ -31,6 +31,35 @@ export class MessageFiles implements Source {
     if (!Number.isNaN(known)) return known;
     const size = this.withFile(uid, (path) => withOctets(path, crlfSize));
     return size === undefined ? 0 : this.#learn("size", uid, size);
+  }
+
+  /** As `sizeOf` where it is known, else octets in the file. */
+  roughSizeOf(uid: number): number {
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return 0;
+    const known = this.#folder.table.at.size[row];
+    if (!Number.isNaN(known)) return known;
+    const size = this.namedSize(row);
+    if (size !== undefined) return size;
+    const stats = this.withFile(uid, (path) => statSync(path));
+    if (stats === undefined) return 0;
+    if (Number.isNaN(this.#folder.table.at.date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
+    return stats.size;
+  }
+
+  /** All octets with CRLF, in a buffer of its own; size and date are known then. Undefined when the file is gone. */
+  octetsOf(uid: number): Buffer | undefined {
+    return this.withFile(uid, (path) =>
+      withOctets(path, (stored, stats) => {
+        const octets = crlfCopy(stored);
+        const row = this.#folder.rowOf(uid);
+        if (row < 0 || !stats.isFile()) return octets;
+        const { size, date } = this.#folder.table.at;
+        if (Number.isNaN(size[row])) this.#learn("size", uid, octets.length);
+        if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
+        return octets;
+      }),
+    );
   }
 
   /** Octets in the file, if its name says so. */

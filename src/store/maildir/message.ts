@@ -4,6 +4,8 @@ import type { Flags, Message, ModSeq, Uid } from "../mailbox.ts";
 /** Who knows what does not change of a message. */
 export interface Source {
   sizeOf(uid: number): number;
+  /** For less than `sizeOf` where that counts; absent where it never does. */
+  roughSizeOf?(uid: number): number;
   dateOf(uid: number): number;
   savedOf(uid: number): number | undefined;
   guidOf(uid: number): string;
@@ -36,6 +38,11 @@ export class MaildirMessage implements Message {
 
   get size(): number {
     return this.#knowing.sizeOf(this.uid);
+  }
+
+  get roughSize(): number {
+    const source = this.#knowing;
+    return source.roughSizeOf?.(this.uid) ?? source.sizeOf(this.uid);
   }
 
   get internalDate(): number {

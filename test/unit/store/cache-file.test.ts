@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, copyFileSync, existsSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { CacheFile } from "../../../src/store/index/cache-file.ts";
-import { appendFacts, encodeRecord } from "../../../src/store/index/facts-record.ts";
+import { appendFacts, encodeRecords } from "../../../src/store/index/facts-record.ts";
 import { MailIndex } from "../../../src/store/index/mail-index.ts";
 import { temporary } from "./support.ts";
 
@@ -96,7 +96,7 @@ test("another mailbox's cache file in place of ours says nothing", (t) => {
 
 test("cut off or spoilt anywhere: right facts or none, and what is added then is found", (t) => {
   const directory = temporary(t);
-  const records = [1, 2, 3, 4, 5].map((uid) => encodeRecord({ key: keyOf(uid), facts: Buffer.from(factsOf(uid)) }));
+  const records = [1, 2, 3, 4, 5].map((uid) => encodeRecords([{ key: keyOf(uid), facts: Buffer.from(factsOf(uid)) }]));
   const octets = Buffer.concat(records);
   const spoilt = Array.from({ length: octets.length }, (_, at) => {
     const copy = Buffer.from(octets);
