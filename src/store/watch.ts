@@ -14,6 +14,8 @@ const pollBlind = 2_000;
 export interface Watching {
   /** Look as soon as the last look is done. */
   soon(): void;
+  /** Before many changes of our own, each of which would wake us. The function returned is called after them, and looks: nothing is missed. */
+  pause(): () => void;
   stop(): void;
 }
 
@@ -46,28 +48,46 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
       }, delay);
   };
 
-  const watchers: FSWatcher[] = [];
-  let blind = false;
-  for (const path of paths) {
-    try {
-      const watcher = watch(path, { persistent: false }, (_, entry) => {
-        if (entry === null || concerns(entry)) schedule(gather);
-      });
-      watcher.on("error", () => watcher.close());
-      watchers.push(watcher);
-    } catch {
-      blind = true;
+  let watchers: FSWatcher[] = [];
+  let poll: NodeJS.Timeout | undefined;
+  const open = (): void => {
+    let blind = false;
+    for (const path of paths) {
+      try {
+        const watcher = watch(path, { persistent: false }, (_, entry) => {
+          if (entry === null || concerns(entry)) schedule(gather);
+        });
+        watcher.on("error", () => watcher.close());
+        watchers.push(watcher);
+      } catch {
+        blind = true;
+      }
     }
-  }
-  const poll = setInterval(() => schedule(0), blind ? pollBlind : pollWatched).unref();
+    clearInterval(poll);
+    poll = setInterval(() => schedule(0), blind ? pollBlind : pollWatched).unref();
+  };
+  const close = (): void => {
+    for (const watcher of watchers) watcher.close();
+    watchers = [];
+  };
+  let pauses = 0;
+  open();
 
   return {
     soon: () => schedule(0),
+    pause() {
+      if (++pauses === 1) close();
+      return () => {
+        if (--pauses > 0 || stopped) return;
+        open();
+        schedule(gather);
+      };
+    },
     stop() {
       stopped = true;
       clearTimeout(timer);
       clearInterval(poll);
-      for (const watcher of watchers) watcher.close();
+      close();
     },
   };
 }

@@ -20,6 +20,7 @@ const headLength = 16;
 
 let descriptor: number | undefined;
 const room = Buffer.allocUnsafeSlow(64 * 1024);
+const words = new Int32Array(room.buffer);
 const counters = new Map<number, Set<Counter>>();
 
 interface Counter {
@@ -69,12 +70,15 @@ function checked(call: string, result: unknown): number {
 function drain(fd: number): void {
   for (let got = -1; got !== 0; ) {
     got = Math.max(0, Number(read(fd, room, room.length)));
-    for (let at = 0; at < got; at += headLength + room.readUInt32LE(at + 12)) note(room.readInt32LE(at), room.readUInt32LE(at + 4));
+    // Names are padded: every event begins at a multiple of four.
+    for (let at = 0; at < got; at += headLength + words[at / 4 + 3]) note(words[at / 4], words[at / 4 + 1]);
   }
 }
 
+const none: ReadonlySet<Counter> = new Set();
+
 function note(wd: number, mask: number): void {
-  const concerned = wd < 0 ? [...counters.values()].flatMap((set) => [...set]) : (counters.get(wd) ?? []);
+  const concerned = wd < 0 ? [...counters.values()].flatMap((set) => [...set]) : (counters.get(wd) ?? none);
   for (const counter of concerned) {
     counter.events++;
     if ((mask & overflow) !== 0) counter.lost = true;

@@ -6,12 +6,19 @@ import type { Connection } from "./connection.ts";
 import type { Session } from "./session.ts";
 import { dropExpunged, indexOf, type View } from "./view.ts";
 
-/** FETCH response with FLAGS, and UID where the command was a UID command (RFC 3501 §6.4.8). */
-export function flagsResponse(view: View, index: number, withUid: boolean): string {
+/** Writes a FETCH response with FLAGS, and UID where the command was a UID command (RFC 3501 §6.4.8). */
+export function tellFlags({ output }: Connection, view: View, index: number, withUid: boolean): void {
   const message = view.messages[index];
-  if (message === undefined) return "";
-  const flags = flagsOfMessage(view, message);
-  return withUid ? `* ${index + 1} FETCH (UID ${message.uid} FLAGS ${flags})\r\n` : `* ${index + 1} FETCH (FLAGS ${flags})\r\n`;
+  if (message === undefined) return;
+  output.write("* ");
+  output.number(index + 1);
+  if (withUid) {
+    output.write(" FETCH (UID ");
+    output.number(message.uid);
+    output.write(" FLAGS ");
+  } else output.write(" FETCH (FLAGS ");
+  output.write(flagsOfMessage(view, message));
+  output.write(")\r\n");
 }
 
 /** Printed flags: a store has one object for each combination, and thousands of messages with it. */
@@ -57,7 +64,7 @@ export async function tellNews(session: Session, view: View, mayExpunge: boolean
     view.told.clear();
     for (const uid of changed) {
       const i = indexOf(view.messages, uid);
-      if (i >= 0) out.write(flagsResponse(view, i, withUid));
+      if (i >= 0) tellFlags(out, view, i, withUid);
       if (out.congested) await out.settle(session.settings.imap_idle_timeout);
     }
   }

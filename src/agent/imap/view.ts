@@ -60,15 +60,18 @@ export function hear(view: View, changes: Changes): void {
     const last = view.arrived.at(-1) ?? view.messages.at(-1);
     if (last === undefined || message.uid > last.uid) view.arrived.push(message);
   }
+  let i = -1;
   for (const message of changes.flagged) {
-    const i = indexOf(view.messages, message.uid);
+    // Mostly the one behind the last.
+    i = view.messages[i + 1]?.uid === message.uid ? i + 1 : indexOf(view.messages, message.uid);
     const old = view.messages[i];
     if (old !== undefined) {
       if (old !== message && !equal(old.flags, message.flags)) {
-        if (!view.told.has(message.uid)) view.told.set(message.uid, old.flags);
-        if (equal(view.told.get(message.uid) ?? old.flags, message.flags)) view.told.delete(message.uid);
+        const told = view.told.get(message.uid);
+        if (told === undefined) view.told.set(message.uid, old.flags);
+        else if (equal(told, message.flags)) view.told.delete(message.uid);
       }
-      view.messages[i] = message;
+      if (old !== message) view.messages[i] = message;
       continue;
     }
     const j = indexOf(view.arrived, message.uid);

@@ -58,19 +58,17 @@ export class FlagPlan {
   }
 
   /** Changes keywords without a letter. Durable when it resolves. */
-  async others(uids: readonly number[]): Promise<void> {
+  async others(rows: readonly number[]): Promise<void> {
     const folder = this.#folder;
     if (this.#planned === undefined || (this.#planned.others.length === 0 && this.#planned.how !== "replace" && !folder.others.any)) return;
     const lines: KeywordLine[] = [];
     const changed: number[] = [];
-    for (const uid of uids) {
-      const row = folder.rowOf(uid);
-      if (row < 0) continue;
+    for (const row of rows) {
       const now = folder.table.setAt(folder.table.at.more[row]);
       const next = this.#others(now === "" ? [] : now.split(" ")).join(" ");
       if (next === now) continue;
       lines.push({ keywords: next, base: baseOf(folder.table, row) });
-      changed.push(uid);
+      changed.push(folder.table.at.uid[row]);
     }
     await folder.others.keep(lines);
     lines.forEach(({ keywords }, i) => folder.others.set(changed[i], keywords));

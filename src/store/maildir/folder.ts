@@ -321,9 +321,14 @@ export class Folder {
 
   /** The name or flags of a message are other ones. Its row has another MODSEQ at once: the index may be saved before sessions are told. */
   flagged(uid: number): void {
-    this.#flagged.add(uid);
     const row = this.rowOf(uid);
-    if (row >= 0) this.table.set("modSeq", row, this.changing);
+    if (row >= 0) this.flaggedRow(row);
+    else this.#flagged.add(uid);
+  }
+
+  flaggedRow(row: number): void {
+    this.#flagged.add(this.table.at.uid[row]);
+    this.table.set("modSeq", row, this.changing);
   }
 
   /** Removes rows, given ascending. */
@@ -392,16 +397,22 @@ export class Folder {
     if (this.#lookedAt === undefined) this.#modSeq = undefined;
     let messages = this.messages.slice();
     const flagged: MaildirMessage[] = [];
+    const known = new Map<number, Flags>();
+    let [i, row] = [-1, -1];
     for (const uid of this.#flagged) {
-      const i = indexOf(messages, uid);
-      const row = this.rowOf(uid);
+      // Mostly the one behind the last.
+      i = messages[i + 1]?.uid === uid ? i + 1 : indexOf(messages, uid);
+      row = row + 1 < table.length && table.at.uid[row + 1] === uid ? this.visible(row + 1) : this.rowOf(uid);
       if (i < 0 || row < 0) continue;
-      const flags = this.flagsOf(row);
-      if (flags === messages[i].flags) continue;
-      const same = sameFlags(messages[i].flags, flags);
+      const key = table.at.set[row] + table.at.more[row] * 0x1_0000_0000;
+      let flags = known.get(key);
+      if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
+      const before = messages[i];
+      if (flags === before.flags) continue;
+      const same = sameFlags(before.flags, flags);
       if (!same) table.set("modSeq", row, this.changing);
       const next = new MaildirMessage(this.files, uid, flags, table.at.modSeq[row]);
-      messages[i].becomes(next);
+      before.becomes(next);
       messages[i] = next;
       if (!same) flagged.push(next);
     }

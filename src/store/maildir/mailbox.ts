@@ -9,7 +9,7 @@ import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { Hearers } from "../hearers.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
-import { Serial } from "../serial.ts";
+import { batchSize, Serial } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { forget, placeFor, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
@@ -109,6 +109,26 @@ export class MaildirMailbox implements Mailbox {
     return this.#serial.run(() => faulting(work));
   }
 
+  /** Rows of messages; they are the same until the work under way is done, since only it can remove any. */
+  #rowsOf(uids: readonly Uid[]): number[] {
+    const rows: number[] = [];
+    for (const uid of uids) {
+      const row = this.#folder.rowOf(uid);
+      if (row >= 0) rows.push(row);
+    }
+    return rows;
+  }
+
+  /** Own changes of many files, whose events would cost more than they tell. */
+  async #unwatched<T>(count: number, work: () => Promise<T>): Promise<T> {
+    const goOn = count < batchSize ? undefined : this.#watching?.pause();
+    try {
+      return await work();
+    } finally {
+      goOn?.();
+    }
+  }
+
   #tell(): Changes {
     const changes = this.#folder.tell();
     this.#hearers.tell(changes);
@@ -172,15 +192,15 @@ export class MaildirMailbox implements Mailbox {
     return this.#alone(async () => {
       const { table, recent } = this.#folder;
       const { uid, place } = table.at;
-      const uids: Uid[] = [];
-      for (let row = 0; row < table.length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) uids.push(uid[row] as Uid);
-      if (!peek && !this.#readOnly) {
+      const rows: number[] = [];
+      for (let row = 0; row < table.length; row++) if (place[row] === inNew || (recent.size > 0 && place[row] === inCur && recent.has(uid[row]))) rows.push(row);
+      if (rows.length > 0 && !peek && !this.#readOnly) {
         const plan = new FlagPlan(this.#folder, undefined);
-        await changing(this.#folder, uids, (one, made) => void rename(this.#folder, one, plan, true, made));
+        await this.#unwatched(rows.length, () => changing(this.#folder, rows, (row, made) => void rename(this.#folder, row, plan, true, made)));
         recent.clear();
         this.#folder.index.saveSoon();
       }
-      return uids;
+      return rows.map((row) => table.at.uid[row] as Uid);
     });
   }
 
@@ -191,17 +211,21 @@ export class MaildirMailbox implements Mailbox {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
       const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
-      const met = new Set<number>();
-      const made = await changing(this.#folder, uids, (uid, events) => {
-        const isNew = folder.table.at.place[folder.rowOf(uid)] === inNew;
-        if (!rename(folder, uid, plan, false, events)) return;
-        met.add(uid);
-        if (isNew && folder.table.at.place[folder.rowOf(uid)] === inCur) folder.recent.add(uid);
-      });
+      const { table } = folder;
+      const rows = this.#rowsOf(uids);
+      const met = new Uint8Array(table.length);
+      const made = await this.#unwatched(rows.length, () =>
+        changing(folder, rows, (row, events) => {
+          const isNew = table.at.place[row] === inNew;
+          if (!rename(folder, row, plan, false, events)) return;
+          met[row] = 1;
+          if (isNew && table.at.place[row] === inCur) folder.recent.add(table.at.uid[row]);
+        }),
+      );
       // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.
       if (made.cur > 0) await syncDirectory(`${folder.place.path}/cur`);
-      await plan.others([...met]);
-      return this.#tell().flagged.filter(({ uid }) => met.has(uid));
+      await plan.others(rows.filter((row) => met[row] === 1));
+      return this.#tell().flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
     });
   }
 
@@ -285,14 +309,18 @@ export class MaildirMailbox implements Mailbox {
       let octets = 0;
       const directories = new Set<string>();
       try {
-        await changing(this.#folder, uids, (uid, made) => {
-          const size = folder.files.storedSize(uid) ?? 0;
-          const directory = unlink(folder, uid, made);
-          if (directory === undefined) return;
-          gone.push(uid);
-          octets += size;
-          directories.add(`${folder.place.path}/${directory}`);
-        });
+        const rows = this.#rowsOf(uids);
+        await this.#unwatched(rows.length, () =>
+          changing(folder, rows, (row, made) => {
+            const uid = folder.table.at.uid[row] as Uid;
+            const size = folder.files.storedSize(uid) ?? 0;
+            const directory = unlink(folder, row, made);
+            if (directory === undefined) return;
+            gone.push(uid);
+            octets += size;
+            directories.add(`${folder.place.path}/${directory}`);
+          }),
+        );
       } finally {
         folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
       }

@@ -1,12 +1,11 @@
 /** Renames and removals of our own, of which we know how many events they make, and which follow a file that another program renamed. */
 import { renameSync, unlinkSync } from "node:fs";
 import { errno } from "../faults.ts";
-import type { Uid } from "../mailbox.ts";
 import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
-import { baseOf, directoryOf, inCur, inNew, pathOf } from "./row.ts";
+import { baseOf, directoryOf, inCur, inNew, nowhere, pathOf } from "./row.ts";
 import { octetPath } from "./scan.ts";
 
 /** Events that own path operations made, by directory. */
@@ -42,47 +41,50 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
 }
 
 /**
- * Renames a message's file into cur/ with other letters; follows it when another program renamed it. False when the file is gone.
+ * Renames the file of a row's message into cur/ with other letters; follows it when another program renamed it. False when the file is gone.
  *
  * @param claim also move it out of new/ when the letters stay
  */
-export function rename(folder: Folder, uid: Uid, plan: FlagPlan, claim: boolean, made: Made): boolean {
+export function rename(folder: Folder, row: number, plan: FlagPlan, claim: boolean, made: Made): boolean {
   const { table } = folder;
   for (let tries = 0; tries < patience; tries++) {
-    const row = folder.rowOf(uid);
-    if (row < 0) return false;
-    const [set, place] = [table.at.set[row], table.at.place[row]];
-    const next = plan.next(set);
+    const { at } = table;
+    const place = at.place[row];
+    if (place === nowhere) return false;
+    const next = plan.next(at.set[row]);
     if (next === undefined && (place === inCur || !claim)) return true;
-    const suffix = next ?? `:2,${lettersIn(table.setAt(set))}`;
+    const suffix = next ?? `:2,${lettersIn(table.setAt(at.set[row]))}`;
+    const base = baseOf(table, row);
     try {
-      renameSync(pathOf(folder.place.path, table, row), octetPath(`${folder.place.path}/cur`, baseOf(table, row) + suffix));
+      renameSync(pathTo(folder, place, base + table.setAt(at.set[row])), pathTo(folder, inCur, base + suffix));
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
-      if (!folder.files.follow(uid)) return false;
+      if (!folder.files.follow(at.uid[row])) return false;
       continue;
     }
     made.cur += place === inCur ? 2 : 1;
     if (place === inNew) made.new++;
     table.set("set", row, table.numberOf(suffix));
-    table.set("place", row, inCur);
-    if (next !== undefined) folder.flagged(uid);
+    if (place !== inCur) table.set("place", row, inCur);
+    if (next !== undefined) folder.flaggedRow(row);
     return true;
   }
   return false;
 }
 
-/** Removes a message's file; where it was, or undefined when it is gone already: the next refresh says so. */
-export function unlink(folder: Folder, uid: Uid, made: Made): "cur" | "new" | undefined {
+const pathTo = (folder: Folder, place: number, file: string): string | Buffer => octetPath(`${folder.place.path}/${directoryOf(place)}`, file);
+
+/** Removes the file of a row's message; where it was, or undefined when it is gone already: the next refresh says so. */
+export function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefined {
+  const { at } = folder.table;
   for (let tries = 0; tries < patience; tries++) {
-    const row = folder.rowOf(uid);
-    if (row < 0) return undefined;
-    const directory = directoryOf(folder.table.at.place[row]);
+    if (at.place[row] === nowhere) return undefined;
+    const directory = directoryOf(at.place[row]);
     try {
       unlinkSync(pathOf(folder.place.path, folder.table, row));
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
-      if (!folder.files.follow(uid)) return undefined;
+      if (!folder.files.follow(at.uid[row])) return undefined;
       continue;
     }
     made[directory]++;

@@ -214,6 +214,31 @@ test("watch hears of deliveries by this process and of other programs", async (t
   assert.deepEqual(heard, [1, 2]);
 });
 
+test("watch hears of mail that comes amid a long change of ours, and goes on afterwards", async (t) => {
+  const { inbox, root } = await maildir(t);
+  for (let i = 0; i < 700; i++) writeFileSync(`${root}/cur/${i + 1}.x.y:2,`, "a\n\nb");
+  await inbox.refresh();
+  const heard: number[] = [];
+  let more = (): void => undefined;
+  t.after(inbox.watch((changes) => {
+    heard.push(...changes.arrived.map((m) => m.uid));
+    more();
+  }));
+  const another = (name: string): Promise<void> => {
+    const came = new Promise<void>((resolve) => (more = () => void (heard.length > 0 && resolve())));
+    writeFileSync(`${root}/new/${name}`, "a\n\nb");
+    return came;
+  };
+  const changed = inbox.setFlags(uids(inbox).map(uid), { how: "add", flags: flags("\\Seen") });
+  await new Promise((resolve) => setImmediate(resolve));
+  await another("9000.x.y");
+  assert.equal((await changed).length, 700);
+  assert.deepEqual(heard.splice(0), [701]);
+  await another("9001.x.y");
+  assert.deepEqual(heard, [702]);
+  assert.ok(inbox.messages.slice(0, 700).every(({ flags: set }) => set.has("\\Seen")));
+});
+
 test("leftovers in tmp/ go after 36 hours", async (t) => {
   const root = `${temporary(t)}/Maildir`;
   await maildir(t, root);
