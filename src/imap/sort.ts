@@ -56,7 +56,13 @@ export function rankNumbers(values: Float64Array): Uint32Array {
   for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0;
   const least = sorted.subarray(0, distinct);
   const ranks = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) ranks[i] = lowerBound(least, values[i] ?? 0);
+  // Values often ascend with the messages: the next one is then the next rank, or the same.
+  let rank = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    if (least[rank] !== value) rank = least[rank + 1] === value ? rank + 1 : lowerBound(least, value);
+    ranks[i] = rank;
+  }
   return ranks;
 }
 

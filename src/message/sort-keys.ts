@@ -46,13 +46,31 @@ const plain = /^(?:[\x00-\x3c\x3e-\x7f]|=(?!\?))*$/;
 /** Octets of the header as text. */
 const text = (octets: string): string => (plain.test(octets) ? octets : decodeWords(Buffer.from(octets, "latin1")));
 
-const mailboxOf = (list: List): string => casemap(text(list?.[0]?.mailbox ?? ""));
+/** What `mapped` made of names that are not plain: a mailbox has mail of the same few hundred people. */
+const names = new Map<string, string>();
+const mostNames = 1000;
+/** Longer names are not kept. */
+const longestName = 200;
+
+/** `casemap` of octets of the header. */
+function mapped(octets: string): string {
+  if (plain.test(octets)) return octets.toUpperCase();
+  const known = names.get(octets);
+  if (known !== undefined) return known;
+  const made = casemap(text(octets));
+  if (octets.length > longestName) return made;
+  if (names.size >= mostNames) names.clear();
+  names.set(octets, made);
+  return made;
+}
+
+const mailboxOf = (list: List): string => mapped(list?.[0]?.mailbox ?? "");
 
 /** RFC 5957 §3 */
 function displayOf(list: List): string {
   const first = list?.[0];
   if (first === undefined) return "";
-  const name = first.name === undefined ? "" : text(first.name);
-  if (name !== "") return casemap(name);
-  return casemap(text(first.host === undefined ? (first.mailbox ?? "") : `${first.mailbox ?? ""}@${first.host}`));
+  const name = first.name === undefined ? "" : mapped(first.name);
+  if (name !== "") return name;
+  return mapped(first.host === undefined ? (first.mailbox ?? "") : `${first.mailbox ?? ""}@${first.host}`);
 }

@@ -23,6 +23,7 @@ export interface Matching {
 /** A Reply when the charset is not known. @param charset in upper case */
 export async function matching(session: Session, view: View, key: SearchKey, charset: string | undefined): Promise<Matching | Reply> {
   if (charset !== undefined && !knownCharset(charset)) return no("Unknown charset.", "BADCHARSET (US-ASCII UTF-8)");
+  if (holdsForAll(key)) return { found: living(view), failed: undefined };
   const compiled = compile(view, key, (octets) => decodeCharset(octets, charset), Date.now());
   const found: number[] = [];
   let open = await listed(view, compiled.matcher, found, view.messages.keys());
@@ -32,6 +33,20 @@ export async function matching(session: Session, view: View, key: SearchKey, cha
   open = await known(session, view, compiled.matcher, open, found);
   const failed = await read(session, view, compiled.matcher, open, found);
   return { found: found.sort((a, b) => a - b), failed };
+}
+
+/** ALL, as most SORT and THREAD commands have it. */
+const holdsForAll = (key: SearchKey): boolean => key.key === "all" || (key.key === "and" && key.of.every(holdsForAll));
+
+/** Places of all messages that are still there. */
+function living(view: View): number[] {
+  const { messages, expunged } = view;
+  const found: number[] = [];
+  for (let index = 0; index < messages.length; index++) {
+    const uid = messages[index]?.uid;
+    if (uid !== undefined && (expunged.size === 0 || !expunged.has(uid))) found.push(index);
+  }
+  return found;
 }
 
 /** Decides what the list of messages and candidates decide. Returns the rest. */

@@ -53,9 +53,10 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
   const same = equal(uids, before.uids);
   const missing = names.filter((name) => !has(before, name));
   if (same && missing.length === 0) return { columns: before, failed: undefined };
-  const messages = Array.from(places, (index) => view.messages[index]);
+  const messages = new Array<Message | undefined>(places.length);
+  for (let row = 0; row < places.length; row++) messages[row] = view.messages[places[row] ?? 0];
   const from = rowsFrom(before.uids, uids);
-  const added = Uint32Array.from([...from.keys()].filter((row) => from[row] === -1));
+  const added = rowsAdded(from);
   const everything = missing.some((name) => isText(name) || name === "sent");
   // Who sorts by one thing sorts by date next: where all facts are looked at, it comes along.
   const all = [...new Set<ColumnName>([...before.texts.keys(), ...before.numbers.keys(), ...names, ...(everything ? (["sent"] as const) : [])])];
@@ -68,7 +69,9 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
     addedAt[row] = i;
   });
   const rows = everything ? countTo(uids.length) : added;
-  const failed = await factsOfAll(session, view, Uint32Array.from(rows, (row) => places[row] ?? 0), (n, facts) => {
+  // Arrival and size are in the list of messages.
+  const factual = fresh.size > 0 || sentOf !== undefined;
+  const failed = !factual ? undefined : await factsOfAll(session, view, Uint32Array.from(rows, (row) => places[row] ?? 0), (n, facts) => {
     const row = rows[n] ?? 0;
     for (const [name, keys] of fresh) {
       const at = before.texts.has(name) ? (addedAt[row] ?? -1) : row;
@@ -87,7 +90,7 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
     const old = before.numbers.get(name);
     if (same && old !== undefined) numbers.set(name, old);
     else {
-      const values = name === "sent" ? (sentOf ?? new Float64Array(0)) : Float64Array.from(messages, (m) => valueOf(m, name));
+      const values = name === "sent" ? (sentOf ?? new Float64Array(0)) : numbersOf(messages, name);
       numbers.set(name, { values, ranks: rankNumbers(values) });
     }
   }
@@ -109,6 +112,20 @@ function equal(a: Uint32Array, b: Uint32Array): boolean {
 }
 
 const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
+
+function numbersOf(messages: readonly (Message | undefined)[], name: "arrival" | "size"): Float64Array {
+  const values = new Float64Array(messages.length);
+  for (let row = 0; row < messages.length; row++) values[row] = valueOf(messages[row], name);
+  return values;
+}
+
+/** Rows that were not there before. */
+function rowsAdded(from: Int32Array): Uint32Array {
+  const added = new Uint32Array(from.length);
+  let count = 0;
+  for (let row = 0; row < from.length; row++) if (from[row] === -1) added[count++] = row;
+  return added.slice(0, count);
+}
 
 /** For each row where its UID stood before; -1 where it did not. Both ascend. */
 function rowsFrom(before: Uint32Array, uids: Uint32Array): Int32Array {
