@@ -28,7 +28,7 @@ export const newView = (mailbox: Mailbox, readOnly: boolean): View => ({
   mailbox,
   uidValidity: mailbox.uidValidity,
   readOnly,
-  messages: [...mailbox.messages],
+  messages: mailbox.messages.slice(),
   recent: new Set(),
   arrived: [],
   expunged: new Set(),

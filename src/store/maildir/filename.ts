@@ -67,6 +67,6 @@ let deliveries = 0;
 export function uniqueName(now: number, pid: number, host: string, size: number, virtualSize: number): string {
   const seconds = Math.floor(now / 1000);
   const micros = Math.floor((now - seconds * 1000) * 1000);
-  const safe = host.replace(/[/:,\s]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+  const safe = /[/:,\s]/.test(host) ? host.replace(/[/:,\s]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`) : host;
   return `${seconds}.M${micros}P${pid}Q${deliveries++}.${safe},S=${size},W=${virtualSize}`;
 }

@@ -15,7 +15,7 @@ import { forget, placeFor, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { headOf, octetsLater, readNow } from "./message-file.ts";
-import { changing, rename, unlink } from "./own-changes.ts";
+import { changing, renaming, unlink } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
@@ -191,12 +191,13 @@ export class MaildirMailbox implements Mailbox {
   claimRecent(peek: boolean): Promise<readonly Uid[]> {
     return this.#alone(async () => {
       const { table, recent } = this.#folder;
+      const { length } = table;
       const { uid, place } = table.at;
       const rows: number[] = [];
-      for (let row = 0; row < table.length; row++) if (place[row] === inNew || (recent.size > 0 && place[row] === inCur && recent.has(uid[row]))) rows.push(row);
+      for (let row = 0; row < length; row++) if (place[row] === inNew || (recent.size > 0 && place[row] === inCur && recent.has(uid[row]))) rows.push(row);
       if (rows.length > 0 && !peek && !this.#readOnly) {
         const plan = new FlagPlan(this.#folder, undefined);
-        await this.#unwatched(rows.length, () => changing(this.#folder, rows, (row, made) => void rename(this.#folder, row, plan, true, made)));
+        await this.#unwatched(rows.length, () => renaming(this.#folder, rows, plan, true, () => undefined));
         recent.clear();
         this.#folder.index.saveSoon();
       }
@@ -215,11 +216,9 @@ export class MaildirMailbox implements Mailbox {
       const rows = this.#rowsOf(uids);
       const met = new Uint8Array(table.length);
       const made = await this.#unwatched(rows.length, () =>
-        changing(folder, rows, (row, events) => {
-          const isNew = table.at.place[row] === inNew;
-          if (!rename(folder, row, plan, false, events)) return;
+        renaming(folder, rows, plan, false, (row, wasNew) => {
           met[row] = 1;
-          if (isNew && table.at.place[row] === inCur) folder.recent.add(table.at.uid[row]);
+          if (wasNew && table.at.place[row] === inCur) folder.recent.add(table.at.uid[row]);
         }),
       );
       // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.

@@ -37,9 +37,10 @@ export class OtherKeywords {
   /** Those that messages have, by their lower case. */
   get #known(): ReadonlyMap<string, string> {
     const { table } = this.#folder;
+    const { length } = table;
+    const { more } = table.at;
     const sets = new Set<number>();
-    for (let row = 0; row < table.length; row++) sets.add(table.at.more[row]);
-    sets.delete(0);
+    for (let row = 0; row < length; row++) if (more[row] !== 0) sets.add(more[row]);
     return new Map([...sets].flatMap((set) => table.setAt(set).split(" ").map((keyword) => [keyword.toLowerCase(), keyword] as const)));
   }
 

@@ -1,12 +1,13 @@
 /** Renames and removals of our own, of which we know how many events they make, and which follow a file that another program renamed. */
-import { renameSync, unlinkSync } from "node:fs";
+import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import { renameAt } from "../../sys/rename.ts";
 import { errno } from "../faults.ts";
+import { StoreFault } from "../mailbox.ts";
 import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
-import { baseOf, directoryOf, inCur, inNew, nowhere, pathOf } from "./row.ts";
-import { octetPath } from "./scan.ts";
+import { directoryOf, inCur, inNew, nowhere, pathOf } from "./row.ts";
 
 /** Events that own path operations made, by directory. */
 export interface Made {
@@ -41,11 +42,25 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
 }
 
 /**
- * Renames the file of a row's message into cur/ with other letters; follows it when another program renamed it. False when the file is gone.
+ * Renames files of rows' messages into cur/ with the letters of a plan, following those that another program renames.
  *
- * @param claim also move it out of new/ when the letters stay
+ * @param claim also move those out of new/ whose letters stay
+ * @param done  called with each row whose file is there and as it should be, and whether it was in new/
  */
-export function rename(folder: Folder, row: number, plan: FlagPlan, claim: boolean, made: Made): boolean {
+export async function renaming(folder: Folder, rows: readonly number[], plan: FlagPlan, claim: boolean, done: (row: number, wasNew: boolean) => void): Promise<Made> {
+  const files = new RenamedFiles(folder);
+  try {
+    return await changing(folder, rows, (row, made) => {
+      const wasNew = folder.table.at.place[row] === inNew;
+      if (rename(folder, files, row, plan, claim, made)) done(row, wasNew);
+    });
+  } finally {
+    files.close();
+  }
+}
+
+/** False when the file is gone. */
+function rename(folder: Folder, files: RenamedFiles, row: number, plan: FlagPlan, claim: boolean, made: Made): boolean {
   const { table } = folder;
   for (let tries = 0; tries < patience; tries++) {
     const { at } = table;
@@ -54,9 +69,8 @@ export function rename(folder: Folder, row: number, plan: FlagPlan, claim: boole
     const next = plan.next(at.set[row]);
     if (next === undefined && (place === inCur || !claim)) return true;
     const suffix = next ?? `:2,${lettersIn(table.setAt(at.set[row]))}`;
-    const base = baseOf(table, row);
     try {
-      renameSync(pathTo(folder, place, base + table.setAt(at.set[row])), pathTo(folder, inCur, base + suffix));
+      files.rename(row, suffix);
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
       if (!folder.files.follow(at.uid[row])) return false;
@@ -72,7 +86,48 @@ export function rename(folder: Folder, row: number, plan: FlagPlan, claim: boole
   return false;
 }
 
-const pathTo = (folder: Folder, place: number, file: string): string | Buffer => octetPath(`${folder.place.path}/${directoryOf(place)}`, file);
+/** A longer name is none on any file system. */
+const longestName = 1023;
+
+/** The directories and names of renames under way. */
+class RenamedFiles {
+  readonly #folder: Folder;
+  #cur: number | undefined;
+  #new: number | undefined;
+  readonly #name = Buffer.alloc(longestName + 1);
+  readonly #next = Buffer.alloc(longestName + 1);
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+  }
+
+  #open(directory: "cur" | "new"): number {
+    return openSync(`${this.#folder.place.path}/${directory}`, constants.O_RDONLY | constants.O_DIRECTORY);
+  }
+
+  /** Throws what rename(2) says. */
+  rename(row: number, suffix: string): void {
+    const { table } = this.#folder;
+    const cur = (this.#cur ??= this.#open("cur"));
+    const from = table.at.place[row] === inNew ? (this.#new ??= this.#open("new")) : cur;
+    renameAt(from, this.#put(this.#name, row, table.setAt(table.at.set[row])), cur, this.#put(this.#next, row, suffix));
+  }
+
+  #put(name: Buffer, row: number, suffix: string): Buffer {
+    const { heap, at } = this.#folder.table;
+    const [base, length] = [at.nameAt[row], at.baseLength[row]];
+    const end = length + suffix.length;
+    if (end > longestName) throw new StoreFault("bad-name", "the name of a message file is too long");
+    for (let i = 0; i < length; i++) name[i] = heap[base + i];
+    for (let i = 0; i < suffix.length; i++) name[length + i] = suffix.charCodeAt(i);
+    name[end] = 0;
+    return name;
+  }
+
+  close(): void {
+    for (const directory of [this.#cur, this.#new]) if (directory !== undefined) closeSync(directory);
+  }
+}
 
 /** Removes the file of a row's message; where it was, or undefined when it is gone already: the next refresh says so. */
 export function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefined {

@@ -88,7 +88,7 @@ export class Put {
           if (file.place === inNew) made.new++;
           else made.cur++;
         });
-        await folder.others.keep(files.map(({ base }, i) => ({ base: base.toString("latin1"), keywords: others[i].join(" ") })).filter(({ keywords }) => keywords !== ""));
+        await folder.others.keep(files.flatMap(({ base }, i) => (others[i].length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others[i].join(" ") }])));
         first = await this.#sync.list(this.#listed(files));
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
@@ -112,7 +112,8 @@ export class Put {
   #listed(files: readonly NewFile[]): NewFiles {
     const octets = Buffer.concat(files.map(({ base }) => base));
     const ends: number[] = [];
-    for (const { base } of files) ends.push((ends.at(-1) ?? 0) + base.length);
+    let end = 0;
+    for (const { base } of files) ends.push((end += base.length));
     const sets = files.map(({ suffix }) => this.#folder.table.numberOf(suffix));
     return { length: files.length, octets, from: (i) => ends[i] - files[i].base.length, to: (i) => ends[i], place: (i) => files[i].place, set: (i) => sets[i] };
   }
