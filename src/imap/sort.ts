@@ -24,8 +24,19 @@ export function countTo(count: number): Uint32Array<ArrayBuffer> {
   return numbers;
 }
 
+function inOrder(order: Uint32Array, ranks: Uint32Array): boolean {
+  let before = 0;
+  for (let i = 0; i < order.length; i++) {
+    const rank = ranks[order[i] ?? 0] ?? 0;
+    if (rank < before) return false;
+    before = rank;
+  }
+  return true;
+}
+
 /** A counting sort. */
 function pass(order: Uint32Array<ArrayBuffer>, ranks: Uint32Array, reverse: boolean): Uint32Array<ArrayBuffer> {
+  if (!reverse && inOrder(order, ranks)) return order;
   const count = order.length;
   let highest = 0;
   for (let i = 0; i < count; i++) highest = Math.max(highest, ranks[i] ?? 0);
@@ -51,18 +62,31 @@ function pass(order: Uint32Array<ArrayBuffer>, ranks: Uint32Array, reverse: bool
 
 /** Dense ranks of numbers: 0 for the least. NaN is not a number here. */
 export function rankNumbers(values: Float64Array): Uint32Array {
+  return ascending(values) ?? rankSorted(values);
+}
+
+/** Ranks of values that ascend already, as dates of arrival do as a rule; undefined where they do not. */
+function ascending(values: Float64Array): Uint32Array | undefined {
+  const ranks = new Uint32Array(values.length);
+  let before = values[0] ?? 0;
+  let rank = 0;
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    if (value < before) return undefined;
+    if (value > before) rank++;
+    before = value;
+    ranks[i] = rank;
+  }
+  return ranks;
+}
+
+function rankSorted(values: Float64Array): Uint32Array {
   const sorted = values.slice().sort();
   let distinct = 0;
   for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0;
   const least = sorted.subarray(0, distinct);
   const ranks = new Uint32Array(values.length);
-  // Values often ascend with the messages: the next one is then the next rank, or the same.
-  let rank = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0;
-    if (least[rank] !== value) rank = least[rank + 1] === value ? rank + 1 : lowerBound(least, value);
-    ranks[i] = rank;
-  }
+  for (let i = 0; i < values.length; i++) ranks[i] = lowerBound(least, values[i] ?? 0);
   return ranks;
 }
 

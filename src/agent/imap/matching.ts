@@ -41,10 +41,11 @@ const holdsForAll = (key: SearchKey): boolean => key.key === "all" || (key.key =
 /** Places of all messages that are still there. */
 function living(view: View): number[] {
   const { messages, expunged } = view;
+  if (expunged.size === 0) return [...messages.keys()];
   const found: number[] = [];
   for (let index = 0; index < messages.length; index++) {
     const uid = messages[index]?.uid;
-    if (uid !== undefined && (expunged.size === 0 || !expunged.has(uid))) found.push(index);
+    if (uid !== undefined && !expunged.has(uid)) found.push(index);
   }
   return found;
 }

@@ -33,9 +33,11 @@ export interface Columns {
   readonly threads: ReadonlyMap<ThreadAlgorithm, Threads>;
 }
 
-/** Ranks of some rows by one column. */
+/** Ranks of some rows, ascending, by one column. Not to be written to. */
 export function ranksOf(columns: Columns, name: ColumnName, rows: Uint32Array): Uint32Array {
   const all = (isText(name) ? columns.texts.get(name) : columns.numbers.get(name))?.ranks ?? new Uint32Array(0);
+  // Rows are distinct and ascend.
+  if (rows.length === all.length) return all;
   const ranks = new Uint32Array(rows.length);
   for (let i = 0; i < rows.length; i++) ranks[i] = all[rows[i] ?? 0] ?? 0;
   return ranks;
@@ -63,11 +65,8 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
   // A column that is not there yet needs every message, others only those that came.
   const fresh = new Map<KeyName, string[]>();
   for (const name of all) if (isText(name)) fresh.set(name, new Array<string>(before.texts.has(name) ? added.length : uids.length).fill(""));
-  const sentOf = all.includes("sent") ? Float64Array.from(messages, (m, row) => before.numbers.get("sent")?.values[from[row] ?? -1] ?? m?.internalDate ?? 0) : undefined;
-  const addedAt = new Int32Array(uids.length).fill(-1);
-  added.forEach((row, i) => {
-    addedAt[row] = i;
-  });
+  const sentOf = all.includes("sent") ? sentBefore(before.numbers.get("sent")?.values, from) : undefined;
+  const addedAt = placesOf(added, before.texts.size > 0 ? uids.length : 0);
   const rows = everything ? countTo(uids.length) : added;
   // Arrival and size are in the list of messages.
   const factual = fresh.size > 0 || sentOf !== undefined;
@@ -77,8 +76,10 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
       const at = before.texts.has(name) ? (addedAt[row] ?? -1) : row;
       if (at >= 0) keys[at] = sortKey(facts, name);
     }
-    if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? messages[row]?.internalDate ?? 0;
+    if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? NaN;
   });
+  // RFC 5256 §2.2: without a Date that can be read, INTERNALDATE; so too where the message could not be read.
+  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = messages[row]?.internalDate ?? 0;
   const texts = new Map<KeyName, TextRanks>();
   for (const [name, keys] of fresh) {
     const old = before.texts.get(name);
@@ -113,6 +114,20 @@ function equal(a: Uint32Array, b: Uint32Array): boolean {
 
 const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
 
+/** The sent dates that are known; NaN for others. */
+function sentBefore(values: Float64Array | undefined, from: Int32Array): Float64Array {
+  const sent = new Float64Array(from.length).fill(NaN);
+  if (values !== undefined) for (let row = 0; row < from.length; row++) sent[row] = values[from[row] ?? -1] ?? NaN;
+  return sent;
+}
+
+/** For each of `count` rows its place among those added, or -1. */
+function placesOf(added: Uint32Array, count: number): Int32Array {
+  const places = new Int32Array(count).fill(-1);
+  if (count > 0) for (let i = 0; i < added.length; i++) places[added[i] ?? 0] = i;
+  return places;
+}
+
 function numbersOf(messages: readonly (Message | undefined)[], name: "arrival" | "size"): Float64Array {
   const values = new Float64Array(messages.length);
   for (let row = 0; row < messages.length; row++) values[row] = valueOf(messages[row], name);
@@ -130,6 +145,7 @@ function rowsAdded(from: Int32Array): Uint32Array {
 /** For each row where its UID stood before; -1 where it did not. Both ascend. */
 function rowsFrom(before: Uint32Array, uids: Uint32Array): Int32Array {
   const from = new Int32Array(uids.length);
+  if (before.length === 0) return from.fill(-1);
   let old = 0;
   for (let row = 0; row < uids.length; row++) {
     const uid = uids[row] ?? 0;
@@ -164,7 +180,7 @@ export class SortColumns {
   async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[]): Promise<{ readonly columns: Columns; readonly rows: Uint32Array; readonly failed: Reply | undefined }> {
     const key = keyOf(view.mailbox);
     const before = this.#kept.get(key);
-    const places = Uint32Array.from(found);
+    const places = new Uint32Array(found);
     const some = found.length < view.messages.length / 2;
     const ready = before !== undefined && names.every((name) => has(before.columns, name));
     // A few of many messages are not worth a look at all of them.

@@ -50,7 +50,8 @@ export const fits = ({ key, facts }: FactsRecord): boolean => facts.length > 0 &
 /** The record at `at`; "short": its end is not in these octets; undefined: there is none. The buffers are views. */
 export function recordAt(octets: Buffer, at: number): (FactsRecord & { readonly end: number }) | "short" | undefined {
   if (at + recordHead > octets.length) return "short";
-  const [length, keyLength] = [octets.readUInt32LE(at + 8), octets.readUInt32LE(at + 12)];
+  const length = octets.readUInt32LE(at + 8);
+  const keyLength = octets.readUInt32LE(at + 12);
   if (octets.readUInt32LE(at) !== magicNumber || length > factsLimit || keyLength > keyLimit) return undefined;
   const factsAt = at + recordHead + keyLength;
   const end = factsAt + length;
