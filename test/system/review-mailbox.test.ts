@@ -36,8 +36,7 @@ test("mailbox names lead nowhere else", async () => {
   const before = readdirSync(join(stack.directory, "mail"));
   for (const name of ["../bob", "..", ".", "/etc/x", "a//b", "a/../../b", "a/.", '"a\tb"', "{3+}\r\na\nb", "{3+}\r\na\0b", "&AC8-", "&AC4ALg-", "&", "caf\xe9", `"${"x".repeat(300)}"`, '""', "a.b", "~bob", "INBOX"]) {
     const said = (await ask(imap, `CREATE ${name}`)).at(-1) ?? "";
-    if (name === "~bob") assert.match(said, /^x OK/);
-    else assert.match(said, /^x (?:NO|BAD) /, name);
+    assert.match(said, /^x (?:NO|BAD) /, name);
   }
   assert.match((await ask(imap, "CREATE a")).at(-1) ?? "", /^x OK/);
   for (const to of ["a/b", "INBOX", "../c", "a"]) assert.match((await ask(imap, `RENAME a ${to}`)).at(-1) ?? "", /^x (?:NO|BAD) /, to);

@@ -16,7 +16,7 @@ import type { LockedFile } from "./lock.ts";
 import type { Base, State } from "./metadata.ts";
 import type { Place } from "./parse.ts";
 import { cellsOf, factsKey, MboxMessage, mboxSchema, oldBit, placeOf, writtenBit, type MboxTable } from "./rows.ts";
-import { settled } from "./settle.ts";
+import { settled, tellApart } from "./settle.ts";
 import type { Side } from "./side.ts";
 
 /** Octets before the end of the file that must be as they were for an append. */
@@ -144,7 +144,9 @@ export class Contents {
 
   /** The rows are those of the file as it is now. @param own the last change was a write of our own */
   async note(file: LockedFile, own: boolean): Promise<void> {
-    const stamp = stampOf(await settled(file, own));
+    const known = this.stamp;
+    if (own) tellApart(file, known === undefined ? undefined : { size: known.size, second: Number(BigInt(known.modified) / 1_000_000_000n) });
+    const stamp = stampOf(own ? file.stats() : await settled(file));
     this.stamp = stamp;
     this.tail = tailOf(file.fd, stamp.size);
     if (this.id === "") this.id = `${this.uidValidity.toString(16)}-${stamp.inode}`;

@@ -9,6 +9,7 @@ import { stampOf } from "./head.ts";
 import { Journal } from "./journal.ts";
 import { createMbox, isStill, openMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.ts";
 import { look, lookAtNothing } from "./reading.ts";
+import { beforeOf, tellApart } from "./settle.ts";
 import { Side } from "./side.ts";
 import { FileWindow } from "./window.ts";
 import { HeaderChanged, writeStates } from "./writing.ts";
@@ -189,7 +190,9 @@ export class MboxFile {
     const octets = Buffer.concat([Buffer.from(gap), ...texts]);
     const { sizeLimit } = this.#policy;
     if (sizeLimit > 0 && size + octets.length > sizeLimit) throw new StoreFault("too-large", `mailbox would be larger than ${sizeLimit} octets`);
+    const before = beforeOf(file.stats());
     await this.journal.append(file.fd, octets);
+    tellApart(file, before);
   }
 
   /** Under the write lock, without reading the mailbox; the file is made when it is not there. */

@@ -14,7 +14,6 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, rena
 import { crc32 } from "node:zlib";
 import { createOnly, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { tellApart } from "./mtime.ts";
 import type { Side } from "./side.ts";
 
 /** New octets for old ones, as many. */
@@ -56,9 +55,7 @@ export async function patch(side: Side, fd: number, edits: readonly Edit[]): Pro
     closeSync(journal);
   }
   renameSync(temporary, path);
-  const before = fstatSync(fd).mtimeMs;
   for (const { at, octets } of edits) writeFully(fd, octets, at);
-  tellApart(fd, before);
   // Commit point.
   await syncFile(fd);
   rmSync(path, { force: true });

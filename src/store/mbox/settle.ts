@@ -1,6 +1,10 @@
 /**
- * Times of a file by which a later change will be seen. The kernel's clock for them goes by ticks of some ms: two writes within one tick
- * leave the same time.
+ * Times of a file by which a later change will be seen.
+ *
+ * - The kernel's clock for them goes by ticks of some ms: two writes within one tick leave the same time.
+ * - Other programs know an mbox by its size and its mtime in whole seconds (Dovecot, UW). A change of ours that leaves both as they were when
+ *   they looked would be hidden from them: they would go on with flags, UIDs and places that are no longer in the file. So every change of
+ *   ours that does not make the file longer leaves mtime in a later second than before it, and one that does in no earlier one.
  */
 import { futimesSync, type BigIntStats } from "node:fs";
 import type { LockedFile } from "./lock.ts";
@@ -8,16 +12,36 @@ import type { LockedFile } from "./lock.ts";
 /** ns; longer than a tick. */
 const tick = 12_000_000n;
 
-/**
- * The state of a locked file whose times differ from those after any later write. After a write of our own the time of modification is set to one
- * between ticks; after that of another program a tick is waited for.
- */
-export async function settled(file: LockedFile, own: boolean): Promise<BigIntStats> {
+/** Seconds that mtime may run before or behind the clock, in a burst of changes: as many states can be told apart. */
+const drift = 60;
+
+/** What a file was known by before a change. */
+export interface Before {
+  readonly size: number;
+  /** mtime, s since the epoch. */
+  readonly second: number;
+}
+
+/** mtime for a file that was changed, s since the epoch, between two ticks of the kernel. Pure. @param now s since the epoch */
+export function timeApart(before: Before | undefined, size: number, now: number): number {
+  if (before === undefined) return now;
+  const least = size > before.size ? before.second : before.second + 1;
+  const time = now >= least ? now : least + (now % 1);
+  // A time far ahead is another clock's, or the end of a long burst.
+  return time > now + drift ? now - drift : time;
+}
+
+/** Gives a changed file its time. */
+export function tellApart(file: LockedFile, before: Before | undefined): void {
   const stats = file.stats();
-  if (own) {
-    futimesSync(file.fd, Number(stats.atimeNs) / 1e9, (performance.timeOrigin + performance.now()) / 1000);
-    return file.stats();
-  }
+  futimesSync(file.fd, Number(stats.atimeNs) / 1e9, timeApart(before, Number(stats.size), (performance.timeOrigin + performance.now()) / 1000));
+}
+
+export const beforeOf = ({ size, mtimeNs }: BigIntStats): Before => ({ size: Number(size), second: Number(mtimeNs / 1_000_000_000n) });
+
+/** The state of a locked file whose times differ from those after any later write; after a write of another program a tick is waited for. */
+export async function settled(file: LockedFile): Promise<BigIntStats> {
+  const stats = file.stats();
   const now = BigInt(Date.now()) * 1_000_000n;
   const last = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
   // A time that lies ahead, by a wrong clock, is not waited for.

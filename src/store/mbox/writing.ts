@@ -13,7 +13,6 @@ import type { Contents } from "./contents.ts";
 import type { Journal, Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
 import { fitMetadata, formatMetadata, metadataFields, pseudoBase, roomOf, type Base, type Metadata, type State } from "./metadata.ts";
-import { tellApart } from "./mtime.ts";
 import { pseudoMessage } from "./new-message.ts";
 import type { Place } from "./parse.ts";
 import { trimmed, type Edit } from "./patch.ts";
@@ -208,9 +207,7 @@ function edit(edits: Edit[], at: number, old: Buffer, octets: Buffer): void {
 
 async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, renewed }: Rest): Promise<void> {
   const first = contents.rowAt(at);
-  const { size, mtimeMs } = file.stats();
   await journal.rewrite(file.fd, at, pieces);
-  if (file.stats().size === size) tellApart(file.fd, Number(mtimeMs));
   let next = at;
   const top = pieces[0];
   if (contents.pseudo?.start === at && Buffer.isBuffer(top)) {
