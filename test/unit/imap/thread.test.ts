@@ -125,6 +125,10 @@ test("sorting by several ranks keeps the order of equals", () => {
   assert.deepEqual([...sortByRanks(5, [{ ranks: a, reverse: true }])], [0, 2, 4, 1, 3]);
   assert.deepEqual([...sortByRanks(0, [])], []);
   assert.deepEqual([...rankNumbers(Float64Array.of(5, -1, 5, 1e15))], [1, 0, 1, 2]);
+  assert.deepEqual([...rankNumbers(Float64Array.of(-3, -3, 0, 7, 7))], [0, 0, 1, 2, 2]);
+  assert.deepEqual([...rankNumbers(Float64Array.of())], []);
+  assert.deepEqual([...sortByRanks(4, [{ ranks: Uint32Array.of(0, 0, 1, 2), reverse: false }])], [0, 1, 2, 3]);
+  assert.deepEqual([...sortByRanks(4, [{ ranks: Uint32Array.of(0, 0, 1, 2), reverse: true }])], [3, 2, 0, 1]);
 });
 
 test("ranks of texts, and of more texts, are those of all at once", () => {

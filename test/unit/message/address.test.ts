@@ -73,3 +73,15 @@ test("what is formatted parses to the same", () => {
   assert.equal(addrSpec({ local: "", domain: "c" }), '""@c');
   assert.equal(formatAddress({ kind: "group", name: "x", members: [] }), "x: ;");
 });
+
+test("an address that is matched at once is what its words, one by one, make of it", () => {
+  const names = ["", '"" ', '"Roe, Jane" ', '" two  spaces\t" ', "Jane ", "Jane Q. Roe ", "J.R. Roe\t", "Ren\xe9 ", "jane.roe  ", "a..b ", "=?utf-8?q?Ren=C3=A9?= "];
+  const addresses = ["<a@b>", "<a.b@c.example>", "<.a.@b..c.>", "<\xe9@\xfc.example> ", "<a@b>\r\n\t"];
+  for (const name of names)
+    for (const address of addresses)
+      for (const behind of ["", ", next@example.org", ",, x"]) {
+        const value = `${name}${address}${behind}`;
+        // An empty comment says nothing, and is nothing that could be matched at once.
+        assert.deepEqual(parseAddresses(value), parseAddresses(`()${value}`), value);
+      }
+});

@@ -60,3 +60,12 @@ test("fields cover the header without gap or overlap", () => {
     }),
   );
 });
+
+test("names are told apart however many there were before", () => {
+  const names = Array.from({ length: 5000 }, (_, i) => `X-${(i * 7919).toString(36)}-${i % 2 === 0 ? "Name" : "NAME"}`);
+  for (let round = 0; round < 2; round++) {
+    const header = parseHeader(Buffer.from(`${names.map((name) => `${name}: v\r\n`).join("")}\r\n`));
+    assert.deepEqual(header.fields.map((f) => f.name), names);
+    assert.deepEqual(header.fields.map((f) => f.key), names.map((name) => name.toLowerCase()));
+  }
+});
