@@ -352,7 +352,7 @@ export class Folder {
       const uids = new Set(never.map((row) => this.table.at.uid[row]));
       this.#arrived = this.#arrived.filter((uid) => !uids.has(uid));
     }
-    // From behind: rows of the first list keep their numbers only if later ones go first.
+    // By UID: the first removal gives the rows of the second other numbers.
     const uids = seen.map((row) => this.table.at.uid[row]);
     this.table.remove(never, undefined);
     this.table.remove(uids.map((uid) => this.table.rowOf(uid)), this.changing);
