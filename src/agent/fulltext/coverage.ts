@@ -2,6 +2,7 @@
 import type { Message } from "../../store/mailbox.ts";
 import { UidBits, chunkSize, markOf, placeOf, unindexed, unmarked, type Chunk } from "../../store/fulltext/marks.ts";
 import type { Look } from "../../store/fulltext/requests.ts";
+import { lowerBound } from "../imap/view.ts";
 
 export class Coverage {
   readonly uidValidity: number;
@@ -37,7 +38,7 @@ export class Coverage {
     const covered: number[] = [];
     const settled: number[] = [];
     const left = marks.slice();
-    for (let at = firstFrom(messages, chunk * chunkSize); at < messages.length; at++) {
+    for (let at = lowerBound(messages, chunk * chunkSize); at < messages.length; at++) {
       const message = messages[at];
       if (message === undefined || message.uid >= (chunk + 1) * chunkSize) break;
       const mark = marks[placeOf(message.uid)] ?? unmarked;
@@ -83,16 +84,4 @@ export class Coverage {
   isSettled(uid: number): boolean {
     return this.#settled.has(uid);
   }
-}
-
-/** Place of the first message with this UID or a higher one. */
-function firstFrom(messages: readonly Message[], uid: number): number {
-  let low = 0;
-  let high = messages.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((messages[middle]?.uid ?? Infinity) < uid) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
