@@ -19,6 +19,7 @@ const rows: readonly (readonly string[])[] = [
   ["store"],
   ["route", "cleanup", "filter"],
   ["deliver"],
+  ["mda"],
   ["mtad", "authd", "mailboxd", "agent", "imapd", "pop3d"],
   ["cli"],
 ];

@@ -10,20 +10,6 @@ export interface LocalEnvelope {
   readonly arrived: number;
 }
 
-const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
-
-/** asctime(3) in local time: "Sat Nov 21 05:41:33 2026". */
-export function asctime(ms: number): string {
-  const t = new Date(ms);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const day = String(t.getDate()).padStart(2, " ");
-  return `${days[t.getDay()] ?? ""} ${months[t.getMonth()] ?? ""} ${day} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())} ${String(t.getFullYear())}`;
-}
-
-/** The line that starts a message in an mbox and for a command, with its LF. Blanks in the sender would break readers. */
-export const fromLine = (sender: string, arrived: number): string => `From ${sender === "" ? "MAILER-DAEMON" : sender.replace(/\s/g, "-")}  ${asctime(arrived)}\n`;
-
 /** Return-Path (RFC 5321 §4.4), X-Original-To where it tells something, Delivered-To; LF line ends. */
 export function deliveryFields(envelope: LocalEnvelope): string {
   const original = envelope.original !== "" && envelope.original.toLowerCase() !== envelope.recipient.toLowerCase() ? `X-Original-To: ${clean(envelope.original)}\n` : "";

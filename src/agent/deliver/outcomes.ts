@@ -1,7 +1,7 @@
 /** From what a store or a command said to the one delivery status value. */
 import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
+import type { CommandEnd } from "../../mda/command.ts";
 import { StoreFault, type StoreFaultKind } from "../../store/mailbox.ts";
-import type { CommandEnd } from "./command.ts";
 
 /** RFC 3463 §3.3, §3.4. What can get better by itself or by an administrator is deferred; only what never will is returned. */
 const storeOutcomes: Readonly<Record<StoreFaultKind, (text: string) => Outcome>> = {

@@ -8,13 +8,15 @@ import type { AgentContext } from "../context.ts";
 import type { DeliverJob, DeliverRecipient, MailUser } from "../../daemon/protocol.ts";
 import { logger } from "../../daemon/log.ts";
 import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
+import { runCommand } from "../../mda/command.ts";
+import { deliverMaildir, deliverMbox } from "../../mda/folder-file.ts";
+import { fromLine } from "../../mda/from-line.ts";
 import { toLf } from "../../message/line-ends.ts";
 import { getpwnam } from "../../sys/passwd.ts";
 import { readInclude, type AliasTarget } from "../../table/aliases.ts";
 import { resolveAuto } from "../../table/mail-location.ts";
-import { runCommand, commandVector } from "./command.ts";
-import { deliveryFields, domainOf, fromLine, wasDeliveredTo } from "./envelope.ts";
-import { deliverMaildir, deliverMbox } from "./folder-file.ts";
+import { commandVector } from "./command-vector.ts";
+import { deliveryFields, domainOf, wasDeliveredTo } from "./envelope.ts";
 import { readForward } from "./forward.ts";
 import { commandOutcome, faultOutcome } from "./outcomes.ts";
 import { deliverByRules } from "./rules.ts";
@@ -197,7 +199,8 @@ async function file(delivery: Delivery, path: string): Promise<Outcome> {
       await deliverMaildir(path, message);
       return sent("delivered to maildir");
     }
-    await deliverMbox(path, message, { settings: context.settings, lock: `${path}.lock`, raw: false });
+    const { deliver_lock_attempts, deliver_lock_delay, stale_lock_time, mailbox_size_limit } = context.settings;
+    await deliverMbox(path, message, { patience: { attempts: deliver_lock_attempts, delay: deliver_lock_delay, stale: stale_lock_time }, sizeLimit: mailbox_size_limit, lock: `${path}.lock`, raw: false });
     return sent(`delivered to file: ${path}`);
   } catch (fault) {
     return faultOutcome(fault, `file ${path}`, context.settings.quota_full_tempfail);

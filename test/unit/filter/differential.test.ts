@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bench } from "../agent-deliver/bench.ts";
-import { asctime, deliveryFields } from "../../../src/agent/deliver/envelope.ts";
+import { deliveryFields } from "../../../src/agent/deliver/envelope.ts";
+import { asctime } from "../../../src/mda/from-line.ts";
 import { missing, procmail } from "../recipe/oracle.ts";
 import cases from "./cases.ts";
 

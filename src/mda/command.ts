@@ -2,8 +2,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { getpwnam } from "../../sys/passwd.ts";
-import { makePipe } from "../../sys/pipe.ts";
+import { getpwnam } from "../sys/passwd.ts";
+import { makePipe } from "../sys/pipe.ts";
 
 export interface CommandRequest {
   /** Program and arguments; no shell unless they name one. */
@@ -175,14 +175,4 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // Gone by itself in this moment.
   }
-}
-
-/** Words that only a shell knows. */
-const shellWords = new Set([".", ":", "break", "case", "cd", "continue", "eval", "exec", "exit", "export", "for", "if", "read", "readonly", "return", "set", "shift", "test", "times", "trap", "type", "ulimit", "umask", "unset", "until", "wait", "while"]);
-
-/** Argument vector of a command of .forward or aliases: a shell only where the command needs one, as local(8) does. */
-export function commandVector(command: string): readonly string[] {
-  const words = command.trim().split(/[ \t]+/);
-  const plain = /^[-A-Za-z0-9!@%_=+:,./ \t]+$/.test(command) && !(words[0] ?? "").includes("=") && !shellWords.has(words[0] ?? "");
-  return plain ? words : ["/bin/sh", "-c", command];
 }

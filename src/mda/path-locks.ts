@@ -2,8 +2,8 @@
  * Lock files that deliveries of this process take, by path. Waiting deliveries of the process queue here, in order and without
  * polling; only the first of them meets other programs at the dotlock.
  */
-import { StoreFault } from "../../store/mailbox.ts";
-import { dotlock, type Dotlock, type Patience } from "../../store/dotlock.ts";
+import { StoreFault } from "../store/mailbox.ts";
+import { dotlock, type Dotlock, type Patience } from "../store/dotlock.ts";
 
 const queues = new Map<string, Promise<void>>();
 

@@ -1,13 +1,12 @@
 /** Folders that are no folder of the user's store: a Maildir, MH folder, directory or mbox file anywhere she may write. */
 import { closeSync, constants, fstatSync, ftruncateSync, linkSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Settings } from "../../config/table.ts";
-import { dotlock, type Dotlock } from "../../store/dotlock.ts";
-import { createOnly, makeDirectories, syncDirectory, syncFile, writeFully } from "../../store/durable.ts";
-import { errno, faulting } from "../../store/faults.ts";
-import { StoreFault } from "../../store/mailbox.ts";
-import { deliver as deliverToMaildir } from "../../store/maildir/deliver.ts";
-import { tryLock } from "../../sys/lock.ts";
+import { dotlock, type Dotlock, type Patience } from "../store/dotlock.ts";
+import { createOnly, makeDirectories, syncDirectory, syncFile, writeFully } from "../store/durable.ts";
+import { errno, faulting } from "../store/faults.ts";
+import { StoreFault } from "../store/mailbox.ts";
+import { deliver as deliverToMaildir } from "../store/maildir/deliver.ts";
+import { tryLock } from "../sys/lock.ts";
 import { inTurn } from "./path-locks.ts";
 
 export interface FolderMessage {
@@ -20,7 +19,10 @@ export interface FolderMessage {
 }
 
 export interface FolderOptions {
-  readonly settings: Settings;
+  /** For the dotlock and the kernel lock. */
+  readonly patience: Patience;
+  /** Octets an mbox may grow to; 0 is no limit. */
+  readonly sizeLimit: number;
   /** Dotlock to take for an mbox; "" for none. */
   readonly lock: string;
   /** Flag r: no quoting, no empty line at the end. */
@@ -108,10 +110,9 @@ async function writeTemporary(folder: string, message: FolderMessage): Promise<s
 export function deliverMbox(path: string, message: FolderMessage, options: FolderOptions): Promise<number> {
   return inTurn(path, () =>
     faulting(async () => {
-      const patience = { attempts: options.settings.deliver_lock_attempts, delay: options.settings.deliver_lock_delay, stale: options.settings.stale_lock_time };
-      const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, patience);
+      const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, options.patience);
       try {
-        return await appendLocked(path, message, options, patience);
+        return await appendLocked(path, message, options);
       } finally {
         await lock?.release();
       }
@@ -119,7 +120,7 @@ export function deliverMbox(path: string, message: FolderMessage, options: Folde
   );
 }
 
-async function dotlockWherePossible(path: string, patience: Parameters<typeof dotlock>[1]): Promise<Dotlock | undefined> {
+async function dotlockWherePossible(path: string, patience: Patience): Promise<Dotlock | undefined> {
   try {
     return await dotlock(path, patience);
   } catch (fault) {
@@ -129,7 +130,8 @@ async function dotlockWherePossible(path: string, patience: Parameters<typeof do
   }
 }
 
-async function appendLocked(path: string, message: FolderMessage, options: FolderOptions, patience: { readonly attempts: number; readonly delay: number }): Promise<number> {
+async function appendLocked(path: string, message: FolderMessage, options: FolderOptions): Promise<number> {
+  const { patience, sizeLimit } = options;
   const fd = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
   try {
     if (!fstatSync(fd).isFile()) throw new StoreFault("permission", `${path} is not a regular file`);
@@ -139,8 +141,7 @@ async function appendLocked(path: string, message: FolderMessage, options: Folde
     }
     const { size } = fstatSync(fd);
     const octets = options.raw ? Buffer.concat([Buffer.from(message.fromLine, "latin1"), message.octets]) : mboxOctets(message);
-    const limit = options.settings.mailbox_size_limit;
-    if (limit > 0 && size + octets.length > limit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
+    if (sizeLimit > 0 && size + octets.length > sizeLimit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
     try {
       writeFully(fd, octets);
       await syncFile(fd);

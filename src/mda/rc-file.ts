@@ -1,9 +1,8 @@
 /** The user's rc file from disk: parsed once, and again when it changes; not obeyed when others could have written it. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
-import type { MailUser } from "../../daemon/protocol.ts";
-import { parseRc } from "../../recipe/parse.ts";
-import type { Rc } from "../../recipe/tree.ts";
+import { parseRc } from "../recipe/parse.ts";
+import type { Rc } from "../recipe/tree.ts";
 
 export type RcFile =
   | { readonly kind: "none" }
@@ -12,6 +11,14 @@ export type RcFile =
   | { readonly kind: "suspicious"; readonly path: string; readonly why: string }
   /** Can not be read now. */
   | { readonly kind: "unreadable"; readonly path: string; readonly why: string };
+
+/** Whose rc file it is. */
+export interface RcUser {
+  readonly name: string;
+  readonly home: string;
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** Larger files are no rc files. */
 export const rcSizeLimit = 4 << 20;
@@ -23,7 +30,7 @@ const parsedLimit = 100;
  * procmail's rules: the file belongs to the user or root and the world can not write it, the group only when it is the
  * user's own; nor may the world write its directory, unless that is sticky.
  */
-export function userRc(template: string, user: MailUser): RcFile {
+export function userRc(template: string, user: RcUser): RcFile {
   if (template === "") return { kind: "none" };
   const path = template.replace(/^~(?=\/)/, user.home).replace(/%u/g, user.name).replace(/%h/g, user.home);
   let fd;
@@ -56,7 +63,7 @@ export function userRc(template: string, user: MailUser): RcFile {
   }
 }
 
-function suspicion(file: Stats, directory: Stats, user: MailUser): string | undefined {
+function suspicion(file: Stats, directory: Stats, user: RcUser): string | undefined {
   if (!file.isFile()) return "not a regular file";
   if (file.uid !== user.uid && file.uid !== 0) return "owned by somebody else";
   if ((file.mode & 0o002) !== 0) return "anyone can write it";
@@ -64,4 +71,18 @@ function suspicion(file: Stats, directory: Stats, user: MailUser): string | unde
   if ((directory.mode & 0o002) !== 0 && (directory.mode & 0o1000) === 0) return "anyone can write its directory";
   if (file.size > rcSizeLimit) return "too large";
   return undefined;
+}
+
+/** A file that INCLUDERC or SWITCHRC names; undefined when it can not be read. A FIFO or device must not stop the delivery. */
+export function includedRc(path: string): Buffer | undefined {
+  let fd;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    return stats.isFile() && stats.size <= rcSizeLimit ? readFileSync(fd) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runCommand } from "../../../src/agent/deliver/command.ts";
+import { runCommand } from "../../../src/mda/command.ts";
 
 const asked = { argv: ["/usr/bin/id", "-un"], cwd: "/", env: { PATH: "/usr/bin" }, input: Buffer.alloc(0), timeLimit: 10_000, outputLimit: 1000, errors: "merged" } as const;
 

@@ -1,0 +1,197 @@
+/**
+ * Does what rules decide: drives a RuleRun (filter/run.ts) and answers its effects with files, locks and processes. The user's
+ * agent and the command procmail(1) use it alike; what they differ in is their Seat.
+ */
+import { statSync } from "node:fs";
+import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, RunAnswer, RunEffect } from "../filter/effects.ts";
+import { withEmptyLine } from "../filter/mail.ts";
+import type { Verdict } from "../filter/run.ts";
+import type { Patience } from "../store/dotlock.ts";
+import { runCommand, type CommandEnd } from "./command.ts";
+import { deliverDirectory, deliverMaildir, deliverMbox, deliverMh, type FolderMessage } from "./folder-file.ts";
+import { appendLog } from "./log-file.ts";
+import { hold } from "./path-locks.ts";
+import { includedRc } from "./rc-file.ts";
+
+/** Where rules run. Texts that stand for octets are latin1 in rules, and UTF-8 here. */
+export interface Seat {
+  /** ms since the epoch. */
+  readonly arrived: number;
+  /** Of this process. */
+  readonly umask: number;
+  /** For dotlocks; LOCKSLEEP and LOCKTIMEOUT can make it shorter. */
+  readonly patience: Patience;
+  /** ms a command may run whatever TIMEOUT says; 0 is no limit. */
+  readonly timeLimit: number;
+  /** Octets of output of filters and captures; more is no result. */
+  readonly outputLimit: number;
+  /** Octets an mbox may grow to; 0 is no limit. */
+  readonly mailboxLimit: number;
+  /** See CommandRequest. */
+  readonly insteadOfRoot: string | undefined;
+  /** Delivers to the folder of the user's own store that the path names; undefined when it names none. Rejects as a store does. */
+  toStore(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined>;
+  /** The text for the rules of a delivery that failed. */
+  failed(fault: unknown, where: string): string;
+  /** One line for which there is no LOGFILE. */
+  say(line: string): void;
+}
+
+export class Driver {
+  readonly #seat: Seat;
+  readonly #held = new Map<string, () => Promise<void>>();
+  /** What the last delivery that succeeded was, as logs tell it. */
+  success = "";
+
+  constructor(seat: Seat) {
+    this.#seat = seat;
+  }
+
+  /** Rejects on bugs only. All locks are free when it settles. */
+  async drive(decisions: Asking<Verdict>): Promise<Verdict> {
+    try {
+      let step = decisions.next();
+      while (step.done !== true) step = decisions.next(await this.#answer(step.value));
+      return step.value;
+    } finally {
+      for (const release of this.#held.values()) await release();
+    }
+  }
+
+  async #answer(effect: Effect): Promise<Answer> {
+    switch (effect.kind) {
+      case "run":
+        return this.#run(effect);
+      case "deliver":
+        return this.#deliver(effect);
+      case "lock":
+        return this.#lock(effect);
+      case "unlock":
+        await this.#held.get(effect.path)?.();
+        this.#held.delete(effect.path);
+        return undefined;
+      case "read":
+        return includedRc(utf8(effect.path));
+      case "directory":
+        return statSync(utf8(effect.path), { throwIfNoEntry: false })?.isDirectory() === true;
+      case "log":
+        this.#log(effect.file, Buffer.from(effect.text, "latin1"));
+        return undefined;
+    }
+  }
+
+  async #run(effect: RunEffect): Promise<RunAnswer> {
+    const { umask, timeLimit, outputLimit, insteadOfRoot } = this.#seat;
+    const wanted = effect.argv.map(utf8);
+    // The umask of this process is the same for all deliveries; another one is set by a shell on the way.
+    const argv = effect.umask === umask ? wanted : ["/bin/sh", "-c", 'umask "$0"; exec "$@"', effect.umask.toString(8), ...wanted];
+    const reads = effect.purpose === "filter" || effect.purpose === "capture" || effect.purpose === "output";
+    const end = await runCommand({
+      argv,
+      cwd: utf8(effect.cwd),
+      env: Object.fromEntries(Object.entries(effect.env).map(([name, value]) => [name, utf8(value).replaceAll("\0", "")])),
+      input: effect.input,
+      timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
+      outputLimit: reads ? outputLimit : 64 * 1024,
+      errors: "apart",
+      insteadOfRoot,
+    });
+    this.#tell(effect, end, wanted, reads);
+    const status = end.kind === "exit" ? end.status : end.kind === "not-started" ? 127 : 137;
+    if (effect.purpose === "pipe") this.success = `delivered to command: ${wanted.at(-1) ?? ""}${status === 0 ? "" : ` (status ${String(status)} is not looked at)`}`;
+    if (effect.purpose === "forward" && status === 0) this.success = `forwarded as ${wanted.slice(1).filter((word) => !word.startsWith("-")).join(", ")}`;
+    // Output that was cut is no result: the original must stay.
+    return { started: end.kind !== "not-started", status: end.excess && reads && status === 0 ? 1 : status, output: end.output, inputLeft: end.inputLeft || (end.excess && effect.purpose === "filter") };
+  }
+
+  /** What a command said, and how it failed, to the LOGFILE. */
+  #tell(effect: RunEffect, end: CommandEnd, argv: readonly string[], reads: boolean): void {
+    const told = effect.purpose === "trap" ? Buffer.concat([end.output, end.errors]) : end.errors;
+    if (told.length > 0) this.#log(effect.log, told);
+    const [program = ""] = argv;
+    if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${program}": ${end.why}`);
+    if (end.kind === "timeout") this.#note(effect.log, `Timeout, terminating "${argv.join(" ")}"`);
+    if (end.excess && reads) this.#note(effect.log, `Excessive output quenched from "${program}"`);
+  }
+
+  async #deliver(effect: DeliverEffect): Promise<DeliverAnswer> {
+    const names: string[] = [];
+    let octets = 0;
+    try {
+      for (const folder of effect.folders) {
+        const path = utf8(folder);
+        const done = await this.#deliverTo(path, effect, names.length > 0);
+        // procmail takes further folders only behind a directory.
+        if (done === undefined) {
+          this.#note("", `Skipped "${path}"`);
+          continue;
+        }
+        names.push(done.name);
+        octets = done.octets;
+      }
+      return { ok: true, names, octets };
+    } catch (fault) {
+      return { ok: false, why: this.#seat.failed(fault, effect.folders.map(utf8).join(" ")) };
+    }
+  }
+
+  async #deliverTo(path: string, effect: DeliverEffect, further: boolean): Promise<{ readonly name: string; readonly octets: number } | undefined> {
+    const { arrived, patience, mailboxLimit } = this.#seat;
+    const message: FolderMessage = { octets: effect.octets, fromLine: effect.fromLine, arrived };
+    const whole = effect.fromLine.length + effect.octets.length;
+    const directory = !path.endsWith("/") && !path.endsWith("/.") && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    const isMbox = !path.endsWith("/") && !path.endsWith("/.") && !directory;
+    if (isMbox && further) return undefined;
+    const kind = effect.raw || directory ? undefined : await this.#seat.toStore(path, message);
+    if (kind !== undefined) {
+      this.success = `delivered to ${kind}`;
+      return { name: path, octets: isMbox ? whole : effect.octets.length };
+    }
+    const ended: FolderMessage = effect.raw ? message : { ...message, octets: withEmptyLine(effect.octets) };
+    if (path.endsWith("/.")) {
+      this.success = "delivered to mailbox";
+      return { name: await deliverMh(path, ended), octets: effect.fromLine.length + ended.octets.length };
+    }
+    if (path.endsWith("/")) {
+      await deliverMaildir(path, message);
+      this.success = "delivered to maildir";
+      return { name: path, octets: effect.octets.length };
+    }
+    this.success = directory ? "delivered to mailbox" : `delivered to file: ${path}`;
+    if (directory) return { name: await deliverDirectory(path, effect.prefix, ended), octets: effect.fromLine.length + ended.octets.length };
+    return { name: path, octets: await deliverMbox(path, message, { patience, sizeLimit: mailboxLimit, lock: utf8(effect.lock), raw: effect.raw }) };
+  }
+
+  async #lock({ path, sleep, timeout }: Extract<Effect, { readonly kind: "lock" }>): Promise<boolean> {
+    const { attempts, delay } = this.#seat.patience;
+    const patience = { attempts, delay: Math.max(Math.min(sleep * 1000, delay), 1), stale: timeout === 0 ? 0x7fffffff : Math.max(timeout * 1000, 2000) };
+    if (this.#held.has(path)) return true;
+    try {
+      this.#held.set(path, await hold(utf8(path), patience));
+      return true;
+    } catch (fault) {
+      this.#note("", `lock ${path}: ${fault instanceof Error ? fault.message : String(fault)}`);
+      return false;
+    }
+  }
+
+  #note(file: string, text: string): void {
+    this.#log(file, Buffer.from(`procmail: ${text}\n`));
+  }
+
+  /** To the user's LOGFILE; what goes nowhere is said where the rules run. */
+  #log(file: string, octets: Buffer): void {
+    if (file !== "") {
+      try {
+        appendLog(utf8(file), octets);
+        return;
+      } catch (fault) {
+        this.#seat.say(`cannot write LOGFILE ${utf8(file)}: ${fault instanceof Error ? fault.message : String(fault)}`);
+      }
+    }
+    for (const line of octets.toString("latin1").split("\n").slice(0, 20)) if (line !== "") this.#seat.say(line);
+  }
+}
+
+/** Octets kept as latin1, as the text that Node wants for paths, arguments and environment. */
+const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
