@@ -6,6 +6,7 @@ import type { Asking, RunAnswer, RunEffect } from "./effects.ts";
 import { expandValue, type Scope } from "./expand.ts";
 import { withEmptyLine, type Mail } from "./mail.ts";
 import { clamp, isHighest, isLowest, regexScore, repeated, shown, sizeScore } from "./score.ts";
+import type { Trace } from "./trace.ts";
 
 export interface ConditionScope extends Scope {
   readonly mail: Mail;
@@ -13,6 +14,7 @@ export interface ConditionScope extends Scope {
   /** $= */
   score: string;
   readonly verbose: boolean;
+  readonly trace: Trace | undefined;
   command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[]): Asking<RunAnswer>;
   say(text: string): Asking<void>;
 }
@@ -30,19 +32,26 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
     for (let times = 0; condition.test.kind === "expanded" && times < expansionLimit; times++) {
       condition = parseExpanded(condition, yield* expandValue(condition.test.text, scope));
     }
-    if (condition.weight === undefined) {
-      if (yield* plain(condition, recipe, scope)) continue;
+    const { weight } = condition;
+    if (weight === undefined) {
+      const holds = yield* plain(condition, recipe, scope);
+      scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact: recipe.flags.has("D"), holds, weighted: undefined });
+      if (holds) continue;
       matched = false;
       break;
     }
     scored = true;
     if (isHighest(score)) continue;
-    score = clamp(score + (yield* weighted(condition, recipe, scope)));
+    const added = yield* weighted(condition, recipe, scope);
+    score = clamp(score + added);
+    scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact: recipe.flags.has("D"), holds: added !== 0, weighted: { weight, added, score } });
     if (isLowest(score)) break;
   }
   scope.score = shown(score);
   if (scored && scope.verbose) yield* scope.say(`Score: ${shown(score)}`);
-  return matched && (!scored || score > 0);
+  matched &&= !scored || score > 0;
+  scope.trace?.({ kind: "matched", recipe, matched, score: scored ? score : undefined });
+  return matched;
 }
 
 function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): Asking<boolean> {

@@ -18,6 +18,7 @@ import { expandValue, expandWords } from "./expand.ts";
 import { abstract } from "./abstract.ts";
 import { Mail, withEmptyLine } from "./mail.ts";
 import { absolute } from "./paths.ts";
+import type { Trace } from "./trace.ts";
 
 /** Rc files within rc files, and rc files read in all by one message. */
 const nestingLimit = 100;
@@ -46,6 +47,7 @@ export class RuleRun implements ConditionScope {
   readonly variables: Map<string, string>;
   arguments: string[];
   score = "0";
+  trace: Trace | undefined;
   readonly #setting: Setting;
   readonly #pid: number;
   #frames: Frame[] = [];
@@ -143,21 +145,28 @@ export class RuleRun implements ConditionScope {
     if (fatal !== undefined) this.#broken = `${name}:${String(fatal.line)}: ${fatal.text}`;
     else if (this.#frames.length >= nestingLimit) this.#broken = `${name}: rc files are nested too deeply`;
     else this.#frames.push({ statements: rc.statements, index: 0, rcName: name, before: undefined });
+    this.trace?.({ kind: "rc", name, entered: true });
   }
 
   #leave(): void {
     const frame = this.#frames.pop();
-    if (frame?.before === undefined) return;
+    if (frame?.before === undefined) {
+      this.trace?.({ kind: "rc", name: frame?.rcName ?? "", entered: false });
+      return;
+    }
     this.#last = frame.before.last;
     this.#previous = frame.before.previous;
   }
 
   /** Ends the rc file under way, with the blocks it is in. */
   #leaveRc(): void {
-    for (let frame = this.#frames.pop(); frame !== undefined && frame.before !== undefined; frame = this.#frames.pop());
+    let frame = this.#frames.pop();
+    while (frame !== undefined && frame.before !== undefined) frame = this.#frames.pop();
+    this.trace?.({ kind: "rc", name: frame?.rcName ?? "", entered: false });
   }
 
   *#assign(name: string, value: string | undefined, line: number): Asking<Verdict | undefined> {
+    this.trace?.({ kind: "assign", line, name, value });
     if (this.verbose && value !== undefined) yield* this.say(`Assigning "${name}=${value}"`);
     if (value === undefined) this.variables.delete(name);
     else this.variables.set(name, value);
@@ -241,18 +250,30 @@ export class RuleRun implements ConditionScope {
 
   *#recipe(recipe: Recipe): Asking<Verdict | undefined> {
     const { flags } = recipe;
-    const chained =
-      (flags.has("A") && !this.#last) ||
-      (flags.has("a") && !(this.#last && this.#succeeded)) ||
-      (flags.has("E") && this.#previous) ||
-      (flags.has("e") && !flags.has("E") && !flags.has("a") && !(this.#previous && !this.#succeeded));
-    const matched = !chained && (yield* conditionsMatch(recipe, this));
+    const chained = this.#chained(flags);
+    this.trace?.({ kind: "recipe", recipe, chained });
+    const matched = chained === undefined && (yield* conditionsMatch(recipe, this));
     if (!flags.has("A") && !flags.has("a")) this.#last = matched;
     this.#previous = flags.has("E") ? this.#previous || matched : matched;
     if (!matched) return undefined;
     const { action } = recipe;
     if (action.kind === "block") return yield* this.#block(recipe, action.statements);
     this.#succeeded = false;
+    const verdict = yield* this.#act(recipe, action);
+    this.trace?.({ kind: "action", recipe, ok: this.#succeeded, folder: this.#succeeded ? this.variables.get("LASTFOLDER") : undefined });
+    return verdict;
+  }
+
+  /** The flag that keeps a recipe from being tried. */
+  #chained(flags: Recipe["flags"]): "A" | "a" | "E" | "e" | undefined {
+    if (flags.has("A") && !this.#last) return "A";
+    if (flags.has("a") && !(this.#last && this.#succeeded)) return "a";
+    if (flags.has("E") && this.#previous) return "E";
+    if (flags.has("e") && !flags.has("E") && !flags.has("a") && !(this.#previous && !this.#succeeded)) return "e";
+    return undefined;
+  }
+
+  *#act(recipe: Recipe, action: Exclude<Recipe["action"], { readonly kind: "block" }>): Asking<Verdict | undefined> {
     switch (action.kind) {
       case "none":
         return undefined;
@@ -271,7 +292,9 @@ export class RuleRun implements ConditionScope {
     if (recipe.flags.has("c")) {
       const clone = this.#clone();
       clone.#frames.push({ statements, index: 0, rcName: this.#frames.at(-1)?.rcName ?? "", before });
+      this.trace?.({ kind: "clone", recipe, began: true });
       const verdict = yield* clone.#go();
+      this.trace?.({ kind: "clone", recipe, began: false });
       this.#succeeded = true;
       // Its mail has not arrived: the whole delivery has to be tried again.
       return verdict.kind === "undelivered" ? verdict : undefined;
@@ -295,6 +318,7 @@ export class RuleRun implements ConditionScope {
     clone.#directory = this.#directory;
     clone.#logFile = this.#logFile;
     clone.#read = this.#read;
+    clone.trace = this.trace;
     return clone;
   }
 
