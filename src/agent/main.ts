@@ -11,6 +11,7 @@ import type { AgentNote, AgentOrder, HandoffReply, MailUser, SocketOrder } from 
 import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
 import { dropCapabilities } from "../sys/capabilities.ts";
+import { exitNow } from "../sys/exit.ts";
 import { deliveryUser } from "../table/users.ts";
 import type { AgentContext } from "./context.ts";
 import { lazyFulltexts, type LazyFulltexts } from "./fulltext/lazily.ts";
@@ -24,7 +25,7 @@ const log = logger("agent");
 function die(fault: unknown): never {
   log.error(`fatal: ${describeFault(fault, true)}`);
   flushLog();
-  process.exit(exSoftware);
+  exitNow(exSoftware);
 }
 process.on("uncaughtException", die);
 process.on("unhandledRejection", die);
@@ -118,7 +119,7 @@ function stop(): void {
   stopping.abort();
   const exit = (): never => {
     flushLog();
-    process.exit(0);
+    exitNow(0);
   };
   setTimeout(() => {
     log.warning("gave up waiting for what was under way");

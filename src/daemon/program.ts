@@ -9,6 +9,7 @@
 import { createServer, type Server, type ServerOpts, type Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
 import { keepDescriptors } from "../sys/descriptor.ts";
+import { exitNow } from "../sys/exit.ts";
 import { SystemFault } from "../sys/libc.ts";
 import { bindListener } from "./bind.ts";
 import { describeFault, flushLog, logger, openLog } from "./log.ts";
@@ -39,7 +40,7 @@ export async function program(name: ProgramName, start: (context: ProgramContext
   const die = (text: string, code: number): never => {
     log.error(text);
     flushLog();
-    process.exit(code);
+    exitNow(code);
   };
   process.on("uncaughtException", (fault) => die(`fatal: ${describeFault(fault, true)}`, exSoftware));
   process.on("unhandledRejection", (fault) => die(`fatal: unhandled rejection: ${describeFault(fault, true)}`, exSoftware));
@@ -47,7 +48,7 @@ export async function program(name: ProgramName, start: (context: ProgramContext
   const misconfigured = (fault: ConfigFault): never => {
     for (const line of fault.message.split("\n")) log.error(line);
     flushLog();
-    process.exit(exConfig);
+    exitNow(exConfig);
   };
   let settings: Settings;
   try {
@@ -87,13 +88,13 @@ export async function program(name: ProgramName, start: (context: ProgramContext
     const limit = setTimeout(() => {
       log.warning("gave up waiting for what was under way");
       flushLog();
-      process.exit(exOk);
+      exitNow(exOk);
     }, settings.shutdown_timeout);
     running.stop().then(
       () => {
         clearTimeout(limit);
         flushLog();
-        process.exit(exOk);
+        exitNow(exOk);
       },
       (fault: unknown) => die(`while stopping: ${describeFault(fault, true)}`, exSoftware),
     );

@@ -7,10 +7,10 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
+import { ended, shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults } from "./faults.ts";
 import { fill, kinds, steps } from "./steps.ts";
 
@@ -30,12 +30,12 @@ describe("no room at every write", { skip: noFaults(), concurrency: 2 }, () => {
         const faults = new Faults();
         t.after(() => faults.end());
         const room = `${base}/${kind}-${number}`;
-        const child = spawn(process.execPath, [`${import.meta.dirname}/refusal.ts`, kind, `${base}/${kind}`, room, step.name, stride, String(number)], { env: faults.environment(room), stdio: ["ignore", "pipe", "pipe"] });
+        const child = spawn(process.execPath, [...shortProgram, `${import.meta.dirname}/refusal.ts`, kind, `${base}/${kind}`, room, step.name, stride, String(number)], { env: faults.environment(room), stdio: ["ignore", "pipe", "pipe"] });
         let out = "";
         let errors = "";
         child.stdout.setEncoding("utf8").on("data", (chunk: string) => (out += chunk));
         child.stderr.setEncoding("utf8").on("data", (chunk: string) => (errors += chunk));
-        const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+        const [code, signal] = await ended(child);
         assert.equal(signal ?? code, 0, errors);
         t.diagnostic(`${out.trim()} refusals`);
       });

@@ -7,10 +7,10 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
+import { ended, shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults, type Action } from "./faults.ts";
 import { copyOf, reopened, whole } from "./room.ts";
 import { fill, kinds, openAt, steps, type Kind, type Step } from "./steps.ts";
@@ -49,13 +49,13 @@ describe("SIGKILL at every commit point", { skip: noFaults(), concurrency: 2 }, 
   /** False when the step had fewer calls and was not killed. */
   async function killedAt(kind: Kind, step: Step, room: string, faults: Faults, action: Action, at: number, target: View): Promise<boolean> {
     const found = await copyOf(kind, `${base}/${kind}`, step, room);
-    const child = spawn(process.execPath, [`${import.meta.dirname}/writer.ts`, kind, room, step.name, faults.page({ action, first: at }).toString("base64")], {
+    const child = spawn(process.execPath, [...shortProgram, `${import.meta.dirname}/writer.ts`, kind, room, step.name, faults.page({ action, first: at }).toString("base64")], {
       env: faults.environment(room),
       stdio: ["ignore", "pipe", "inherit"],
     });
     let said = "";
     child.stdout.setEncoding("latin1").on("data", (chunk: string) => (said += chunk));
-    const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+    const [code, signal] = await ended(child);
     assert.ok(code === 0 || signal === "SIGKILL", `the writer ended with ${signal ?? code}`);
     try {
       const got = await reopened(kind, room);

@@ -8,6 +8,7 @@ import { endianness } from "node:os";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 import { Faults, growing, type Order } from "./faults.ts";
 import { copyOf, reopened, whole } from "./room.ts";
+import { exitNow } from "../../../src/sys/exit.ts";
 import { openAt, stepNamed, type Kind } from "./steps.ts";
 import { assertBetween, assertDone, look, text, type View } from "./views.ts";
 
@@ -78,4 +79,4 @@ for (const stays of [false, true])
   }
 faults.end();
 process.stdout.write(`${count}\n`);
-process.exit(0);
+exitNow(0);

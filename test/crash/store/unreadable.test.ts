@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test, { type TestContext } from "node:test";
 import { StoreFault } from "../../../src/store/mailbox.ts";
+import { shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults } from "./faults.ts";
 import { reopened } from "./room.ts";
 import { fill, kinds, openAt, steps } from "./steps.ts";
@@ -23,7 +24,7 @@ for (const kind of kinds)
       const room = directory(t);
       t.after(() => faults.end());
       await fill(kind, room);
-      const done = spawnSync(process.execPath, [`${import.meta.dirname}/unreadable.ts`, kind, room, String(at)], { env: faults.environment(room), encoding: "utf8" });
+      const done = spawnSync(process.execPath, [...shortProgram, `${import.meta.dirname}/unreadable.ts`, kind, room, String(at)], { env: faults.environment(room), encoding: "utf8" });
       assert.equal(done.status, 0, done.stderr);
       t.diagnostic(`${done.stdout.trim()} reads failed`);
     });

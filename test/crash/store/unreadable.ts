@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { openSync, readdirSync, writeSync } from "node:fs";
 import { StoreFault } from "../../../src/store/mailbox.ts";
+import { exitNow } from "../../../src/sys/exit.ts";
 import { calls, Faults } from "./faults.ts";
 import { openAt, type Kind } from "./steps.ts";
 import { look, text, viewOfMailbox, type View } from "./views.ts";
@@ -50,4 +51,4 @@ assert.deepEqual(after.folders.INBOX?.messages.filter(({ uid }) => known.has(uid
 await again.close();
 faults.end();
 process.stdout.write(`${failed}\n`);
-process.exit(0);
+exitNow(0);

@@ -3,6 +3,7 @@
  * when the step was acknowledged, and ends with status 0 when it was not killed.
  */
 import { openSync, writeSync } from "node:fs";
+import { exitNow } from "../../../src/sys/exit.ts";
 import { openAt, stepNamed, type Kind } from "./steps.ts";
 
 const [kind = "", root = "", name = "", page = ""] = process.argv.slice(2);
@@ -16,4 +17,4 @@ await step.run(store);
 writeSync(1, "done\n");
 await store.close();
 writeSync(control, Buffer.alloc(4), 0, 4, 0);
-process.exit(0);
+exitNow(0);

@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { ended, shortProgram } from "../../harness/child.ts";
 import { connectUnix } from "../../../src/daemon/peer.ts";
 import type { QueueEntry } from "../../../src/daemon/protocol.ts";
 import { createLocalSubmission, type LocalSubmission } from "../../../src/mtad/smtpd/local.ts";
@@ -54,14 +55,14 @@ interface Ran {
 }
 
 async function run(program: "sendmail" | "mailq", args: readonly string[], input: string | readonly string[] = "", keepOpen = false): Promise<Ran> {
-  const child = spawn(process.execPath, [join(root, `src/cli/${program}.ts`), ...args], { env: { ...process.env, POSTHORN_CONFIG: config, NAME: "" } });
+  const child = spawn(process.execPath, [...shortProgram, join(root, `src/cli/${program}.ts`), ...args], { env: { ...process.env, POSTHORN_CONFIG: config, NAME: "" } });
   const text = { out: "", err: "" };
   child.stdout.on("data", (c: Buffer) => (text.out += c.toString()));
   child.stderr.on("data", (c: Buffer) => (text.err += c.toString()));
   child.stdin.on("error", () => {});
   for (const piece of typeof input === "string" ? [input] : input) child.stdin.write(Buffer.from(piece, "latin1"));
   if (!keepOpen) child.stdin.end();
-  const [status] = (await once(child, "close")) as [number | null];
+  const [status] = await ended(child);
   return { status, ...text };
 }
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ended, shortProgram } from "../../harness/child.ts";
 import { Spool } from "../../../src/spool/spool.ts";
 
 test("kill -9: every acknowledged message is complete, nothing is corrupt", async (t) => {
@@ -12,13 +12,13 @@ test("kill -9: every acknowledged message is complete, nothing is corrupt", asyn
   t.after(() => rmSync(directory, { recursive: true }));
   let acknowledged = 0;
   for (const enough of [1, 40, 150]) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "writer-child.ts"), directory], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...shortProgram, join(import.meta.dirname, "writer-child.ts"), directory], { stdio: ["ignore", "pipe", "inherit"] });
     let said = "";
     child.stdout.on("data", (chunk: Buffer) => {
       said += chunk.toString();
       if (said.split("\n").length > enough) child.kill("SIGKILL");
     });
-    const [, signal] = (await once(child, "close")) as [number | null, string | null];
+    const [, signal] = await ended(child);
     assert.equal(signal, "SIGKILL");
     const ids = said.split("\n").slice(0, -1);
     acknowledged += ids.length;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { once } from "node:events";
 import test from "node:test";
+import { ended, shortProgram } from "../../harness/child.ts";
 import type { Mailbox } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { settings, temporary, user } from "./support.ts";
@@ -11,13 +11,13 @@ const writer = new URL("./writer.ts", import.meta.url).pathname;
 
 /** Runs the writer until it has said `lines` lines, and `after` ms more, then kills it. Returns what it said. */
 async function killed(location: string, seed: string, lines: number, after = 0): Promise<string[]> {
-  const child = spawn(process.execPath, [writer, location, seed], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...shortProgram, writer, location, seed], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
     said += chunk;
     if (said.split("\n").length > lines) setTimeout(() => child.kill("SIGKILL"), after);
   });
-  const [code] = (await once(child, "close")) as [number | null];
+  const [code] = await ended(child);
   assert.equal(code, null, "the writer ends by being killed only");
   return said.split("\n").filter((line) => line !== "");
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { shortProgram } from "../../harness/child.ts";
 import { AliasFiles, aliasPath, aliasTargets, includeTargets, readAliases, type Aliases } from "../../../src/table/aliases.ts";
 
 function read(text: string): { aliases: Aliases; faults: string[] } {
@@ -69,7 +70,7 @@ test("an :include: that is no file, or has no end, is put off and keeps nobody w
   const fifo = join(directory, "fifo");
   assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
   // In a process of its own, as it would hang this one.
-  const read = (path: string): string => spawnSync(process.execPath, ["--input-type=module", "-e", `import { readInclude } from ${JSON.stringify(join(import.meta.dirname, "../../../src/table/aliases.ts"))}; try { console.log(readInclude(${JSON.stringify(path)}).length); } catch (fault) { console.log(fault.message); }`], { encoding: "utf8", timeout: 10_000 }).stdout;
+  const read = (path: string): string => spawnSync(process.execPath, [...shortProgram, "--input-type=module", "-e", `import { readInclude } from ${JSON.stringify(join(import.meta.dirname, "../../../src/table/aliases.ts"))}; try { console.log(readInclude(${JSON.stringify(path)}).length); } catch (fault) { console.log(fault.message); }`], { encoding: "utf8", timeout: 10_000 }).stdout;
   assert.match(read(fifo), /fifo: not a regular file/);
   assert.match(read("/dev/zero"), /zero: not a regular file/);
   writeFileSync(join(directory, "list"), "a@b.test\n");
@@ -84,7 +85,7 @@ test("what is wrong with a user's list does not steer the log", (t) => {
   writeFileSync(join(directory, "list"), "a b\r\u001b[2Jx\n");
   writeFileSync(join(directory, "aliases"), "a: b c\u001b[2J\n");
   const source = JSON.stringify(join(import.meta.dirname, "../../../src/table/aliases.ts"));
-  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", `import { AliasFiles, readInclude } from ${source}; readInclude(${JSON.stringify(join(directory, "list"))}); new AliasFiles([${JSON.stringify(join(directory, "aliases"))}]).lookup("a");`], { encoding: "utf8" });
+  const { stderr } = spawnSync(process.execPath, [...shortProgram, "--input-type=module", "-e", `import { AliasFiles, readInclude } from ${source}; readInclude(${JSON.stringify(join(directory, "list"))}); new AliasFiles([${JSON.stringify(join(directory, "aliases"))}]).lookup("a");`], { encoding: "utf8" });
   assert.match(stderr, /list:1: .*a b\\x0d\\x1b/);
   assert.match(stderr, /aliases:1: .*b c\\x1b/);
 });

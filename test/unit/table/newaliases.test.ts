@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { shortProgram } from "../../harness/child.ts";
 
 test("newaliases checks every file and says what sendmail's says", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "posthorn-newaliases-"));
@@ -12,7 +13,7 @@ test("newaliases checks every file and says what sendmail's says", (t) => {
   const program = join(import.meta.dirname, "../../../src/cli/newaliases.ts");
   const run = (text: string): { status: number | null; stdout: string; stderr: string } => {
     writeFileSync(aliases, text);
-    return spawnSync(process.execPath, [program], { encoding: "utf8", env: { ...process.env, POSTHORN_CONFIG: config } });
+    return spawnSync(process.execPath, [...shortProgram, program], { encoding: "utf8", env: { ...process.env, POSTHORN_CONFIG: config } });
   };
   writeFileSync(config, `alias_maps = hash:${aliases}\n`);
   writeFileSync(list, "alice\n");
@@ -29,6 +30,6 @@ test("newaliases checks every file and says what sendmail's says", (t) => {
 
   rmSync(aliases);
   writeFileSync(config, `alias_maps = ${aliases}\n`);
-  const missing = spawnSync(process.execPath, [program], { encoding: "utf8", env: { ...process.env, POSTHORN_CONFIG: config } });
+  const missing = spawnSync(process.execPath, [...shortProgram, program], { encoding: "utf8", env: { ...process.env, POSTHORN_CONFIG: config } });
   assert.equal(missing.status, 66);
 });
