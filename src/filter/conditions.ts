@@ -2,8 +2,10 @@
 import { parseExpanded } from "../recipe/condition.ts";
 import { Regex } from "../recipe/regex/regex.ts";
 import type { Condition, Recipe } from "../recipe/tree.ts";
+import { decodedBody, decodedHeader } from "./decoded.ts";
 import type { Asking, RunAnswer, RunEffect } from "./effects.ts";
 import { expandValue, type Scope } from "./expand.ts";
+import type { Extensions } from "./extensions.ts";
 import { withEmptyLine, type Mail } from "./mail.ts";
 import { clamp, isHighest, isLowest, regexScore, repeated, shown, sizeScore } from "./score.ts";
 import type { Trace } from "./trace.ts";
@@ -15,6 +17,7 @@ export interface ConditionScope extends Scope {
   score: string;
   readonly verbose: boolean;
   readonly trace: Trace | undefined;
+  readonly extensions: Extensions;
   command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[]): Asking<RunAnswer>;
   say(text: string): Asking<void>;
 }
@@ -114,18 +117,21 @@ function* weighted(condition: Condition, recipe: Recipe, scope: ConditionScope):
   }
 }
 
-/** What is searched: the header unless flags or "X ??" say otherwise. */
-function areaOf({ area }: Condition, { flags }: Recipe, { mail, variables }: ConditionScope): Buffer {
+/** What is searched: the header unless flags or "X ??" say otherwise. Only a regular expression ever sees it decoded. */
+function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables, extensions }: ConditionScope): Buffer {
+  const decode = test.kind === "regex" ? extensions.decode : undefined;
+  const header = (): Buffer => (decode?.header === true ? decodedHeader(mail) : mail.unfolded);
+  const body = (): Buffer => (decode?.body === true ? decodedBody(mail) : mail.body);
   switch (area) {
     case undefined:
-      return flags.has("B") ? (flags.has("H") ? Buffer.concat([mail.unfolded, mail.body]) : mail.body) : mail.unfolded;
+      return flags.has("B") ? (flags.has("H") ? Buffer.concat([header(), body()]) : body()) : header();
     case "H":
-      return mail.unfolded;
+      return header();
     case "B":
-      return mail.body;
+      return body();
     case "HB":
     case "BH":
-      return Buffer.concat([mail.unfolded, mail.body]);
+      return Buffer.concat([header(), body()]);
     default:
       return Buffer.from(variables.get(area) ?? "", "latin1");
   }

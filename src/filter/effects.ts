@@ -40,6 +40,8 @@ export interface DeliverEffect {
   readonly lock: string;
   readonly raw: boolean;
   readonly prefix: string;
+  /** IMAP flags and keywords of the new message, by an extension; else none. */
+  readonly flags: readonly string[];
 }
 
 export type DeliverAnswer = { readonly ok: true; readonly names: readonly string[]; readonly octets: number } | { readonly ok: false; readonly why: string };

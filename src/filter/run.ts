@@ -10,11 +10,13 @@
  */
 import { readExpansion } from "../recipe/expansion.ts";
 import { parseRc } from "../recipe/parse.ts";
+import type { Extension } from "../recipe/extensions.ts";
 import type { Rc, Recipe, Statement } from "../recipe/tree.ts";
 import { conditionsMatch, type ConditionScope } from "./conditions.ts";
 import { asked, deliver, readFile, run, type Asking, type DeliverAnswer, type RunAnswer, type RunEffect } from "./effects.ts";
 import { defaults, numeric, truth, type Setting } from "./environment.ts";
 import { expandValue, expandWords } from "./expand.ts";
+import { Extensions } from "./extensions.ts";
 import { abstract } from "./abstract.ts";
 import { Mail, withEmptyLine } from "./mail.ts";
 import { absolute } from "./paths.ts";
@@ -48,6 +50,7 @@ export class RuleRun implements ConditionScope {
   arguments: string[];
   score = "0";
   trace: Trace | undefined;
+  extensions = new Extensions();
   readonly #setting: Setting;
   readonly #pid: number;
   #frames: Frame[] = [];
@@ -131,6 +134,7 @@ export class RuleRun implements ConditionScope {
       const statement = frame.statements[frame.index++];
       if (statement === undefined) this.#leave();
       else if (statement.kind === "recipe") verdict = yield* this.#recipe(statement);
+      else if (statement.kind === "extension") yield* this.#extend(statement);
       else if (statement.kind === "unset") verdict = yield* this.#assign(statement.name, undefined, statement.line);
       else verdict = yield* this.#assign(statement.name, yield* expandValue(statement.value, this), statement.line);
     }
@@ -196,6 +200,14 @@ export class RuleRun implements ConditionScope {
       default:
         return undefined;
     }
+  }
+
+  *#extend(extension: Extension): Asking<void> {
+    const { name, how, line } = extension;
+    const value = yield* expandValue(extension.value, this);
+    const fault = name === "vacation" ? undefined : this.extensions.set(name, how, value);
+    this.trace?.({ kind: "extension", line, name, how, value, fault });
+    if (fault !== undefined) yield* this.say(`${this.#frames.at(-1)?.rcName ?? ""}:${String(line)}: ${name}: ${fault}`);
   }
 
   *#changeDirectory(to: string): Asking<void> {
@@ -319,6 +331,7 @@ export class RuleRun implements ConditionScope {
     clone.#logFile = this.#logFile;
     clone.#read = this.#read;
     clone.trace = this.trace;
+    clone.extensions = this.extensions.copy();
     return clone;
   }
 
@@ -376,6 +389,7 @@ export class RuleRun implements ConditionScope {
       lock: lock === "" ? "" : absolute(this.#directory, lock),
       raw: recipe?.flags.has("r") === true,
       prefix: this.variables.get("MSGPREFIX") ?? "msg.",
+      flags: this.extensions.flags,
     });
   }
 

@@ -4,6 +4,7 @@
  */
 import { parseCondition } from "./condition.ts";
 import { readExpansion } from "./expansion.ts";
+import { readExtension } from "./extensions.ts";
 import type { Action, Condition, Expansion, Flag, Rc, RcFault, Recipe, Statement } from "./tree.ts";
 
 const flags = new Set<string>(["H", "B", "D", "A", "a", "E", "e", "h", "b", "f", "c", "w", "W", "i", "r"]);
@@ -51,7 +52,7 @@ class RcParser {
   #statements(): Statement[] {
     const statements: Statement[] = [];
     for (;;) {
-      this.#blanksAndComments();
+      this.#blanksAndComments(statements);
       const c = this.#text[this.#at];
       if (c === undefined || c === "}") return statements;
       if (c === ":") statements.push(this.#recipe());
@@ -209,10 +210,16 @@ class RcParser {
     while (this.#text[this.#at] === " " || this.#text[this.#at] === "\t") this.#at++;
   }
 
-  #blanksAndComments(): void {
+  /** @param statements where a comment may be an extension, they take it */
+  #blanksAndComments(statements?: Statement[]): void {
     for (;;) {
       const c = this.#text[this.#at];
-      if (c === "#") this.#restOfLine();
+      if (c === "#") {
+        const comment = this.#restOfLine();
+        const extension = statements === undefined ? undefined : readExtension(comment, this.#line);
+        if (typeof extension === "string") this.#skipped(extension);
+        else if (extension !== undefined) statements?.push(extension);
+      }
       else if (c === "\\" && this.#text[this.#at + 1] === "\n") this.#advance(this.#at + 2);
       else if (c === " " || c === "\t" || c === "\n") this.#advance(this.#at + 1);
       else return;

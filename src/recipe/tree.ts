@@ -3,6 +3,8 @@
  * latin1 strings throughout.
  */
 
+import type { Extension } from "./extensions.ts";
+
 /** A piece of text that is expanded when it is reached. */
 export type Part =
   | { readonly kind: "text"; readonly text: string; readonly quoted: boolean }
@@ -67,6 +69,7 @@ export interface Recipe {
 export type Statement =
   | { readonly kind: "assign"; readonly line: number; readonly name: string; readonly value: Expansion }
   | { readonly kind: "unset"; readonly line: number; readonly name: string }
+  | Extension
   | Recipe;
 
 /** Something procmail would skip with a message (`skipped`), or that makes the file unusable (`fatal`). */
