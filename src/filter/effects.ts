@@ -55,6 +55,8 @@ export type Effect =
   | { readonly kind: "read"; readonly path: string }
   /** Can this be the current directory? */
   | { readonly kind: "directory"; readonly path: string }
+  /** DROPPRIVS: from here on with the rights of the recipient. */
+  | { readonly kind: "drop-privileges" }
   /** Text for the LOGFILE, or "" where none is named. */
   | { readonly kind: "log"; readonly file: string; readonly text: string };
 

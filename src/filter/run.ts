@@ -77,8 +77,29 @@ export class RuleRun implements ConditionScope {
 
   /** Obeys the file; `name` is what messages call it. */
   *obey(rc: Rc, name: string): Asking<Verdict> {
+    return yield* this.finish(yield* this.rules(rc, name));
+  }
+
+  /** Obeys one file, of several perhaps, and nothing behind it: undefined when the mail has found no place. `finish` must follow. */
+  *rules(rc: Rc, name: string): Asking<Verdict | undefined> {
     yield* this.#enter(rc, name);
-    return yield* this.#go();
+    return yield* this.#statements();
+  }
+
+  /** What no rules took goes to DEFAULT or ORGMAIL; then TRAP. */
+  *finish(verdict: Verdict | undefined): Asking<Verdict> {
+    if (this.#broken !== undefined) yield* this.say(`${this.#broken}: rules are given up`);
+    return yield* this.#end(verdict ?? (yield* this.#fallBack()));
+  }
+
+  /** An assignment that stands in no file: procmail(1), ARGUMENTS. */
+  *assign(name: string, value: string): Asking<void> {
+    yield* this.#assign(name, value, 0);
+  }
+
+  /** Where relative names begin from now on. Nothing is looked at. */
+  startIn(directory: string): void {
+    this.#directory = directory;
   }
 
   // ---------------------------------------------------------------- ConditionScope
@@ -128,7 +149,7 @@ export class RuleRun implements ConditionScope {
 
   // ---------------------------------------------------------------- statements
 
-  *#go(): Asking<Verdict> {
+  *#statements(): Asking<Verdict | undefined> {
     let verdict: Verdict | undefined;
     for (let frame = this.#frames.at(-1); frame !== undefined && verdict === undefined && this.#broken === undefined; frame = this.#frames.at(-1)) {
       const statement = frame.statements[frame.index++];
@@ -138,9 +159,7 @@ export class RuleRun implements ConditionScope {
       else if (statement.kind === "unset") verdict = yield* this.#assign(statement.name, undefined, statement.line);
       else verdict = yield* this.#assign(statement.name, yield* expandValue(statement.value, this), statement.line);
     }
-    if (this.#broken !== undefined) yield* this.say(`${this.#broken}: rules are given up`);
-    verdict ??= yield* this.#fallBack();
-    return yield* this.#end(verdict);
+    return verdict;
   }
 
   *#enter(rc: Rc, name: string): Asking<void> {
@@ -197,6 +216,9 @@ export class RuleRun implements ConditionScope {
         return undefined;
       case "SWITCHRC":
         return void (yield* this.#switch(value, line));
+      case "DROPPRIVS":
+        if (truth(value, false)) yield { kind: "drop-privileges" };
+        return undefined;
       default:
         return undefined;
     }
@@ -305,7 +327,7 @@ export class RuleRun implements ConditionScope {
       const clone = this.#clone();
       clone.#frames.push({ statements, index: 0, rcName: this.#frames.at(-1)?.rcName ?? "", before });
       this.trace?.({ kind: "clone", recipe, began: true });
-      const verdict = yield* clone.#go();
+      const verdict = yield* clone.finish(yield* clone.#statements());
       this.trace?.({ kind: "clone", recipe, began: false });
       this.#succeeded = true;
       // Its mail has not arrived: the whole delivery has to be tried again.

@@ -33,6 +33,8 @@ export interface Seat {
   toStore(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined>;
   /** The text for the rules of a delivery that failed. */
   failed(fault: unknown, where: string): string;
+  /** From here on with the rights of the recipient. Throws when they can not be taken: nothing may be done then. */
+  dropPrivileges(): void;
   /** One line for which there is no LOGFILE. */
   say(line: string): void;
 }
@@ -74,6 +76,9 @@ export class Driver {
         return includedRc(utf8(effect.path));
       case "directory":
         return statSync(utf8(effect.path), { throwIfNoEntry: false })?.isDirectory() === true;
+      case "drop-privileges":
+        this.#seat.dropPrivileges();
+        return undefined;
       case "log":
         this.#log(effect.file, Buffer.from(effect.text, "latin1"));
         return undefined;

@@ -119,6 +119,9 @@ class AgentSeat implements Seat {
     return this.failure.text;
   }
 
+  /** An agent never had any other. */
+  dropPrivileges(): void {}
+
   say(line: string): void {
     log.info(`${this.#delivery.job.queueId}: ${this.#delivery.user.name}: ${printable(line)}`);
   }
