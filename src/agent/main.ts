@@ -2,6 +2,8 @@
  * An agent: the one process that touches a user's mail, with that user's rights and no others. mailboxd starts it and
  * hands it sockets over the child channel; each is served by a part that is loaded when first needed.
  *
+ * Gets its user's rights before it starts, or, as one kept ready, before its first socket (spare.ts).
+ *
  * It ends when mailboxd tells it to, or is gone ("disconnect"), or on SIGTERM: sockets are told to stop, the step under way is finished, at
  * most shutdown_timeout. A bug ends it with status 70 and the stack in the log; mailboxd starts another for the next request.
  */
@@ -20,6 +22,8 @@ import { Privileged } from "./locker.ts";
 import { Stores } from "./stores.ts";
 
 const exSoftware = 70;
+/** How long an agent that nobody has needed yet may take to end, ms. */
+const spareTime = 2_000;
 const log = logger("agent");
 
 function die(fault: unknown): never {
@@ -57,6 +61,19 @@ function start(settings: Settings): void {
   };
   running = { context, stores, fulltexts };
   tell({ kind: "ready" });
+}
+
+/** Gets ready for a user who is not known yet: spare.ts. */
+async function prepare(settings: Settings): Promise<void> {
+  const { warmUp } = await import("./spare.ts");
+  await warmUp(settings, () => stopping.signal.aborted);
+  if (!stopping.signal.aborted) tell({ kind: "ready" });
+}
+
+async function become(order: Extract<AgentOrder, { readonly kind: "become" }>): Promise<void> {
+  const { take } = await import("./spare.ts");
+  take(order.user, order.env);
+  start(order.settings);
 }
 
 function accept(order: SocketOrder, socket: Socket): void {
@@ -124,7 +141,7 @@ function stop(): void {
   setTimeout(() => {
     log.warning("gave up waiting for what was under way");
     exit();
-  }, running?.context.settings.shutdown_timeout ?? 0);
+  }, running?.context.settings.shutdown_timeout ?? spareTime);
   load
     .quiet()
     .then(() => running?.fulltexts.stop())
@@ -136,6 +153,10 @@ process.on("message", (order: AgentOrder, handle: unknown) => {
   switch (order.kind) {
     case "settings":
       return start(order.settings);
+    case "prepare":
+      return void load.during("session", () => prepare(order.settings).catch(die));
+    case "become":
+      return void become(order).catch(die);
     case "session":
     case "deliver":
     case "mailbox":

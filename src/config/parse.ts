@@ -123,6 +123,7 @@ function contradictions(s: Settings): [SettingName, string][] {
   for (const w of s.resolver) if (!/^(?:[\d.]+|\[[\da-f:]+\]|[\da-f]*:[\da-f:]+)(?::\d{1,5})?$/i.test(w)) found.push(["resolver", `"${clip(w)}" is not an address or address:port`]);
   for (const w of s.mailbox_auto_create) if (!/^[^:]+(?::\\(?:All|Archive|Drafts|Flagged|Junk|Sent|Trash))?$/i.test(w)) found.push(["mailbox_auto_create", `"${clip(w)}" is not a folder or folder:\\Use of RFC 6154`]);
   if (s.agent_limit < 1) found.push(["agent_limit", "must be 1 or more: without agents no mail is delivered"]);
+  if (s.agent_spare > 1) found.push(["agent_spare", "must be 0 or 1"]);
   for (const name of ["queue_directory", "run_directory"] as const) if (s[name] === "") found.push([name, "is empty"]);
   return found;
 }

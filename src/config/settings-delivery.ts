@@ -22,6 +22,7 @@ export const deliverySettings = {
   sendmail_path: setting(path, "", "Program that a forward (!) of a recipe runs unless it sets SENDMAIL; empty takes the sendmail of this package."),
   agent_idle_timeout: setting(duration, "60s", "How long an agent without work stays."),
   agent_limit: setting(number, "200", "Agents at once."),
+  agent_spare: setting(number, "1", "Agents kept ready for whoever comes next, 0 or 1: loaded and tried on a mailbox of their own, without any user's rights. A login or delivery that needs an agent then waits for none to start; it costs the memory of one agent. Virtual users have one agent and need none."),
   mail_umask: setting(octal, "0077", "umask of agents."),
   allow_mail_to_commands: setting(choices("alias", "forward", "include"), "alias forward", "Where |command is obeyed."),
   biff: setting(yesno, "no", "Tell comsat of new mail."),

@@ -93,6 +93,12 @@ export function openLog(settings: { readonly log: string; readonly mail_debug: b
   else sink = new DescriptorSink(inheritedDescriptor() ?? openSync(settings.log, "a", 0o640));
 }
 
+/** Lines go nowhere until `openLog`. */
+export function muteLog(): void {
+  sink.flush();
+  sink = { write: () => {}, flush: () => {} };
+}
+
 const variable = "POSTHORN_LOG_FD";
 
 function inheritedDescriptor(): number | undefined {

@@ -122,6 +122,9 @@ export type HandoffReply =
 export type AgentOrder =
   /** Comes first. So an agent needs no right to read the configuration, and a running one keeps what it started with. */
   | { readonly kind: "settings"; readonly settings: Settings }
+  /** Instead of "settings": gets ready for a user who is not known yet, and says "ready"; no socket comes before "become" is answered by "ready" too. */
+  | { readonly kind: "prepare"; readonly settings: Settings }
+  | { readonly kind: "become"; readonly settings: Settings; readonly user: AgentUser; readonly env: Readonly<Record<string, string>> }
   | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
   | { readonly kind: "deliver"; readonly user: MailUser }
   | { readonly kind: "mailbox"; readonly user: MailUser; readonly work: MailboxWork; readonly folder?: string }
@@ -129,8 +132,11 @@ export type AgentOrder =
   | { readonly kind: "answer"; readonly id: number; readonly ok: boolean; readonly error?: string }
   | { readonly kind: "retire" };
 
+/** Whom a spare agent becomes: `name` has the groups, `uid` and `gid` are not root's. */
+export type AgentUser = Pick<MailUser, "name" | "uid" | "gid">;
+
 /** Orders that come with a socket. */
-export type SocketOrder = Extract<AgentOrder, { readonly user: MailUser }>;
+export type SocketOrder = Extract<AgentOrder, { readonly kind: "session" | "deliver" | "mailbox" }>;
 
 /** agent -> mailboxd over the child channel. */
 export type AgentNote =

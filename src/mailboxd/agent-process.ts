@@ -1,9 +1,10 @@
 /** One agent as mailboxd sees it: a child process, the orders it was given and what it said of them. */
 import type { ChildProcess } from "node:child_process";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { AgentNote, AgentOrder, MailUser, SocketOrder } from "../daemon/protocol.ts";
-import { AgentChannel, channelFd } from "./channel.ts";
+import type { AgentChannel } from "./channel.ts";
 import { release } from "./hello.ts";
+import type { Started } from "./spare.ts";
 
 /** A socket for a user's agent, until it is handed over or refused. */
 export interface Handoff {
@@ -47,17 +48,15 @@ export class AgentProcess {
   readonly #leaves: (socket: Socket) => void;
 
   /**
-   * @param child   started with its end of the channel at `channelFd`
    * @param leaves  hears of each socket that is on its way now
    * @param hear    hears the agent's notes
    * @param broken  hears when the agent says what it must not
    */
-  constructor(child: ChildProcess, user: MailUser, startedAt: number, leaves: (socket: Socket) => void, hear: (note: AgentNote) => void, broken: (why: string) => void) {
-    const end = child.stdio[channelFd];
-    if (!(end instanceof Socket)) throw new Error("started without a channel");
-    this.#channel = new AgentChannel(end, hear, broken);
+  constructor({ child, channel }: Started, user: MailUser, startedAt: number, leaves: (socket: Socket) => void, hear: (note: AgentNote) => void, broken: (why: string) => void) {
+    this.#channel = channel;
+    channel.listen(hear, broken);
     // An agent that only closes its channel is of no use any more.
-    end.once("close", () => {
+    channel.onClose(() => {
       setTimeout(() => {
         if (this.state !== "ended") child.kill("SIGKILL");
       }, closedTime).unref();

@@ -12,7 +12,10 @@ import type { Logger } from "../daemon/log.ts";
 import type { AgentNote, MailUser } from "../daemon/protocol.ts";
 import { AgentProcess, type Handoff } from "./agent-process.ts";
 import { Backoff, wellAfter } from "./backoff.ts";
+import { AgentChannel } from "./channel.ts";
 import { refuse } from "./hello.ts";
+import type { Spare, Started } from "./spare.ts";
+import { canBecome, envOf } from "./spawn.ts";
 
 /** How long an agent may take to get ready, ms. */
 const startTime = 30_000;
@@ -27,6 +30,7 @@ export interface AgentsContext {
   readonly settings: () => Settings;
   readonly log: Logger;
   readonly spawn: (user: MailUser) => ChildProcess;
+  readonly spare?: Spare;
   /** A PrivilegedRequest of an agent; `user` is from our own record. Throws the kernel's error. */
   readonly privileged: (op: Extract<AgentNote, { readonly kind: "privileged" }>["op"], user: MailUser, pid: number) => boolean;
   /** An agent is dead. */
@@ -67,6 +71,7 @@ export class Agents {
     for (const handoff of this.#waiting) refuse(handoff.socket, "temporary", "shutting down");
     this.#waiting = [];
     clearTimeout(this.#pressing);
+    this.#context.spare?.stop();
     return new Promise((resolve) => {
       this.#stopping = resolve;
       if (this.#agents.size === 0) resolve();
@@ -109,17 +114,19 @@ export class Agents {
 
   #start(first: Handoff): void {
     const { user } = first;
-    const { log } = this.#context;
-    let child: ChildProcess;
+    const { log, spare, settings } = this.#context;
+    const ready = canBecome(user) ? spare?.take() : undefined;
+    let started: Started;
     try {
-      child = this.#context.spawn(user);
+      started = ready ?? this.#spawn(user);
     } catch (fault) {
       log.error(`agent of ${user.name} can not be started: ${fault instanceof Error ? fault.message : String(fault)}`);
       this.#backoff.died(user.agent);
       return refuse(first.socket, "temporary", "the agent does not start");
     }
+    const { child } = started;
     const agent = new AgentProcess(
-      child,
+      started,
       user,
       performance.now(),
       (socket) => this.#unbound(socket),
@@ -143,6 +150,7 @@ export class Agents {
       if (over) return;
       over = true;
       clearTimeout(slow);
+      if (ready !== undefined && agent.state === "starting") spare?.failed();
       this.#ended(agent, how, well);
     };
     child.on("error", (fault) => {
@@ -150,8 +158,15 @@ export class Agents {
       if (child.pid === undefined) end("can not be started", false);
     });
     child.on("exit", (status, signal) => end(signal === null ? `exited with status ${status}` : `killed by ${signal}`, status === 0));
-    agent.tell({ kind: "settings", settings: this.#context.settings() });
+    if (ready === undefined) agent.tell({ kind: "settings", settings: settings() });
+    else agent.tell({ kind: "become", settings: settings(), user: { name: user.name, uid: user.uid, gid: user.gid }, env: envOf(user) });
+    if (canBecome(user)) spare?.soon();
     log.debug(`agent of ${agent.name} started, pid ${agent.pid}`);
+  }
+
+  #spawn(user: MailUser): Started {
+    const child = this.#context.spawn(user);
+    return { child, channel: new AgentChannel(child) };
   }
 
   #note(agent: AgentProcess, note: AgentNote): void {

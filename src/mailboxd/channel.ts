@@ -5,7 +5,8 @@
  * end is written here, because an agent belongs to its user, who may make it say anything: Node's end of it throws on what it does not
  * expect, and takes a line of any length. Here such an agent is one that is cut off.
  */
-import type { Socket } from "node:net";
+import type { ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
 import type { AgentNote, AgentOrder } from "../daemon/protocol.ts";
 import { WireFramer } from "../daemon/wire.ts";
 import { sendDescriptor } from "../sys/send-descriptor.ts";
@@ -26,9 +27,13 @@ export class AgentChannel {
   readonly #socket: Socket;
   readonly #lines: Line[] = [];
   #sending = false;
+  #hear: (note: AgentNote) => void = () => {};
+  #broken: (why: string) => void = () => {};
 
-  /** @param broken  hears once when the agent says what it must not; not when the channel simply closes */
-  constructor(socket: Socket, hear: (note: AgentNote) => void, broken: (why: string) => void) {
+  /** @param child started with its end of the channel at `channelFd` */
+  constructor(child: ChildProcess) {
+    const socket = child.stdio[channelFd];
+    if (!(socket instanceof Socket)) throw new Error("started without a channel");
     this.#socket = socket;
     const framer = new WireFramer(0);
     socket.on("error", () => {});
@@ -36,17 +41,32 @@ export class AgentChannel {
       try {
         for (const { value } of framer.push(chunk)) {
           const note = agentNote(value);
-          if (note !== undefined) hear(note);
+          if (note !== undefined) this.#hear(note);
         }
       } catch (fault) {
         socket.destroy();
-        broken(fault instanceof Error ? fault.message : String(fault));
+        this.#broken(fault instanceof Error ? fault.message : String(fault));
       }
     });
   }
 
+  /**
+   * Who hears from now on.
+   *
+   * @param broken  hears once when the agent says what it must not; not when the channel simply closes
+   */
+  listen(hear: (note: AgentNote) => void, broken: (why: string) => void): void {
+    this.#hear = hear;
+    this.#broken = broken;
+  }
+
   get open(): boolean {
     return this.#socket.writable;
+  }
+
+  /** Calls when the agent's end is closed. */
+  onClose(closed: () => void): void {
+    this.#socket.once("close", closed);
   }
 
   send(order: AgentOrder): void {

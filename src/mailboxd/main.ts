@@ -18,7 +18,8 @@ import { spoolInbox } from "../table/mail-location.ts";
 import { Agents } from "./agents.ts";
 import { type ConnectionsContext, serveDeliver, serveMailbox, serveSession } from "./connections.ts";
 import { SpoolLocks } from "./dotlock.ts";
-import { spawnAgent } from "./spawn.ts";
+import { Spare } from "./spare.ts";
+import { spawnAgent, spawnSpare } from "./spawn.ts";
 import { makeInbox } from "./spool-file.ts";
 
 const mailGroup = "mail";
@@ -46,7 +47,9 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
     }
   };
 
-  const agents = new Agents({ settings: () => settings, log, spawn: spawnAgent, privileged, ended: (pid) => locks.releaseAll(pid) });
+  // Virtual users have one agent, and without root nobody can become a user.
+  const spare = process.geteuid?.() === 0 && settings.user_database === "system" ? new Spare({ settings: () => settings, log, spawn: spawnSpare }) : undefined;
+  const agents = new Agents({ settings: () => settings, log, spawn: spawnAgent, ...(spare === undefined ? {} : { spare }), privileged, ended: (pid) => locks.releaseAll(pid) });
 
   const connections: ConnectionsContext = {
     settings: () => settings,
@@ -76,6 +79,7 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
   await listen("deliver", (socket) => void serveDeliver(socket, connections));
   // Everybody may connect: whoever does it often must not take descriptors from logins and deliveries.
   for (const server of await listen("mailbox", (socket) => void serveMailbox(socket, connections))) server.maxConnections = mailboxConnections;
+  spare?.soon();
   return {
     async stop() {
       await agents.stop();
@@ -83,6 +87,7 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
     },
     reload(changed) {
       settings = changed;
+      spare?.soon();
     },
   };
 });

@@ -31,7 +31,7 @@ describe("privileges", { skip: isRoot ? false : "needs root" }, () => {
     // mtad reads it too, as its own user.
     chmodSync(map, 0o755);
     writeFileSync(join(map, "locations"), `${bob.name} mbox:~/mail:INBOX=/var/mail/%u\nroot maildir:${map}/root\n`);
-    stack = await startStack({ system: true, set: { mail_location: "maildir:~/Maildir", mail_location_maps: join(map, "locations"), auth_failure_delay: "10ms" } });
+    stack = await startStack({ system: true, set: { mail_location: "maildir:~/Maildir", mail_location_maps: join(map, "locations"), auth_failure_delay: "10ms", agent_spare: "0" } });
   });
 
   after(async () => {

@@ -85,6 +85,7 @@ test("values that only look like one", async (t) => {
     ["default_transport_map", "/nonexistent/transport"],
     ["mail_location_maps", "/nonexistent/locations"],
     ["agent_limit", "0"],
+    ["agent_spare", "2"],
   ] as const) {
     await t.test(`${name} = ${value}`, async (t) => {
       const { file, line } = changed(scratch(t), { [name]: value });

@@ -43,8 +43,10 @@ export class Directory {
   #ownSince = 0;
   #changing = false;
 
-  constructor(path: () => string) {
+  /** @param alone nobody else has anything to do with it: it is not watched */
+  constructor(path: () => string, alone = false) {
     this.#path = path;
+    this.#tried = alone;
   }
 
   #stat(): { readonly inode: bigint; readonly changed: bigint } {

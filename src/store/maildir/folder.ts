@@ -62,15 +62,15 @@ export class Folder {
   #labelled = 0;
   #written = "";
 
-  constructor(place: MaildirPlace, log: (line: string) => void) {
+  constructor(place: MaildirPlace, log: (line: string) => void, alone = false) {
     this.place = place;
     this.log = log;
     this.keywords = new KeywordFile(place);
     this.others = new OtherKeywords(this);
     this.files = new MessageFiles(this);
     this.uidlist = new UidlistFile(place);
-    this.cur = new Directory(() => `${place.path}/cur`);
-    this.fresh = new Directory(() => `${place.path}/new`);
+    this.cur = new Directory(() => `${place.path}/cur`, alone);
+    this.fresh = new Directory(() => `${place.path}/new`, alone);
     this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead() });
     this.cache = new CacheFile(this.index, { path: () => `${place.path}/posthorn.cache`, log }, {
       keyOf: (row) => this.#base(row),

@@ -27,6 +27,7 @@ export interface MailboxContext {
   readonly nextUidValidity: () => number;
   readonly facts: ((octets: Buffer) => Buffer) | undefined;
   readonly log: (line: string) => void;
+  readonly alone: boolean;
   readonly quota: Quota;
 }
 
@@ -42,7 +43,7 @@ export class MaildirMailbox implements Mailbox {
 
   constructor(place: MaildirPlace, context: MailboxContext) {
     this.#context = context;
-    this.#folder = new Folder(place, context.log);
+    this.#folder = new Folder(place, context.log, context.alone);
     this.#sync = new Sync(this.#folder, context.nextUidValidity);
     this.#put = new Put(this.#folder, this.#sync, context.quota);
   }
@@ -380,7 +381,7 @@ export class MaildirMailbox implements Mailbox {
 
   watch(hear: (changes: Changes) => void): () => void {
     const stop = this.#hearers.add(hear);
-    this.#watching ??= this.#startWatch();
+    if (!this.#context.alone) this.#watching ??= this.#startWatch();
     return () => {
       stop();
       if (this.#hearers.none) this.#stopWatch();

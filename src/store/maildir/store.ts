@@ -178,8 +178,8 @@ export class MaildirStore implements MailStore {
     return faulting(() =>
       this.#open.take(own, async () => {
         if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
-        const { facts, log = () => undefined } = this.#hooks;
-        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, quota: this.#quota });
+        const { facts, log = () => undefined, alone = false } = this.#hooks;
+        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });
         try {
           await mailbox.open(Date.now());
         } catch (error) {
