@@ -103,6 +103,25 @@ async function main(): Promise<number> {
       },
     )
     .command(
+      "explain <what> <file> [assignments..]",
+      "tell, line by line, what an rc file would do with the mail on standard input; nothing is done",
+      (y) =>
+        y
+          .positional("what", { choices: ["rc"] as const, demandOption: true })
+          .positional("file", { type: "string", demandOption: true, describe: "rc file, as procmailrc(5)" })
+          .positional("assignments", { type: "string", array: true, describe: "VAR=value, made before the rc file" })
+          .option("user", { type: "string", requiresArg: true, describe: "whose mail it is; the caller when left out" })
+          .option("sender", { type: "string", requiresArg: true, describe: "envelope sender, where the mail has no From line" })
+          .option("arg", { type: "string", array: true, nargs: 1, describe: "$1, $2, ..." })
+          .option("command", { type: "string", array: true, nargs: 1, describe: "PATTERN=STATUS[:TEXT|@FILE]: how commands that contain PATTERN are taken to end, and what they print" })
+          .option("json", { type: "boolean", default: false, describe: "one JSON object" }),
+      async (argv) => {
+        const { explainRc } = await import("./explain.ts");
+        const { file, assignments = [], user, sender, command = [], arg = [], json } = argv;
+        process.stdout.write(explainRc({ file, assignments, user, sender, commands: command, arguments: arg, json }));
+      },
+    )
+    .command(
       "quickstart <directory>",
       "make an instance with users alice and bob (once), run it, and say how to use it",
       (y) => y.positional("directory", { type: "string", demandOption: true }),

@@ -88,6 +88,7 @@ export class RuleRun implements ConditionScope {
 
   /** What no rules took goes to DEFAULT or ORGMAIL; then TRAP. */
   *finish(verdict: Verdict | undefined): Asking<Verdict> {
+    if (verdict === undefined) this.trace?.({ kind: "fall-back" });
     if (this.#broken !== undefined) yield* this.say(`${this.#broken}: rules are given up`);
     return yield* this.#end(verdict ?? (yield* this.#fallBack()));
   }
@@ -177,6 +178,7 @@ export class RuleRun implements ConditionScope {
       this.trace?.({ kind: "rc", name: frame?.rcName ?? "", entered: false });
       return;
     }
+    this.trace?.({ kind: "block-end" });
     this.#last = frame.before.last;
     this.#previous = frame.before.previous;
   }

@@ -25,6 +25,10 @@ export type TraceEvent =
   | { readonly kind: "matched"; readonly recipe: Recipe; readonly matched: boolean; readonly score: number | undefined }
   /** What became of the action of a matched recipe; `folder` as in LASTFOLDER when it delivered. A block has none. */
   | { readonly kind: "action"; readonly recipe: Recipe; readonly ok: boolean; readonly folder: string | undefined }
+  /** The statements of a block are done; the recipe behind it sees what came before the block. */
+  | { readonly kind: "block-end" }
+  /** No statement is left, or the rc file is given up: DEFAULT and ORGMAIL are tried. */
+  | { readonly kind: "fall-back" }
   /** A copy of the run goes on in a block with flag c, up to its own end. */
   | { readonly kind: "clone"; readonly recipe: Recipe; readonly began: boolean };
 

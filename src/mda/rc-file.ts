@@ -63,6 +63,12 @@ export function userRc(template: string, user: RcUser): RcFile {
   }
 }
 
+/** Why a delivery would pass over this file, and all filtering with it; undefined when it would not, or when there is no such file. */
+export function rcSuspicion(path: string, user: RcUser): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : suspicion(stats, statSync(dirname(path)), user);
+}
+
 function suspicion(file: Stats, directory: Stats, user: RcUser): string | undefined {
   if (!file.isFile()) return "not a regular file";
   if (file.uid !== user.uid && file.uid !== 0) return "owned by somebody else";

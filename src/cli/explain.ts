@@ -1,0 +1,151 @@
+/**
+ * `posthorn explain rc FILE`: what an rc file would do with the mail on standard input. Nothing is written and no command is run; what is
+ * read are rc files, and names and rights of folders. Root explains with the rights of the user whose mail it is.
+ *
+ *   exit 0   explained, wherever the mail would go
+ *   64 wrong usage, 66 the rc file can not be read, 67 no such user, 77 neither root nor the user
+ */
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
+import { printable } from "../daemon/log.ts";
+import { explain, type FolderKind, type World } from "../filter/explain.ts";
+import type { Setting } from "../filter/environment.ts";
+import { Mail } from "../filter/mail.ts";
+import { fromLine } from "../mda/from-line.ts";
+import { includedRc, rcSuspicion } from "../mda/rc-file.ts";
+import { toLf } from "../message/line-ends.ts";
+import { parseRc } from "../recipe/parse.ts";
+import { becomeUser } from "../sys/identity.ts";
+import { getpwnam, getpwuid, type Passwd } from "../sys/passwd.ts";
+import { explanationText } from "./explain-text.ts";
+import { CommandFault, exNoPermission, exUsage } from "./fault.ts";
+
+const exNoInput = 66;
+const exNoUser = 67;
+
+export interface ExplainCommand {
+  readonly file: string;
+  /** VAR=value, as procmail takes them. */
+  readonly assignments: readonly string[];
+  readonly user: string | undefined;
+  readonly sender: string | undefined;
+  /** PATTERN=STATUS, PATTERN=STATUS:TEXT, PATTERN=STATUS@FILE */
+  readonly commands: readonly string[];
+  readonly arguments: readonly string[];
+  readonly json: boolean;
+}
+
+/** @returns what is to be printed. Throws CommandFault. */
+export function explainRc(command: ExplainCommand): string {
+  const path = resolve(command.file);
+  const octets = asked(() => readFileSync(path), path);
+  const file = latin1(path);
+  const stubs = command.commands.map(stub);
+  const assignments = command.assignments.map(assignment);
+  const message = toLf(readFileSync(0));
+  const user = become(command.user);
+  const mail = withFromLine(message, command.sender ?? user.name);
+  const setting: Setting = {
+    user: user.name,
+    home: user.home,
+    shell: user.shell === "" || /(nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell,
+    host: hostname(),
+    inbox: `/var/mail/${user.name}`,
+    sendmail: "/usr/sbin/sendmail",
+    arguments: command.arguments.map(latin1),
+    extra: {},
+  };
+  const explanation = explain(parseRc(octets), file, mail, setting, world(stubs), assignments, process.pid);
+  const suspicion = rcSuspicion(path, user);
+  if (command.json) return `${JSON.stringify({ suspicious: suspicion, ...explanation }, (_, value: unknown) => (typeof value === "string" ? utf8(value) : value))}\n`;
+  const warning = suspicion === undefined ? "" : `warning: a delivery passes over this file: ${printable(suspicion)}\n`;
+  return warning + explanationText(explanation);
+}
+
+function asked(read: () => Buffer, file: string): Buffer {
+  try {
+    return read();
+  } catch (fault) {
+    throw new CommandFault(`${printable(file)}: ${fault instanceof Error && "code" in fault ? String(fault.code) : String(fault)}`, exNoInput);
+  }
+}
+
+function assignment(text: string): readonly [string, string] {
+  const m = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
+  if (m === null) throw new CommandFault(`"${printable(text)}" is not of the form VAR=value`, exUsage);
+  return [m[1] ?? "", latin1(m[2] ?? "")];
+}
+
+export interface Stub {
+  readonly pattern: string;
+  readonly status: number;
+  readonly output: Buffer | undefined;
+}
+
+function stub(text: string): Stub {
+  const m = /^(.*)=(\d{1,3})(?:([:@])(.*))?$/s.exec(text);
+  if (m === null) throw new CommandFault(`--command "${printable(text)}" is none of PATTERN=STATUS, PATTERN=STATUS:TEXT, PATTERN=STATUS@FILE`, exUsage);
+  const [, pattern = "", status = "0", how, rest = ""] = m;
+  const output = how === undefined ? undefined : how === "@" ? asked(() => readFileSync(rest), rest) : Buffer.from(rest.replace(/\\n/g, "\n"));
+  return { pattern: latin1(pattern), status: Number(status), output };
+}
+
+/** Takes the user's rights for good where root asks. */
+function become(name: string | undefined): Passwd {
+  const own = process.getuid?.() ?? 0;
+  const user = name === undefined ? getpwuid(own) : getpwnam(name);
+  if (user === undefined) throw new CommandFault(`${printable(name ?? String(own))}: no such user`, exNoUser);
+  if (user.uid === own) return user;
+  if (own !== 0) throw new CommandFault(`${printable(user.name)}: permission denied`, exNoPermission);
+  becomeUser(user);
+  return user;
+}
+
+function withFromLine(message: Buffer, sender: string): Mail {
+  return message.subarray(0, 5).toString("latin1") === "From " ? Mail.fromText(message) : new Mail(fromLine(sender, Date.now()), message);
+}
+
+const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+const latin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+
+export function world(stubs: readonly Stub[]): World {
+  return {
+    rcFile: (path) => includedRc(utf8(path)),
+    isDirectory: (path) => statSync(utf8(path), { throwIfNoEntry: false })?.isDirectory() === true,
+    refusal: (path, kind) => refusal(utf8(path), kind),
+    command: (text) => stubs.find((s) => text.includes(s.pattern)),
+  };
+}
+
+/** Looks at what is there with this process's rights; what is not there is made where its directory can be written. */
+export function refusal(path: string, kind: FolderKind | "lock"): string | undefined {
+  const place = path.replace(/\/\.?$/, "");
+  try {
+    const stats = statSync(place, { throwIfNoEntry: false });
+    if (stats === undefined) return kind === "Maildir" || kind === "MH" ? makeable(place) : access(dirname(place), "directory");
+    if (kind === "lock") return undefined;
+    if (kind !== "mbox") return stats.isDirectory() ? access(place, "directory") : `${place} is no directory`;
+    if (!stats.isFile() && !stats.isCharacterDevice()) return `${place} is no file`;
+    return access(place, "file");
+  } catch (fault) {
+    return fault instanceof Error && "code" in fault ? `${place}: ${String(fault.code)}` : String(fault);
+  }
+}
+
+/** Directories on the way are made too. */
+function makeable(path: string): string | undefined {
+  const parent = dirname(path);
+  if (parent === path) return undefined;
+  return statSync(parent, { throwIfNoEntry: false }) === undefined ? makeable(parent) : access(parent, "directory");
+}
+
+function access(path: string, kind: "file" | "directory"): string | undefined {
+  try {
+    if (kind === "directory" && !statSync(path).isDirectory()) return `${path} is no directory`;
+    accessSync(path, kind === "directory" ? constants.W_OK | constants.X_OK : constants.W_OK);
+    return undefined;
+  } catch (fault) {
+    return `${path}: ${fault instanceof Error && "code" in fault ? String(fault.code) : String(fault)}`;
+  }
+}
