@@ -1,13 +1,15 @@
 /** Do the conditions of a recipe match? */
 import { parseExpanded } from "../recipe/condition.ts";
+import { expandMacros } from "../recipe/regex/macros.ts";
 import { Regex } from "../recipe/regex/regex.ts";
-import type { Condition, Recipe } from "../recipe/tree.ts";
+import type { Condition, Recipe, Weight } from "../recipe/tree.ts";
 import { decodedBody, decodedHeader } from "./decoded.ts";
-import type { Asking, RunAnswer, RunEffect } from "./effects.ts";
+import type { Asking, RunEffect } from "./effects.ts";
 import { expandValue, type Scope } from "./expand.ts";
 import type { Extensions } from "./extensions.ts";
-import { withEmptyLine, type Mail } from "./mail.ts";
+import { endedByEmptyLine, type Mail } from "./mail.ts";
 import { clamp, isHighest, isLowest, regexScore, repeated, shown, sizeScore } from "./score.ts";
+import { exitShown, type Ran } from "./state.ts";
 import type { Trace } from "./trace.ts";
 
 export interface ConditionScope extends Scope {
@@ -15,11 +17,14 @@ export interface ConditionScope extends Scope {
   readonly variables: Map<string, string>;
   /** $= */
   score: string;
-  readonly verbose: boolean;
   readonly trace: Trace | undefined;
   readonly extensions: Extensions;
-  command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[]): Asking<RunAnswer>;
+  command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[], waits: boolean): Asking<Ran>;
   say(text: string): Asking<void>;
+  /** Under VERBOSE only. */
+  tell(text: string): Asking<void>;
+  /** Says that a line was longer than LINEBUF. */
+  overflow(): Asking<void>;
 }
 
 /** Conditions made of the expansion of a condition made of an expansion ... */
@@ -30,47 +35,67 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
   let score = 0;
   let scored = false;
   let matched = true;
+  const exact = recipe.flags.has("D");
   for (const written of recipe.conditions) {
-    let condition = written;
-    for (let times = 0; condition.test.kind === "expanded" && times < expansionLimit; times++) {
-      condition = parseExpanded(condition, yield* expandValue(condition.test.text, scope));
-    }
-    const { weight } = condition;
-    if (weight === undefined) {
-      const holds = yield* plain(condition, recipe, scope);
-      scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact: recipe.flags.has("D"), holds, weighted: undefined });
+    const condition = yield* ready(written, scope);
+    const weight = condition?.weight;
+    if (condition === undefined || weight === undefined) {
+      const holds = condition !== undefined && (yield* plain(condition, recipe, scope));
+      if (condition !== undefined) scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact, holds, weighted: undefined });
       if (holds) continue;
       matched = false;
       break;
     }
     scored = true;
     if (isHighest(score)) continue;
-    const added = yield* weighted(condition, recipe, scope);
+    const added = yield* weighted(condition, weight, recipe, scope);
     score = clamp(score + added);
-    scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact: recipe.flags.has("D"), holds: added !== 0, weighted: { weight, added, score } });
+    yield* scope.tell(`Score: ${column(added)} ${column(score)} ${quoted(condition)}`);
+    scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact, holds: added !== 0, weighted: { weight, added, score } });
     if (isLowest(score)) break;
   }
   scope.score = shown(score);
-  if (scored && scope.verbose) yield* scope.say(`Score: ${shown(score)}`);
   matched &&= !scored || score > 0;
   scope.trace?.({ kind: "matched", recipe, matched, score: scored ? score : undefined });
   return matched;
 }
 
+/** As it is to be looked at: a "$" condition expanded. undefined: longer than LINEBUF, which fails. */
+function* ready(written: Condition, scope: ConditionScope): Asking<Condition | undefined> {
+  let condition = written;
+  let fits = written.text.length <= scope.lineBuffer;
+  for (let times = 0; fits && condition.test.kind === "expanded" && times < expansionLimit; times++) {
+    const text = yield* expandValue(condition.test.text, scope);
+    if (text === undefined) fits = false;
+    else condition = parseExpanded(condition, text);
+  }
+  if (fits) return condition;
+  yield* scope.overflow();
+  return undefined;
+}
+
+/** As logs show it. */
+function quoted(condition: Condition, text = condition.shown): string {
+  return `${condition.negated ? "! " : ""}"${condition.test.kind === "regex" ? expandMacros(text).pattern : text}"`;
+}
+
+const column = (score: number): string => String(Math.trunc(score)).padStart(7);
+
 function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): Asking<boolean> {
   const { test, negated } = condition;
   const area = areaOf(condition, recipe, scope);
   let found = false;
+  let text = condition.shown;
   switch (test.kind) {
-    case "regex": {
-      const regex = regexOf(test.pattern, recipe.flags.has("D"));
-      if (regex.fault !== undefined) yield* scope.say(`Invalid regexp "${test.pattern}" (${regex.fault})`);
-      found = searched(regex, area, scope);
+    case "regex":
+      found = yield* searched(yield* regexFor(test.pattern, recipe, scope), area, scope);
+      break;
+    case "program": {
+      const ran = yield* program(test.command, area, scope);
+      found = ran.status === 0 && ran.started;
+      text = ran.shown;
       break;
     }
-    case "program":
-      found = (yield* scope.command("condition", test.command, [withEmptyLine(area)])).status === 0;
-      break;
     case "size": {
       if (test.rest !== "") yield* scope.say(`Skipped "${test.rest}"`);
       const size = condition.area === undefined ? scope.mail.size : area.length;
@@ -80,32 +105,47 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
     case "expanded":
       return false;
   }
-  if (scope.verbose) yield* scope.say(`${found !== negated ? "Match" : "No match"} on ${negated ? "! " : ""}"${test.kind === "regex" ? test.pattern : condition.text.trim()}"`);
+  yield* scope.tell(`${found !== negated ? "Match" : "No match"} on ${quoted(condition, text)}`);
   return found !== negated;
 }
 
-function searched(regex: Regex, area: Buffer, scope: ConditionScope): boolean {
+function* program(command: string, area: Buffer, scope: ConditionScope): Asking<Ran> {
+  const ran = yield* scope.command("condition", command, endedByEmptyLine(area), true);
+  if (ran.tooLong) yield* scope.overflow();
+  else if (ran.status !== 0) yield* scope.tell(`Non-zero exitcode (${exitShown(ran)}) from "${ran.name}"`);
+  return ran;
+}
+
+function* regexFor(pattern: string, recipe: Recipe, scope: ConditionScope): Asking<Regex> {
+  const regex = regexOf(pattern, recipe.flags.has("D"));
+  if (regex.fault !== undefined) yield* scope.say(`Invalid regexp "${expandMacros(pattern).pattern}"`);
+  return regex;
+}
+
+function* searched(regex: Regex, area: Buffer, scope: ConditionScope): Asking<boolean> {
   if (!regex.test(area)) return false;
   if (regex.marks) {
-    const match = regex.matched(area);
-    if (match !== undefined) scope.variables.set("MATCH", match.toString("latin1"));
+    const match = regex.matched(area)?.toString("latin1");
+    if (match !== undefined) {
+      yield* scope.tell('Assigning "MATCH="');
+      yield* scope.tell(`Matched "${match}"`);
+      scope.variables.set("MATCH", match);
+    }
   }
   return true;
 }
 
-function* weighted(condition: Condition, recipe: Recipe, scope: ConditionScope): Asking<number> {
-  const { test, negated, weight = { w: 0, x: 0 } } = condition;
+function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: ConditionScope): Asking<number> {
+  const { test, negated } = condition;
   const area = areaOf(condition, recipe, scope);
   switch (test.kind) {
     case "regex": {
-      const regex = regexOf(test.pattern, recipe.flags.has("D"));
-      if (regex.fault !== undefined) yield* scope.say(`Invalid regexp "${test.pattern}" (${regex.fault})`);
+      const regex = yield* regexFor(test.pattern, recipe, scope);
       if (negated) return regex.test(area) ? 0 : weight.w;
-      searched(regex, area, scope);
-      return regexScore(regex, area, weight);
+      return (yield* searched(regex, area, scope)) ? regexScore(regex, area, weight) : 0;
     }
     case "program": {
-      const { status } = yield* scope.command("condition", test.command, [withEmptyLine(area)]);
+      const { status } = yield* program(test.command, area, scope);
       return negated ? repeated(weight, status) : status === 0 ? weight.w : weight.x;
     }
     case "size": {
@@ -122,16 +162,17 @@ function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables,
   const decode = test.kind === "regex" ? extensions.decode : undefined;
   const header = (): Buffer => (decode?.header === true ? decodedHeader(mail) : mail.unfolded);
   const body = (): Buffer => (decode?.body === true ? decodedBody(mail) : mail.body);
+  const both = (): Buffer => (decode?.header === true || decode?.body === true ? Buffer.concat([header(), body()]) : mail.searched);
   switch (area) {
     case undefined:
-      return flags.has("B") ? (flags.has("H") ? Buffer.concat([header(), body()]) : body()) : header();
+      return flags.has("B") ? (flags.has("H") ? both() : body()) : header();
     case "H":
       return header();
     case "B":
       return body();
     case "HB":
     case "BH":
-      return Buffer.concat([header(), body()]);
+      return both();
     default:
       return Buffer.from(variables.get(area) ?? "", "latin1");
   }

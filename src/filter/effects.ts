@@ -3,7 +3,7 @@
  * or says what would be done, and answers. So rules have no files, processes or clock of their own.
  */
 
-/** Starts a program with `input` on its standard input and waits for its end. */
+/** Starts a program with `input` on its standard input. */
 export interface RunEffect {
   readonly kind: "run";
   readonly purpose: "condition" | "output" | "filter" | "capture" | "pipe" | "forward" | "trap";
@@ -15,6 +15,8 @@ export interface RunEffect {
   /** Seconds; 0 is no limit. */
   readonly timeout: number;
   readonly umask: number;
+  /** false: nobody looks at its exit status, and what it does once it has its input need not be waited for. */
+  readonly waits: boolean;
   /** Where its standard error goes, and its standard output when nobody reads that: as `file` of a log effect. */
   readonly log: string;
 }
@@ -23,6 +25,8 @@ export interface RunAnswer {
   readonly started: boolean;
   /** Exit status; 128 and the number for a signal or time-out. */
   readonly status: number;
+  /** Number of the signal that ended it. */
+  readonly signal?: number;
   readonly output: Buffer;
   /** The program did not take all its input. */
   readonly inputLeft: boolean;
@@ -40,11 +44,27 @@ export interface DeliverEffect {
   readonly lock: string;
   readonly raw: boolean;
   readonly prefix: string;
+  /** Of what is made. Where it lets others execute, an mbox or a directory that took mail gets o+x. */
+  readonly umask: number;
   /** IMAP flags and keywords of the new message, by an extension; else none. */
   readonly flags: readonly string[];
 }
 
-export type DeliverAnswer = { readonly ok: true; readonly names: readonly string[]; readonly octets: number } | { readonly ok: false; readonly why: string };
+export type DeliverAnswer =
+  | {
+      readonly ok: true;
+      /** The file in each folder, "" for a folder that is no directory behind one that is: it got nothing. */
+      readonly names: readonly string[];
+      readonly octets: number;
+      /** Where in an mbox the message begins. */
+      readonly offset?: number;
+      /** The lock file could not be made; the folder's own locks were held. */
+      readonly unlocked?: boolean;
+    }
+  | { readonly ok: false; readonly why: string };
+
+/** "held": somebody else keeps it. "impossible": there is no such directory, or it can not be written. */
+export type LockAnswer = "locked" | "held" | "impossible";
 
 export type Effect =
   | RunEffect
@@ -57,10 +77,14 @@ export type Effect =
   | { readonly kind: "directory"; readonly path: string }
   /** DROPPRIVS: from here on with the rights of the recipient. */
   | { readonly kind: "drop-privileges" }
+  /** The end of a command line "|": false where there is no standard output. */
+  | { readonly kind: "stdout"; readonly octets: readonly Buffer[] }
+  /** comsat(8): tells that mail has come. Nobody waits for it. */
+  | { readonly kind: "comsat"; readonly service: string; readonly host: string; readonly text: string }
   /** Text for the LOGFILE, or "" where none is named. */
   | { readonly kind: "log"; readonly file: string; readonly text: string };
 
-export type Answer = RunAnswer | DeliverAnswer | Buffer | boolean | undefined;
+export type Answer = RunAnswer | DeliverAnswer | LockAnswer | Buffer | boolean | undefined;
 
 /** A computation that asks for effects and is given their answers. */
 export type Asking<T> = Generator<Effect, T, Answer>;
@@ -84,4 +108,9 @@ export function* readFile(path: string): Asking<Buffer | undefined> {
 
 export function* asked(effect: Effect): Asking<boolean> {
   return (yield effect) === true;
+}
+
+export function* lock(effect: Extract<Effect, { readonly kind: "lock" }>): Asking<LockAnswer> {
+  const answer = yield effect;
+  return answer === "held" || answer === "impossible" ? answer : answer === true || answer === "locked" ? "locked" : "impossible";
 }

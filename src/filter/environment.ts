@@ -7,13 +7,15 @@ export interface Setting {
   readonly home: string;
   readonly shell: string;
   readonly host: string;
-  /** Folder for DEFAULT and ORGMAIL. */
+  /** Folder for DEFAULT and ORGMAIL; "": neither is set. */
   readonly inbox: string;
   readonly sendmail: string;
   /** $1, $2, ... */
   readonly arguments: readonly string[];
   /** More variables that commands and rules may see. */
   readonly extra: Readonly<Record<string, string>>;
+  /** Is comsat told of mail unless COMSAT says otherwise? */
+  readonly comsat?: boolean;
 }
 
 export function defaults(s: Setting): Map<string, string> {
@@ -25,8 +27,7 @@ export function defaults(s: Setting): Map<string, string> {
     ["PATH", `${s.home}/bin:/usr/local/bin:/usr/bin:/bin`],
     ["SHELLMETAS", "&|<>~;?*["],
     ["SHELLFLAGS", "-c"],
-    ["ORGMAIL", s.inbox],
-    ["DEFAULT", s.inbox],
+    ...(s.inbox === "" ? [] : [["ORGMAIL", s.inbox] as const, ["DEFAULT", s.inbox] as const]),
     ["MAILDIR", s.home],
     ["MSGPREFIX", "msg."],
     ["SENDMAIL", s.sendmail],

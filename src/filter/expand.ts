@@ -6,24 +6,26 @@ export interface Scope {
   /** Also "#", "$", "?", "_", "-", "=" and digits. */
   value(name: string): string | undefined;
   readonly arguments: readonly string[];
+  /** Longest result, octets: LINEBUF. */
+  readonly lineBuffer: number;
   /** Standard output of a command with the mail on its input, without trailing newlines. */
   output(command: string): Asking<string>;
 }
 
-/** Longest result, octets; longer ones are cut. */
-export const longest = 1 << 20;
-
-/** One value: nothing is split. */
-export function* expandValue(text: Expansion, scope: Scope): Asking<string> {
+/** One value: nothing is split, and "$@" is nothing. undefined: longer than LINEBUF. */
+export function* expandValue(text: Expansion, scope: Scope): Asking<string | undefined> {
   let value = "";
   for (const part of text) {
     switch (part.kind) {
       case "text":
         value += part.text;
         break;
-      case "variable":
-        value += yield* variable(part, scope);
+      case "variable": {
+        const expanded = yield* variable(part, scope);
+        if (expanded === undefined) return undefined;
+        value += expanded;
         break;
+      }
       case "disarmed":
         value += disarmed(scope.value(part.name) ?? "");
         break;
@@ -31,56 +33,83 @@ export function* expandValue(text: Expansion, scope: Scope): Asking<string> {
         value += yield* scope.output(part.command);
         break;
       case "arguments":
-        value += scope.arguments.join(" ");
         break;
     }
-    if (value.length > longest) return value.slice(0, longest);
+    if (value.length > scope.lineBuffer) return undefined;
   }
   return value;
 }
 
-/** Words: unquoted text and unquoted values are split at blanks, tabs and newlines; "$@" is a word for each argument. */
-export function* expandWords(text: Expansion, scope: Scope): Asking<string[]> {
-  const words: string[] = [];
-  let word = "";
-  let open = false;
+export interface Words {
+  readonly words: readonly string[];
+  /** As LASTFOLDER has them: without the arguments that "$@" brought in. */
+  readonly shown: string;
+}
+
+/**
+ * Words: unquoted text and unquoted values are split at blanks, tabs and newlines. undefined: longer than LINEBUF.
+ *
+ * @param program "$@", once, is a word for each argument; elsewhere it is nothing
+ */
+export function* expandWords(text: Expansion, scope: Scope, program: boolean): Asking<Words | undefined> {
+  const splitter = new Splitter();
   let length = 0;
-  const split = (value: string): void => {
-    for (const [i, piece] of value.split(/[ \t\n]/).entries()) {
-      if (i > 0) {
-        if (open) words.push(word);
-        word = "";
-        open = false;
-      }
-      word += piece;
-      if (piece !== "") open = true;
-    }
-  };
   for (const part of text) {
     if (part.kind === "arguments") {
-      for (const [i, argument] of scope.arguments.entries()) {
-        if (i > 0) {
-          words.push(word);
-          word = "";
-        }
-        word += argument;
-        open = true;
-      }
+      if (program) splitter.place();
       continue;
     }
     const value = yield* expandValue([part], scope);
-    length += value.length;
-    if (length > longest) break;
-    if (part.kind === "disarmed" || part.quoted) {
-      word += value;
-      open = true;
-    } else split(value);
+    length += value?.length ?? 0;
+    if (value === undefined || length > scope.lineBuffer) return undefined;
+    if (part.kind === "disarmed" || ("quoted" in part && part.quoted)) splitter.add(value);
+    else splitter.split(value);
   }
-  if (open) words.push(word);
-  return words;
+  return splitter.with(scope.arguments);
 }
 
-function* variable(part: Extract<Expansion[number], { readonly kind: "variable" }>, scope: Scope): Asking<string> {
+class Splitter {
+  readonly #words: string[] = [];
+  #word = "";
+  #open = false;
+  /** Where the arguments go. */
+  #placed: number | undefined;
+
+  split(value: string): void {
+    for (const [i, piece] of value.split(/[ \t\n]/).entries()) {
+      if (i > 0) this.#close();
+      this.#word += piece;
+      if (piece !== "") this.#open = true;
+    }
+  }
+
+  add(value: string): void {
+    this.#word += value;
+    this.#open = true;
+  }
+
+  /** Of more than one place only the first is filled. */
+  place(): void {
+    if (this.#placed !== undefined) return;
+    this.#placed = this.#words.length;
+    this.#open = true;
+  }
+
+  with(given: readonly string[]): Words {
+    this.#close();
+    const [words, at] = [this.#words, this.#placed];
+    const shown = words.join(" ");
+    return { words: at === undefined ? words : [...words.slice(0, at), ...given, ...words.slice(at + (words[at] === "" ? 1 : 0))], shown };
+  }
+
+  #close(): void {
+    if (this.#open) this.#words.push(this.#word);
+    this.#word = "";
+    this.#open = false;
+  }
+}
+
+function* variable(part: Extract<Expansion[number], { readonly kind: "variable" }>, scope: Scope): Asking<string | undefined> {
   const value = scope.value(part.name);
   if (part.otherwise === undefined) return value ?? "";
   const { operator, word } = part.otherwise;

@@ -293,7 +293,10 @@ class Explaining {
       }
       case "unlock":
       case "drop-privileges":
+      case "comsat":
         return undefined;
+      case "stdout":
+        return true;
       case "read": {
         const octets = this.#world.rcFile(effect.path);
         this.#note({ kind: "read", path: effect.path, found: octets !== undefined });
@@ -328,7 +331,10 @@ class Explaining {
     for (const path of folders) {
       const as = this.#kindOf(path);
       // Only directories can have the mail together.
-      if (as === "mbox" && names.length > 0) continue;
+      if (as === "mbox" && names.length > 0) {
+        names.push("");
+        continue;
+      }
       const fault = this.#world.refusal(path, as);
       octets = written(effect, as);
       this.#note({ kind: "folder", path, as, octets, lock: as === "mbox" ? lock : "", flags, fault });

@@ -1,15 +1,28 @@
-/** The message as rules see it: a `From ` line, a header up to and with the empty line, a body. LF line ends. */
+/**
+ * The message as rules see it: a `From ` line, a header up to and with the empty line, a body. LF line ends. Octets are shared, never
+ * copied; a filter's output makes a new message.
+ */
+
+export interface Chosen {
+  readonly fromLine: string;
+  /** Without the `From ` line. */
+  readonly octets: Buffer;
+}
 
 export class Mail {
   /** With LF; "" when there is none. */
   readonly fromLine: string;
+  /** Header and body in one. */
+  readonly octets: Buffer;
   /** Without the `From ` line, with the empty line. */
   readonly header: Buffer;
   readonly body: Buffer;
   #unfolded: Buffer | undefined;
+  #searched: WeakRef<Buffer> | undefined;
 
   constructor(fromLine: string, octets: Buffer) {
     this.fromLine = fromLine;
+    this.octets = octets;
     const end = octets[0] === 10 ? 1 : behindHeader(octets);
     this.header = octets.subarray(0, end);
     this.body = octets.subarray(end);
@@ -25,7 +38,12 @@ export class Mail {
 
   /** Octets in all. */
   get size(): number {
-    return this.fromLine.length + this.header.length + this.body.length;
+    return this.fromLine.length + this.octets.length;
+  }
+
+  /** The whole of it, for a program. */
+  get all(): readonly Buffer[] {
+    return [Buffer.from(this.fromLine, "latin1"), this.octets];
   }
 
   /** Header for conditions: `From ` line first, each newline before a blank made a space, so that a folded field is one line. */
@@ -41,18 +59,45 @@ export class Mail {
     return this.#unfolded;
   }
 
-  /** Message parts as flags h and b choose. */
-  parts(header: boolean, body: boolean): { readonly fromLine: string; readonly octets: Buffer } {
-    if (header && body) return { fromLine: this.fromLine, octets: this.body.length === 0 ? this.header : Buffer.concat([this.header, this.body]) };
+  /** Header and body for conditions: a copy, for as long as somebody looks at it. */
+  get searched(): Buffer {
+    const known = this.#searched?.deref();
+    if (known !== undefined) return known;
+    const made = Buffer.concat([this.unfolded, this.body]);
+    this.#searched = new WeakRef(made);
+    return made;
+  }
+
+  /** What flags h and b choose; neither is both. */
+  chosen(flags: ReadonlySet<string>): Chosen {
+    const header = flags.has("h");
+    if (header === flags.has("b")) return { fromLine: this.fromLine, octets: this.octets };
     return { fromLine: header ? this.fromLine : "", octets: header ? this.header : this.body };
+  }
+
+  /** What came out of a filter takes the place of what the flags chose. */
+  filtered(flags: ReadonlySet<string>, output: Buffer): Mail {
+    const header = flags.has("h");
+    if (header === flags.has("b")) return this.#keepingFromLine(Mail.fromText(output));
+    return header ? this.#keepingFromLine(Mail.fromText(Buffer.concat([output, this.body]))) : new Mail(this.fromLine, Buffer.concat([this.header, output]));
+  }
+
+  /** A program that drops the `From ` line does not mean it: an mbox would not be one any more. */
+  #keepingFromLine(mail: Mail): Mail {
+    return mail.fromLine === "" && this.fromLine !== "" ? new Mail(this.fromLine, mail.octets) : mail;
   }
 }
 
-/** procmail sees to it that mail for anything but a Maildir ends with an empty line, unless flag r is set. */
-export function withEmptyLine(octets: Buffer): Buffer {
+/** What is to be written where a message must end with an empty line: procmail sees to it for all but a Maildir, unless flag r is set. */
+export function endedByEmptyLine(octets: Buffer): readonly Buffer[] {
   const { length } = octets;
-  return length >= 2 && octets[length - 1] === 10 && octets[length - 2] === 10 ? octets : Buffer.concat([octets, newline]);
+  return length >= 2 && octets[length - 1] === 10 && octets[length - 2] === 10 ? [octets] : [octets, newline];
 }
+
+export const withEmptyLine = (octets: Buffer): Buffer => {
+  const [only, more] = endedByEmptyLine(octets);
+  return more === undefined ? (only ?? octets) : Buffer.concat([octets, more]);
+};
 
 const newline = Buffer.from("\n");
 const fromWord = Buffer.from("From ");

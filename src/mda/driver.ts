@@ -3,11 +3,14 @@
  * agent and the command procmail(1) use it alike; what they differ in is their Seat.
  */
 import { statSync } from "node:fs";
-import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, RunAnswer, RunEffect } from "../filter/effects.ts";
+import { constants } from "node:os";
+import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
 import { withEmptyLine } from "../filter/mail.ts";
 import type { Verdict } from "../filter/run.ts";
 import type { Patience } from "../store/dotlock.ts";
+import { StoreFault } from "../store/mailbox.ts";
 import { runCommand, type CommandEnd } from "./command.ts";
+import { notifyComsat } from "./comsat.ts";
 import { deliverDirectory, deliverMaildir, deliverMbox, deliverMh, type FolderMessage } from "./folder-file.ts";
 import { appendLog } from "./log-file.ts";
 import { hold } from "./path-locks.ts";
@@ -35,6 +38,8 @@ export interface Seat {
   failed(fault: unknown, where: string): string;
   /** From here on with the rights of the recipient. Throws when they can not be taken: nothing may be done then. */
   dropPrivileges(): void;
+  /** Standard output, where there is one: the folder "|". Has written all when it returns true. */
+  toOutput?(octets: readonly Buffer[]): boolean;
   /** One line for which there is no LOGFILE. */
   say(line: string): void;
 }
@@ -79,6 +84,11 @@ export class Driver {
       case "drop-privileges":
         this.#seat.dropPrivileges();
         return undefined;
+      case "stdout":
+        return this.#seat.toOutput?.(effect.octets) === true;
+      case "comsat":
+        notifyComsat(effect);
+        return undefined;
       case "log":
         this.#log(effect.file, Buffer.from(effect.text, "latin1"));
         return undefined;
@@ -102,11 +112,12 @@ export class Driver {
       insteadOfRoot,
     });
     this.#tell(effect, end, wanted, reads);
-    const status = end.kind === "exit" ? end.status : end.kind === "not-started" ? 127 : 137;
+    const signal = end.kind === "timeout" ? constants.signals.SIGTERM : end.kind === "signal" ? signalNumber(end.signal) : undefined;
+    const status = end.kind === "exit" ? end.status : 128 + (signal ?? -1);
     if (effect.purpose === "pipe") this.success = `delivered to command: ${wanted.at(-1) ?? ""}${status === 0 ? "" : ` (status ${String(status)} is not looked at)`}`;
     if (effect.purpose === "forward" && status === 0) this.success = `forwarded as ${wanted.slice(1).filter((word) => !word.startsWith("-")).join(", ")}`;
     // Output that was cut is no result: the original must stay.
-    return { started: end.kind !== "not-started", status: end.excess && reads && status === 0 ? 1 : status, output: end.output, inputLeft: end.inputLeft || (end.excess && effect.purpose === "filter") };
+    return { started: end.kind !== "not-started", ...(signal === undefined ? {} : { signal }), status: end.excess && reads && status === 0 ? 1 : status, output: end.output, inputLeft: end.inputLeft || (end.excess && effect.purpose === "filter") };
   }
 
   /** What a command said, and how it failed, to the LOGFILE. */
@@ -127,11 +138,8 @@ export class Driver {
         const path = utf8(folder);
         const done = await this.#deliverTo(path, effect, names.length > 0);
         // procmail takes further folders only behind a directory.
-        if (done === undefined) {
-          this.#note("", `Skipped "${path}"`);
-          continue;
-        }
-        names.push(done.name);
+        names.push(done === undefined ? "" : Buffer.from(done.name).toString("latin1"));
+        if (done === undefined) continue;
         octets = done.octets;
       }
       return { ok: true, names, octets };
@@ -158,25 +166,24 @@ export class Driver {
       return { name: await deliverMh(path, ended), octets: effect.fromLine.length + ended.octets.length };
     }
     if (path.endsWith("/")) {
-      await deliverMaildir(path, message);
       this.success = "delivered to maildir";
-      return { name: path, octets: effect.octets.length };
+      return { name: await deliverMaildir(path, message), octets: effect.octets.length };
     }
     this.success = directory ? "delivered to mailbox" : `delivered to file: ${path}`;
     if (directory) return { name: await deliverDirectory(path, effect.prefix, ended), octets: effect.fromLine.length + ended.octets.length };
     return { name: path, octets: await deliverMbox(path, message, { patience, sizeLimit: mailboxLimit, lock: utf8(effect.lock), raw: effect.raw }) };
   }
 
-  async #lock({ path, sleep, timeout }: Extract<Effect, { readonly kind: "lock" }>): Promise<boolean> {
+  async #lock({ path, sleep, timeout }: Extract<Effect, { readonly kind: "lock" }>): Promise<LockAnswer> {
     const { attempts, delay } = this.#seat.patience;
     const patience = { attempts, delay: Math.max(Math.min(sleep * 1000, delay), 1), stale: timeout === 0 ? 0x7fffffff : Math.max(timeout * 1000, 2000) };
-    if (this.#held.has(path)) return true;
+    if (this.#held.has(path)) return "locked";
     try {
       this.#held.set(path, await hold(utf8(path), patience));
-      return true;
+      return "locked";
     } catch (fault) {
       this.#note("", `lock ${path}: ${fault instanceof Error ? fault.message : String(fault)}`);
-      return false;
+      return fault instanceof StoreFault && fault.kind === "in-use" ? "held" : "impossible";
     }
   }
 
@@ -200,3 +207,5 @@ export class Driver {
 
 /** Octets kept as latin1, as the text that Node wants for paths, arguments and environment. */
 const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+
+const signalNumber = (name: string): number | undefined => Object.entries(constants.signals).find(([known]) => known === name)?.[1];

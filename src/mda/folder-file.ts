@@ -29,12 +29,12 @@ export interface FolderOptions {
   readonly raw: boolean;
 }
 
-/** Makes DIR/tmp, DIR/new, DIR/cur; throws StoreFault. Durable when it resolves. */
-export function deliverMaildir(path: string, message: FolderMessage): Promise<void> {
+/** Makes DIR/tmp, DIR/new, DIR/cur; throws StoreFault. Durable when it resolves. Returns the file's name. */
+export function deliverMaildir(path: string, message: FolderMessage): Promise<string> {
   const folder = path.replace(/\/+$/, "");
   return faulting(async () => {
     for (const part of ["tmp", "new", "cur"]) makeDirectories(`${folder}/${part}`, 0o700);
-    await deliverToMaildir(folder, { octets: message.octets, flags: new Set(), internalDate: message.arrived }, "");
+    return `${folder}/new/${await deliverToMaildir(folder, { octets: message.octets, flags: new Set(), internalDate: message.arrived }, "")}`;
   });
 }
 

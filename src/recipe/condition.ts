@@ -10,8 +10,8 @@ interface Begun {
 
 const nothing: Begun = { weight: undefined, negated: false, area: undefined };
 
-const number = "[-+]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)";
-const weighted = new RegExp(`^(${number})\\^(${number})(?=[ \\t]|$)`);
+const number = "[-+]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][-+]?\\d+)?";
+const weighted = new RegExp(`^(${number})[ \\t]*\\^[ \\t]*(${number})`);
 const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
 
 /**
@@ -23,15 +23,14 @@ const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
 export function parseCondition(text: string, line: number, begun: Begun = nothing): Condition {
   let { weight, negated, area } = begun;
   let rest = trimStart(text);
-  const made = (test: Test): Condition => ({ line, text, weight, negated, area, test });
-  const w = weight === undefined ? weighted.exec(rest) : null;
-  if (w !== null) {
-    weight = { w: limited(Number(w[1])), x: limited(Number(w[2])) };
-    rest = trimStart(rest.slice(w[0].length));
-  }
+  const made = (test: Test): Condition => ({ line, text, weight, negated, area, shown: rest, test });
   for (;;) {
     const named = variable.exec(rest);
-    if (rest.startsWith("!")) {
+    const w = weight === undefined ? weighted.exec(rest) : null;
+    if (w !== null) {
+      weight = { w: limited(Number(w[1])), x: limited(Number(w[2])) };
+      rest = trimStart(rest.slice(w[0].length));
+    } else if (rest.startsWith("!")) {
       negated = !negated;
       rest = trimStart(rest.slice(1));
     } else if (named?.[1] !== undefined && area === undefined) {
@@ -43,8 +42,11 @@ export function parseCondition(text: string, line: number, begun: Begun = nothin
   }
   if (rest.startsWith("$")) return made({ kind: "expanded", text: readExpansion(trimStart(rest.slice(1)), 0, "quoted").parts });
   rest = rest.replace(/\\\n[ \t]*/g, "").replace(/[ \t]+$/, "");
-  if (rest.startsWith("?")) return made({ kind: "program", command: trimStart(rest.slice(1)) });
-  const size = /^([<>])[ \t]*(\d*)[ \t]*(.*)$/s.exec(rest);
+  if (rest.startsWith("?")) {
+    rest = rest.slice(1);
+    return made({ kind: "program", command: rest });
+  }
+  const size = /^([<>])[ \t]*([-+]?\d*)[ \t]*(.*)$/s.exec(rest);
   if (size !== null) return made({ kind: "size", than: size[1] === "<" ? "<" : ">", octets: Number(size[2]), rest: size[3] ?? "" });
   return made({ kind: "regex", pattern: rest.startsWith("\\") ? rest.slice(1) : rest });
 }

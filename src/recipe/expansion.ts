@@ -8,9 +8,12 @@ export interface Read {
   readonly parts: Expansion;
   /** Index behind what was read. */
   readonly end: number;
-  /** What is wrong: a quote that is never closed. */
+  /** What is wrong: `unclosed`, or a substitution that procmail does not know. */
   readonly fault: string | undefined;
 }
+
+/** A quote that is never closed, in procmail's words. */
+export const unclosed = "Unexpected EOL";
 
 const isBlank = (c: string | undefined): boolean => c === " " || c === "\t";
 const nameStart = /[A-Za-z_]/;
@@ -82,7 +85,7 @@ class ExpansionReader {
 
   #singleQuoted(): void {
     const end = this.#text.indexOf("'", this.at + 1);
-    if (end < 0) this.fault = "unclosed '";
+    if (end < 0) this.fault = unclosed;
     const stop = end < 0 ? this.#text.length : end;
     this.#add(this.#text.slice(this.at + 1, stop), true);
     this.at = end < 0 ? stop : stop + 1;
@@ -94,7 +97,7 @@ class ExpansionReader {
     for (;;) {
       const c = text[this.at];
       if (c === undefined) {
-        if (close !== undefined) this.fault = `unclosed ${close}`;
+        if (close !== undefined) this.fault = unclosed;
         return;
       }
       if (c === close) {
@@ -127,7 +130,7 @@ class ExpansionReader {
     for (this.at++; ; this.at++) {
       const c = text[this.at];
       if (c === undefined) {
-        this.fault = "unclosed `";
+        this.fault = unclosed;
         break;
       }
       if (c === "`") {
@@ -149,16 +152,15 @@ class ExpansionReader {
     if (c === undefined) {
       this.at++;
       this.#add("$", quoted);
-    } else if (c === "\\") {
+    } else if (c === "\\" && nameStart.test(text[this.at + 2] ?? "")) {
       const name = this.#nameAt(this.at + 2);
       this.at += 2 + name.length;
-      if (name === "") this.#add("$\\", quoted);
-      else this.#push({ kind: "disarmed", name });
+      this.#push({ kind: "disarmed", name });
     } else if (c === "{") {
       this.#braced(quoted);
     } else if (c === "@") {
-      this.at += 2;
-      this.#push({ kind: "arguments" });
+      this.at += quoted ? 2 : 1;
+      if (quoted) this.#push({ kind: "arguments" });
     } else if (/[0-9#$?_=-]/.test(c) && !(c === "_" && nameRest.test(text[this.at + 2] ?? ""))) {
       this.at += 2;
       this.#push({ kind: "variable", name: c, quoted });
@@ -172,25 +174,27 @@ class ExpansionReader {
 
   #braced(quoted: boolean): void {
     const text = this.#text;
-    const name = this.#nameAt(this.at + 2);
+    const digit = /[0-9]/.test(text[this.at + 2] ?? "") ? (text[this.at + 2] ?? "") : "";
+    const name = digit === "" ? this.#nameAt(this.at + 2) : digit;
     let at = this.at + 2 + name.length;
     const m = /^(:-|-|:\+|\+)/.exec(text.slice(at, at + 2));
-    if (name !== "" && text[at] === "}") {
+    if (text[at] === "}") {
       this.at = at + 1;
-      this.#push({ kind: "variable", name, quoted });
+      if (name !== "") this.#push({ kind: "variable", name, quoted });
     } else if (name !== "" && m !== null) {
       const operator = m[1] as ":-" | "-" | ":+" | "+";
       at += operator.length;
       const read = readExpansion(text, at, "brace");
       this.fault ??= read.fault;
-      if (text[read.end] !== "}") this.fault ??= "unclosed ${";
-      this.at = read.end + 1;
+      if (text[read.end] !== "}") this.fault ??= unclosed;
+      this.at = Math.min(read.end + 1, text.length);
       const word = quoted ? read.parts.map(asQuoted) : read.parts;
       this.#push({ kind: "variable", name, quoted, otherwise: { operator, word } });
     } else {
-      this.fault ??= "bad substitution";
-      this.at += 2;
-      this.#add("${", quoted);
+      // The character that does not fit is passed over with what stands before it.
+      this.fault ??= `Bad substitution of "${name}"`;
+      this.at = Math.min(at + 1, text.length);
+      if (text[at] === ":") this.at = Math.min(at + 2, text.length);
     }
   }
 

@@ -5,12 +5,15 @@
 import { parseCondition } from "./condition.ts";
 import { readExpansion } from "./expansion.ts";
 import { readExtension } from "./extensions.ts";
-import type { Action, Condition, Expansion, Flag, Rc, RcFault, Recipe, Statement } from "./tree.ts";
+import type { Action, Condition, Expansion, Fault, Flag, Rc, RcFault, Recipe, Statement } from "./tree.ts";
 
 const flags = new Set<string>(["H", "B", "D", "A", "a", "E", "e", "h", "b", "f", "c", "w", "W", "i", "r"]);
 
 /** Blocks in blocks; nobody writes so many, and the stack has an end. */
 const depthLimit = 200;
+
+/** A file with more is something else. */
+const faultLimit = 1000;
 
 export function parseRc(octets: Buffer): Rc {
   const parser = new RcParser(octets.toString("latin1"));
@@ -24,6 +27,9 @@ class RcParser {
   #line = 1;
   #counted = 0;
   #depth = 0;
+  #unusable = false;
+  /** Of blocks that the end of the file ended. */
+  readonly #unclosed: Statement[] = [];
 
   constructor(text: string) {
     this.#text = text;
@@ -31,20 +37,20 @@ class RcParser {
 
   whole(): Rc {
     const text = this.#text;
-    const crlf = text.indexOf("\r\n");
-    if (crlf >= 0) {
-      const line = text.slice(0, crlf).split("\n").length;
-      this.#fatal(line, "lines end in CRLF; procmail does not take CR for white space: convert the file (sed -i 's/\\r$//')");
+    const crlf = /^[ \t]*:.*\r\n/m.exec(text);
+    if (crlf !== null) {
+      this.#fatal(text.slice(0, crlf.index).split("\n").length, "lines end in CRLF; CR is no white space here: convert the file (sed -i 's/\\r$//')");
     }
     if (text.includes("\0")) this.#fatal(1, "holds a NUL octet: not an rc file");
     const statements: Statement[] = [];
-    while (this.#at < text.length) {
-      statements.push(...this.#statements());
+    while (this.#at < text.length && !this.#unusable) {
+      append(statements, this.#statements());
       if (text[this.#at] === "}") {
-        this.#skipped("Closing brace unexpected");
+        statements.push(this.#skipped("Closing brace unexpected"));
         this.#at++;
       }
     }
+    append(statements, this.#unclosed);
     return { statements, faults: this.#faults };
   }
 
@@ -54,37 +60,38 @@ class RcParser {
     for (;;) {
       this.#blanksAndComments(statements);
       const c = this.#text[this.#at];
-      if (c === undefined || c === "}") return statements;
-      if (c === ":") statements.push(this.#recipe());
-      else if (/[A-Za-z_]/.test(c)) statements.push(this.#assignment());
-      else this.#skipped(`Skipped "${this.#restOfLine()}"`);
+      if (c === undefined || c === "}" || this.#unusable) return statements;
+      if (c === ":") this.#recipe(statements);
+      else if (/[A-Za-z_]/.test(c)) this.#assignment(statements);
+      else statements.push(this.#skipped(`Skipped "${this.#restOfLine()}"`));
     }
   }
 
-  #assignment(): Statement {
+  #assignment(statements: Statement[]): void {
     const line = this.#line;
     const name = /^[A-Za-z0-9_]+/.exec(this.#text.slice(this.#at, this.#at + 1024))?.[0] ?? "";
     this.#at += name.length;
     let at = this.#at;
     while (this.#text[at] === " " || this.#text[at] === "\t") at++;
-    if (this.#text[at] !== "=") {
-      // "name-else" is no name at all.
-      if (at === this.#at && /[^\s}]/.test(this.#text[at] ?? " ")) this.#skipped(`Skipped "${this.#restOfLine()}"`);
-      return { kind: "unset", line, name };
+    if (this.#text[at] === "=") {
+      this.#at = at + 1;
+      this.#blanks();
+      const { parts, fault } = this.#expansion("word");
+      if (fault !== undefined) statements.push(this.#skipped(fault, line));
+      statements.push({ kind: "assign", line, name, value: parts });
+      return;
     }
-    this.#at = at + 1;
-    this.#blanks();
-    return { kind: "assign", line, name, value: this.#expansion("word") };
+    // "name-else" is no name at all; what follows is looked at by itself.
+    const alone = at > this.#at || /^[\n#]?$/.test(this.#text[at] ?? "");
+    statements.push(alone ? { kind: "unset", line, name } : this.#skipped(`Skipped "${name}"`));
   }
 
   /** :0 [flags] [ : [lockfile] ] */
-  #recipe(): Recipe {
+  #recipe(statements: Statement[]): void {
     const line = this.#line;
     this.#at++;
     const count = /^[ \t]*(\d*)/.exec(this.#text.slice(this.#at, this.#at + 64));
     this.#at += count?.[0].length ?? 0;
-    // A bare ":" means one condition that needs no "*".
-    this.#counted = count?.[1] === "" || count === null ? 1 : Number(count[1]);
     const found = new Set<Flag>();
     let lock: Recipe["lock"];
     for (;;) {
@@ -95,30 +102,40 @@ class RcParser {
         this.#restOfLine();
         break;
       }
-      if (c === ":") {
+      if (c === "\\" && this.#text[this.#at + 1] === "\n") {
+        this.#advance(this.#at + 2);
+      } else if (c === ":") {
         this.#at++;
-        this.#blanks();
-        const name = this.#text[this.#at] === "#" ? [] : this.#expansion("word");
-        lock = { name: name.length === 0 ? undefined : name };
-        const rest = this.#restOfLine().trim();
-        if (rest !== "" && !rest.startsWith("#")) this.#skipped(`Skipped "${rest}"`);
+        lock = this.#lock(statements);
         break;
-      }
-      if (flags.has(c)) {
+      } else if (flags.has(c)) {
         found.add(c as Flag);
         this.#at++;
       } else {
-        const word = /^[^\s:]+/.exec(this.#text.slice(this.#at, this.#at + 256))?.[0] ?? c;
-        this.#skipped(`Skipped "${word}"`);
-        this.#at += word.length;
+        statements.push(this.#skipped(`Skipped "${this.#restOfLine().trimEnd()}"`));
+        break;
       }
     }
+    // A bare ":" means one condition that needs no "*", but none where the recipe hangs on another.
+    const digits = count?.[1] ?? "";
+    const hangs = ["A", "a", "E", "e"].some((f) => found.has(f as Flag));
+    this.#counted = digits === "" ? (hangs ? 0 : 1) : Number(digits);
     const conditions = this.#conditions();
     const actionLine = this.#line;
     const from = this.#at;
-    const action = this.#action();
+    const { action, fault } = this.#action();
     const actionText = action.kind === "block" ? "{" : this.#text.slice(from, this.#at).trim();
-    return { kind: "recipe", line, flags: found, lock, conditions, action, actionLine, actionText };
+    if (fault !== undefined) this.#skipped(fault, actionLine);
+    statements.push({ kind: "recipe", line, flags: found, lock, conditions, action, actionLine, actionText, actionFault: fault });
+  }
+
+  #lock(statements: Statement[]): Recipe["lock"] {
+    this.#blanks();
+    const { parts, fault } = this.#text[this.#at] === "#" ? { parts: [], fault: undefined } : this.#expansion("word");
+    if (fault !== undefined) statements.push(this.#skipped(fault));
+    const rest = this.#restOfLine().trim().replace(/(^|[ \t])#.*/, "").trim();
+    if (rest !== "") statements.push(this.#skipped(`Skipped "${rest}"`));
+    return { name: parts.length === 0 ? undefined : parts };
   }
 
   #conditions(): Condition[] {
@@ -134,31 +151,33 @@ class RcParser {
     }
   }
 
-  #action(): Action {
+  #action(): { readonly action: Action; readonly fault?: string | undefined } {
     const text = this.#text;
     const c = text[this.#at];
     if (c === undefined) {
       this.#skipped("Incomplete recipe");
-      return { kind: "none" };
+      return { action: { kind: "none" } };
     }
     if (c === "!") {
       this.#at++;
-      return { kind: "forward", addresses: this.#expansion("line") };
+      const { parts, fault } = this.#expansion("line");
+      return { action: { kind: "forward", addresses: parts }, fault };
     }
     if (c === "|") {
       this.#at++;
-      return { kind: "pipe", command: this.#program(), capture: undefined };
+      return { action: { kind: "pipe", command: this.#program(), capture: undefined } };
     }
     if (c === "{" && /^[\s]?$/.test(text[this.#at + 1] ?? "")) {
       this.#at++;
-      return this.#block();
+      return { action: this.#block() };
     }
     const capture = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*\|/.exec(text.slice(this.#at, this.#at + 1024));
     if (capture?.[1] !== undefined) {
       this.#at += capture[0].length;
-      return { kind: "pipe", command: this.#program(), capture: capture[1] };
+      return { action: { kind: "pipe", command: this.#program(), capture: capture[1] } };
     }
-    return { kind: "folder", folders: this.#expansion("line") };
+    const { parts, fault } = this.#expansion("line");
+    return { action: { kind: "folder", folders: parts }, fault };
   }
 
   #block(): Action {
@@ -170,7 +189,7 @@ class RcParser {
     const statements = this.#statements();
     this.#depth--;
     if (this.#text[this.#at] === "}") this.#at++;
-    else this.#faults.push({ line, text: "Missing closing brace", severity: "skipped" });
+    else if (this.#unclosed.length === 0) this.#unclosed.push(this.#skipped("Missing closing brace", line));
     return { kind: "block", statements };
   }
 
@@ -198,12 +217,10 @@ class RcParser {
     return this.#text.slice(from, end);
   }
 
-  #expansion(extent: "word" | "line"): Expansion {
-    const line = this.#line;
+  #expansion(extent: "word" | "line"): { readonly parts: Expansion; readonly fault: string | undefined } {
     const read = readExpansion(this.#text, this.#at, extent);
     this.#advance(read.end);
-    if (read.fault !== undefined) this.#fatal(line, read.fault);
-    return read.parts;
+    return read;
   }
 
   #blanks(): void {
@@ -217,7 +234,7 @@ class RcParser {
       if (c === "#") {
         const comment = this.#restOfLine();
         const extension = statements === undefined ? undefined : readExtension(comment, this.#line);
-        if (typeof extension === "string") this.#skipped(extension);
+        if (typeof extension === "string") statements?.push({ ...this.#skipped(extension), ours: true });
         else if (extension !== undefined) statements?.push(extension);
       }
       else if (c === "\\" && this.#text[this.#at + 1] === "\n") this.#advance(this.#at + 2);
@@ -240,11 +257,20 @@ class RcParser {
     this.#at = to;
   }
 
-  #skipped(text: string): void {
-    this.#faults.push({ line: this.#line, text, severity: "skipped" });
+  /** The message is due where the statement stands that it becomes. */
+  #skipped(text: string, line = this.#line): Fault {
+    this.#faults.push({ line, text, severity: "skipped" });
+    if (this.#faults.length > faultLimit) this.#fatal(line, "has so many faults that it can be no rc file");
+    return { kind: "fault", line, text };
   }
 
   #fatal(line: number, text: string): void {
-    this.#faults.push({ line, text, severity: "fatal" });
+    if (!this.#unusable) this.#faults.push({ line, text, severity: "fatal" });
+    this.#unusable = true;
   }
+}
+
+/** push(...) has an end. */
+function append<T>(to: T[], more: readonly T[]): void {
+  for (const one of more) to.push(one);
 }

@@ -39,6 +39,8 @@ export interface Condition {
   readonly negated: boolean;
   /** "VAR ??", "B ??": what is searched instead of what the flags say. */
   readonly area: string | undefined;
+  /** What stands behind weight, negation and area, as logs show it. */
+  readonly shown: string;
   readonly test: Test;
 }
 
@@ -64,13 +66,25 @@ export interface Recipe {
   /** Of the action line, as written. */
   readonly actionLine: number;
   readonly actionText: string;
+  /** A quote of the action is never closed: it can not be done. */
+  readonly actionFault: string | undefined;
 }
 
 export type Statement =
   | { readonly kind: "assign"; readonly line: number; readonly name: string; readonly value: Expansion }
   | { readonly kind: "unset"; readonly line: number; readonly name: string }
   | Extension
-  | Recipe;
+  | Recipe
+  | Fault;
+
+/** A message that is due when the file has been obeyed up to here. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly line: number;
+  readonly text: string;
+  /** Not in procmail's words: it is told with file and line. */
+  readonly ours?: true;
+}
 
 /** Something procmail would skip with a message (`skipped`), or that makes the file unusable (`fatal`). */
 export interface RcFault {

@@ -47,7 +47,7 @@ describe("rc files", () => {
 
   test("kinds of condition", () => {
     const of = (text: string): unknown => recipe(`:0\n* ${text}\nx\n`).conditions[0]?.test;
-    assert.deepEqual(of("? test -f x"), { kind: "program", command: "test -f x" });
+    assert.deepEqual(of("? test -f x"), { kind: "program", command: " test -f x" });
     assert.deepEqual(of("> 1000"), { kind: "size", than: ">", octets: 1000, rest: "" });
     assert.deepEqual(of("\\> 1000"), { kind: "regex", pattern: "> 1000" });
     assert.deepEqual(of("a\\\n    b"), { kind: "regex", pattern: "ab" });
@@ -76,8 +76,6 @@ describe("rc files", () => {
 
   for (const [name, text, line] of [
     ["CRLF", "A=1\n:0\r\nx\r\n", 2],
-    ["an open quote", 'A=1\nB="x\n\n', 2],
-    ["an open backquote", "A=1\nB=`x\n", 2],
     ["NUL", "A=1\0\n", 1],
   ] as const) {
     test(`${name} makes a file unusable`, () => {
@@ -86,6 +84,17 @@ describe("rc files", () => {
       assert.equal(fault.line, line);
     });
   }
+
+  for (const text of ['A=1\nB="x\n\n', "A=1\nB=`x\n", 'A=1\n:0\nB"x\n', "A=1\nB=${C:-x\n"]) {
+    test(`${JSON.stringify(text)} is told with the line where it begins`, () => {
+      assert.deepEqual(rc(text).faults, [{ line: text.includes(":0") ? 3 : 2, text: "Unexpected EOL", severity: "skipped" }]);
+    });
+  }
+
+  test("an action with an open quote can not be done", () => {
+    const [statement] = rc(':0\nfolder"x\n').statements;
+    assert.equal(statement?.kind === "recipe" ? statement.actionFault : "", "Unexpected EOL");
+  });
 
   test("blocks without end, and any octets at all, are survived", () => {
     assert.ok(rc(":0\n{\n".repeat(5000)).faults.some((f) => f.severity === "fatal"));

@@ -1,0 +1,118 @@
+/** Delivery to folders: for a recipe, and to DEFAULT or ORGMAIL where no recipe took the mail. */
+import type { Recipe } from "../recipe/tree.ts";
+import { deliver, type Asking, type DeliverAnswer } from "./effects.ts";
+import { expandValue } from "./expand.ts";
+import { endedByEmptyLine, type Chosen } from "./mail.ts";
+import type { RuleState } from "./state.ts";
+
+/** What a delivering action has done, for the log abstract. */
+export interface Done {
+  readonly folder: string;
+  readonly octets: number;
+}
+
+/** undefined: it failed, and why has been said. */
+export function* toFolders(state: RuleState, recipe: Recipe, words: readonly string[]): Asking<Done | undefined> {
+  const [first = ""] = words;
+  const { lock } = recipe;
+  let lockName = "";
+  if (lock?.name !== undefined) {
+    const name = yield* expandValue(lock.name, state);
+    if (name === undefined) {
+      yield* state.overflow();
+      return undefined;
+    }
+    lockName = name;
+  } else if (lock !== undefined) lockName = `${first}${state.variables.get("LOCKEXT") ?? ""}`;
+  return yield* store(state, words, state.mail.chosen(recipe.flags), lockName, recipe.flags.has("r"));
+}
+
+/** DEFAULT, which is locked, and then ORGMAIL; undefined: neither took it. */
+export function* toDefault(state: RuleState): Asking<Done | undefined> {
+  const tried = new Set<string>();
+  for (const name of ["DEFAULT", "ORGMAIL"]) {
+    const folder = state.variables.get(name) ?? "";
+    if (folder === "" || tried.has(folder)) continue;
+    tried.add(folder);
+    const whole = { fromLine: state.mail.fromLine, octets: state.mail.octets };
+    const done = folder.startsWith("|") ? yield* toOutput(state, folder, { ...whole, fromLine: "" }) : yield* store(state, [folder], whole, name === "DEFAULT" ? `${folder}${state.variables.get("LOCKEXT") ?? ""}` : "", false);
+    if (done !== undefined) return done;
+  }
+  return undefined;
+}
+
+/** "|" alone. */
+export function* toOutput(state: RuleState, name: string, { fromLine, octets }: Chosen, raw = false): Asking<Done | undefined> {
+  const chunks = [Buffer.from(fromLine, "latin1"), ...(raw ? [octets] : endedByEmptyLine(octets))];
+  yield* state.set("LASTFOLDER", name);
+  if ((yield { kind: "stdout", octets: chunks }) === true) return { folder: name, octets: sizeOf(chunks) };
+  yield* state.say(`Error while writing to "${name}": there is no standard output here`);
+  return undefined;
+}
+
+export const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+
+/** All other kinds of folder are told by the end of their names. */
+const isMaildir = (word: string): boolean => word.endsWith("/");
+const isDirectory = (word: string): boolean => word.endsWith("/") || word.endsWith("/.");
+
+function* store(state: RuleState, words: readonly string[], { fromLine, octets }: Chosen, lockName: string, raw: boolean): Asking<Done | undefined> {
+  const [first = ""] = words;
+  if (first === "/dev/null") {
+    yield* state.set("LASTFOLDER", first);
+    yield* state.tell(`Opening "${first}"`);
+    return { folder: first, octets: fromLine.length + octets.length };
+  }
+  const answer: DeliverAnswer =
+    first === ""
+      ? { ok: false, why: "no folder is named" }
+      : yield* deliver({
+          kind: "deliver",
+          folders: words.map((word) => state.path(word)),
+          fromLine,
+          octets,
+          lock: lockName === "" ? "" : state.path(lockName),
+          raw,
+          prefix: state.variables.get("MSGPREFIX") ?? "msg.",
+          umask: state.number("UMASK", 8),
+          flags: state.extensions.flags,
+        });
+  if (!answer.ok) {
+    yield* state.set("LASTFOLDER", words.join(" "));
+    yield* state.say(`Error while writing to "${words.join(" ")}": ${answer.why}`);
+    return undefined;
+  }
+  return yield* stored(state, words, answer, lockName);
+}
+
+/** procmail says each step as it takes it; here they are all done. */
+function* stored(state: RuleState, words: readonly string[], answer: Extract<DeliverAnswer, { readonly ok: true }>, lockName: string): Asking<Done> {
+  const names = words.map((word, i) => spelled(state, answer.names[i] ?? "", word));
+  const [first = ""] = words;
+  const [name = "", ...more] = names;
+  // Where a directory took it, no lock was needed, unless the recipe named one.
+  const locked = lockName !== "" && (!isDirectory(first) || lockName !== `${first}${state.variables.get("LOCKEXT") ?? ""}`) && (name === first || !isDirectory(first));
+  const skipped = words.filter((_, i) => i > 0 && names[i] === "");
+  if (locked) yield* state.tell(`Locking "${lockName}"`);
+  if (locked && answer.unlocked === true) yield* state.say(`Lock failure on "${lockName}"`);
+  for (const word of skipped) if (name !== first || isDirectory(first)) yield* state.say(`Unable to treat as directory "${word}"`);
+  if (skipped.length > 0) yield* state.say(`Skipped "${skipped.join(" ")}"`);
+  yield* state.set("LASTFOLDER", name);
+  if (!isMaildir(first)) {
+    yield* state.tell(`Opening "${name}"`);
+    yield* state.tell("Acquiring kernel-lock");
+  }
+  for (const linked of more) if (linked !== "") yield* state.tell(`Linking to "${linked}"`);
+  const folder = names.filter((n) => n !== "").join(" ");
+  state.variables.set("LASTFOLDER", folder);
+  if (locked && answer.unlocked !== true) yield* state.tell(`Unlocking "${lockName}"`);
+  state.last = { ...state.last, offset: answer.offset ?? 0 };
+  return { folder, octets: answer.octets };
+}
+
+/** Names in messages and LASTFOLDER are spelled as the rc file spelled the folder. */
+function spelled(state: RuleState, name: string, word: string): string {
+  const path = state.path(word).replace(/\/\.?$/, "");
+  if (name === "" || !name.startsWith(path)) return name;
+  return `${word.replace(/\/\.?$/, "")}${name.slice(path.length)}`;
+}
