@@ -1,6 +1,6 @@
 /** Debian's Dovecot as it speaks IMAP, without a service: its imap program on standard streams, one run for a list of commands. */
 import { spawnSync } from "node:child_process";
-import { chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 const program = "/usr/lib/dovecot/imap";
 export const imapMissing = existsSync(program) ? false : "Dovecot's imap is not installed";
@@ -46,9 +46,12 @@ export function imapSays(home: string, location: string, commands: readonly stri
   }
   try {
     const input = [...commands, "LOGOUT"].map((command, i) => `t${i} ${command}\r\n`).join("");
-    const run = spawnSync(program, ["-c", `${side}/imap.conf`], { input, maxBuffer: 1 << 30, env: { ...process.env, HOME: home, USER: "nobody" }, ...(isRoot ? { uid: nobody, gid: nobody } : {}) });
-    if (!run.stdout.includes("* BYE Logging out")) throw new Error(`imap: ${run.stdout.toString("latin1").slice(-2000)} ${run.stderr.toString()}`);
-    return run.stdout;
+    // Its standard input has no end: it would take one for a client that is gone, and not write what is left. Nor does it wait for a pipe that is full when it ends.
+    const endless = 'mkfifo "$1/in" && exec 3<>"$1/in" && rm "$1/in" && exec 4<&0 && { cat <&4 >&3 & } && exec "$0" -c "$1/imap.conf" <&3 4<&- >"$1/out"';
+    const run = spawnSync("/bin/sh", ["-c", endless, program, side], { input, timeout: 60_000, killSignal: "SIGKILL", env: { ...process.env, HOME: home, USER: "nobody" }, ...(isRoot ? { uid: nobody, gid: nobody } : {}) });
+    const said = readFileSync(`${side}/out`);
+    if (!said.includes("* BYE Logging out")) throw new Error(`imap: ${said.toString("latin1").slice(-2000)} ${run.stderr.toString()}`);
+    return said;
   } finally {
     if (isRoot) {
       chownSync(home, 0, 0);
