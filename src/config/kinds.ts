@@ -1,3 +1,5 @@
+import { uidlFormatFault } from "./uidl-format.ts";
+
 /**
  * The kinds a setting can have: text of a configuration file in, typed value out. Pure.
  * Units follow postconf(5): s m h d w for durations (default seconds), and K M G for sizes.
@@ -23,6 +25,15 @@ export interface Endpoint {
 const words = (text: string): string[] => text.split(/[\s,]+/).filter((w) => w !== "");
 
 export const text: Kind<string> = { name: "text", parse: (t) => t };
+
+export const uidlFormat: Kind<string> = {
+  name: "format of unique-ids",
+  parse(t) {
+    const fault = uidlFormatFault(t);
+    if (fault !== undefined) throw new KindFault(fault);
+    return t;
+  },
+};
 
 export const list: Kind<readonly string[]> = { name: "list", parse: words };
 

@@ -1,5 +1,5 @@
 /** Settings of reading mail: imapd, pop3d, authd and sessions in agents. */
-import { choice, choices, duration, list, networks, number, size, text, yesno } from "./kinds.ts";
+import { choice, choices, duration, list, networks, number, size, text, uidlFormat, yesno } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 export const accessSettings = {
@@ -17,7 +17,7 @@ export const accessSettings = {
   imap_idle_timeout: setting(duration, "30m", "Autologout (RFC 3501 §5.4: at least 30 minutes)."),
   imap_idle_notify_interval: setting(duration, "2m", "How often an idling client hears \"* OK Still here\"."),
   pop3_idle_timeout: setting(duration, "10m", "Autologout (RFC 1939 §3: at least 10 minutes)."),
-  pop3_uidl_format: setting(text, "%08Xu%08Xv", "Unique-ids of UIDL, in Dovecot's language: %u UID, %v UIDVALIDITY, %f file name (Maildir), %g id of the message (Maildir: its file name or the id its uidlist line gives; mbox: as %m), %m MD5 of its header. Between % and the letter: 08 at least eight characters with zeros in front, 8 at most eight, then X hexadecimal, M MD5, L lower case, U upper case, R backwards. To take over from UW ipop3d %08Xv%08Xu, Courier %f or %v-%u, Cyrus %v.%u or %u, tpop3d %Mf. What a line of dovecot-uidlist says (P) comes first."),
+  pop3_uidl_format: setting(uidlFormat, "%08Xu%08Xv", "Unique-ids of UIDL, in Dovecot's language: %u UID, %v UIDVALIDITY, %f file name (Maildir), %g id of the message (Maildir: its file name or the id its uidlist line gives; mbox: as %m), %m MD5 of its header. Between % and the letter: 08 at least eight characters with zeros in front, 8 at most eight, then X hexadecimal, M MD5, L lower case, U upper case, R backwards. To take over from UW ipop3d %08Xv%08Xu, Courier %f or %v-%u, Cyrus %v.%u or %u, tpop3d %Mf. What a line of dovecot-uidlist says (P) comes first."),
   pop3_reuse_xuidl: setting(yesno, "no", "The X-UIDL field of a message, where it has one, is its unique-id. Every header is read for it; whoever sends mail can set the field."),
   pop3_no_flag_updates: setting(yesno, "no", "RETR does not set \\Seen."),
   pop3_lock_session: setting(yesno, "yes", "One POP3 session per maildrop at a time (RFC 1939 §4)."),

@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { maildrop } from "../../src/agent/pop3/maildrop.ts";
-import { logger } from "../../src/daemon/log.ts";
 import type { MailUser } from "../../src/daemon/protocol.ts";
 import { openStore } from "../../src/store/open.ts";
 import { settingsWith } from "../unit/pop3/place.ts";
@@ -69,7 +68,7 @@ async function ours({ home, location }: Place, settings: Readonly<Record<string,
   try {
     const mailbox = await store.open("INBOX");
     await mailbox.refresh();
-    return (await maildrop(mailbox, all, logger("pop3"))).map((drop, i) => `${i + 1} ${drop.uidl}`);
+    return (await maildrop(mailbox, all)).map((drop, i) => `${i + 1} ${drop.uidl}`);
   } finally {
     await store.close();
   }

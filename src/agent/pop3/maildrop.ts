@@ -3,11 +3,10 @@
  * one that the uidlist has for the message (mail that came from another POP3 server), its X-UIDL field where that is to count, or made by
  * pop3_uidl_format.
  */
-import type { Logger } from "../../daemon/log.ts";
 import type { Mailbox, Message } from "../../store/mailbox.ts";
 import { headerDigest, xUidl } from "./header-digest.ts";
 import type { Drop } from "./session.ts";
-import { fit, needsHeader, uidl, uidlFormatFault } from "./uidl.ts";
+import { fit, needsHeader, uidl } from "./uidl.ts";
 
 export interface UidlSettings {
   readonly pop3_uidl_format: string;
@@ -18,13 +17,10 @@ export interface UidlSettings {
 const turn = 128;
 
 /** Numbered from 1 by their place. */
-export async function maildrop(mailbox: Mailbox, settings: UidlSettings, log: Logger): Promise<readonly Drop[]> {
-  const fault = uidlFormatFault(settings.pop3_uidl_format);
-  if (fault !== undefined) log.error(`pop3_uidl_format: ${fault}; the default is used`);
-  const format = fault === undefined ? settings.pop3_uidl_format : "%08Xu%08Xv";
+export async function maildrop(mailbox: Mailbox, settings: UidlSettings): Promise<readonly Drop[]> {
   const drops: Drop[] = [];
   for (const message of mailbox.messages) {
-    drops.push({ uid: message.uid, size: message.size, uidl: await uidlOf(mailbox, message, format, settings.pop3_reuse_xuidl) });
+    drops.push({ uid: message.uid, size: message.size, uidl: await uidlOf(mailbox, message, settings.pop3_uidl_format, settings.pop3_reuse_xuidl) });
     // A size may cost the reading of a file.
     if (drops.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
   }

@@ -61,7 +61,7 @@ interface Limits extends UidlSettings {
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
   await mailbox.refresh();
   const { uidValidity } = mailbox;
-  const t = transaction(await maildrop(mailbox, settings, log));
+  const t = transaction(await maildrop(mailbox, settings));
   const reader = new LineReader(socket, new LineFramer(lineLimit));
   const session: Session = { socket, mailbox, uidValidity, t, patience: settings.pop3_idle_timeout, log };
   let removed = 0;

@@ -9,6 +9,7 @@
  * UW ipop3d has %08Xv%08Xu, Courier %f or %v-%u, Cyrus %v.%u or %u, tpop3d %Mf.
  */
 import { createHash } from "node:crypto";
+import { uidlVariable, usesLetter, type UidlLetter } from "../../config/uidl-format.ts";
 
 export interface UidlSource {
   readonly uid: number;
@@ -21,28 +22,13 @@ export interface UidlSource {
   readonly headerDigest: string;
 }
 
-type Letter = "u" | "v" | "f" | "g" | "m";
-
-const variable = /%(?:%|(0?)(?:(\d{1,2})\.)?(\d{0,2})([XMLUR]*)([uvfgm]))/g;
-
-/** What is wrong with a format, or undefined: something in it must differ from message to message. */
-export function uidlFormatFault(format: string): string | undefined {
-  const rest = format.replaceAll(variable, "");
-  if (rest.includes("%")) return `"${rest.slice(rest.indexOf("%"), rest.indexOf("%") + 4)}" is not %u, %v, %f, %g or %m`;
-  return ["u", "f", "g", "m"].some((letter) => uses(format, letter as Letter)) ? undefined : "needs %u, %f, %g or %m: unique-ids would be equal";
-}
-
-function uses(format: string, letter: Letter): boolean {
-  return [...format.matchAll(variable)].some((m) => m[5] === letter);
-}
-
 /** Does making unique-ids need the header of each message? In an mbox the id of a message is the MD5 of its header too. */
-export const needsHeader = (format: string, isMaildir: boolean): boolean => uses(format, "m") || (!isMaildir && uses(format, "g"));
+export const needsHeader = (format: string, isMaildir: boolean): boolean => usesLetter(format, "m") || (!isMaildir && usesLetter(format, "g"));
 
 /** Values that would not fit RFC 1939 (a long file name, 8-bit octets) become a hash of themselves. */
 export function uidl(format: string, of: UidlSource): string {
   return fit(
-    format.replaceAll(variable, (whole, zero: string, offset: string | undefined, width: string, modifiers: string, letter: Letter) => {
+    format.replaceAll(uidlVariable, (whole, zero: string, offset: string | undefined, width: string, modifiers: string, letter: UidlLetter) => {
       if (whole === "%%") return "%";
       const text = [...modifiers].reduce(modified, valueOf(letter, of)).slice(Number(offset ?? 0));
       if (width === "") return text;
@@ -51,7 +37,7 @@ export function uidl(format: string, of: UidlSource): string {
   );
 }
 
-function valueOf(letter: Letter, of: UidlSource): string {
+function valueOf(letter: UidlLetter, of: UidlSource): string {
   switch (letter) {
     case "u":
       return String(of.uid);

@@ -37,6 +37,7 @@ test("comments, continuation lines and references as in postconf(5)", () => {
 test("each fault has its line, and the nearest known name", () => {
   assert.deepEqual(faultsOf("myhostname = a\nmynetwork = x\n"), ['f:2: unknown setting "mynetwork"; did you mean "mynetworks"?']);
   assert.deepEqual(faultsOf("queue_run_delay = 3x\n"), ['f:1: queue_run_delay: "3x" is not a duration (a number with s, m, h, d or w)']);
+  assert.deepEqual(faultsOf("pop3_uidl_format = %v\n"), ["f:1: pop3_uidl_format: needs %u, %f, %g or %m: unique-ids would be equal"]);
   assert.deepEqual(faultsOf("biff = maybe\n"), ['f:1: biff: "maybe" is neither yes nor no']);
   assert.deepEqual(faultsOf("biff = no\n\nbiff = yes\n"), ['f:3: "biff" is set already in line 1']);
   assert.deepEqual(faultsOf("relayhost = $nowhere\n"), ['f:1: relayhost: "$nowhere" is not a setting']);
