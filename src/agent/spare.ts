@@ -5,7 +5,7 @@
  * commands run as fast as later ones.
  */
 import { once } from "node:events";
-import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { setFlagsFromString } from "node:v8";
@@ -25,28 +25,26 @@ const messages = 1000;
 /** Of which so many are different. */
 const texts = 50;
 const folder = "copies";
+const parts = ["cur", "new", "tmp"];
 /** Where the channel to mailboxd is, for Node. */
 const channel = 3;
 /** Longer than a tagged answer, octets. */
 const lineLength = 1000;
 
 /** What clients ask of a mailbox, in the order in which they do. */
-const first = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)", "FETCH 1:20 (BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (SUBJECT)])"];
-const later = [
-  "SELECT INBOX",
-  "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)",
-  "UID FETCH 1:* (FLAGS)",
-  "FETCH 1:100 (BODY.PEEK[])",
-  "SORT (ARRIVAL) UTF-8 ALL",
-  "SORT (REVERSE DATE SUBJECT) UTF-8 ALL",
-  "THREAD REFERENCES UTF-8 ALL",
-  "SEARCH UNSEEN SUBJECT report",
-  "STORE 1:* +FLAGS.SILENT (\\Flagged)",
-  "NOOP",
+const begin = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)"];
+const listing = [...begin, "UID FETCH 1:* (FLAGS)", "FETCH 1:20 (BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (SUBJECT)])", "FETCH 1:100 (BODY.PEEK[])", "SORT (ARRIVAL) UTF-8 ALL", "SORT (REVERSE DATE SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL", "SEARCH UNSEEN SUBJECT report", "NOOP"];
+const changing = ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Flagged)", `CREATE ${folder}`, `COPY 1:100 ${folder}`, "STORE 1:20 +FLAGS (\\Deleted)", "EXPUNGE", "LIST \"\" *", `STATUS ${folder} (MESSAGES)`, "CLOSE"];
+/** Sessions, each of a store opened anew; `found` ones find the messages only. */
+const sessions: readonly { readonly found?: true; readonly commands: readonly string[] }[] = [
+  { found: true, commands: ["SELECT INBOX"] },
+  { found: true, commands: ["SELECT INBOX"] },
+  { found: true, commands: begin },
+  { commands: ["SELECT INBOX"] },
+  { commands: listing },
+  { commands: listing },
+  { commands: changing },
 ];
-const last = [`CREATE ${folder}`, `COPY 1:100 ${folder}`, "STORE 1:20 +FLAGS (\\Deleted)", "EXPUNGE", "LIST \"\" *", `STATUS ${folder} (MESSAGES)`, "CLOSE"];
-/** Sessions, each of a store opened anew. */
-const sessions = [first, later, later, [...later, ...last]];
 
 /**
  * Loads and tries all that a user's first commands need. Rejects when that does not work.
@@ -60,9 +58,14 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   await Promise.all([import("./deliver/serve.ts"), import("./pop3/serve.ts")]);
   const directory = mkdtempSync(`${memory()}/posthorn-spare-`);
   try {
-    fill(`${directory}/Maildir`);
-    const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail: `maildir:${directory}/Maildir`, shell: "", agent: "spare" };
-    for (const commands of sessions) if (!stopping()) await session(user, settings, `${directory}/socket`, commands, stopping);
+    const maildir = `${directory}/Maildir`;
+    fill(maildir);
+    const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail: `maildir:${maildir}`, shell: "", agent: "spare" };
+    for (const { found, commands } of sessions) {
+      if (stopping()) break;
+      if (found === true) forget(maildir);
+      await session(user, settings, `${directory}/socket`, commands, stopping);
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -80,8 +83,13 @@ function collect(): void {
   if (typeof gc === "function") gc();
 }
 
+/** Leaves the messages alone. */
+function forget(maildir: string): void {
+  for (const name of readdirSync(maildir)) if (!parts.includes(name)) rmSync(`${maildir}/${name}`, { recursive: true });
+}
+
 function fill(maildir: string): void {
-  for (const part of ["cur", "new", "tmp"]) mkdirSync(`${maildir}/${part}`, { recursive: true });
+  for (const part of parts) mkdirSync(`${maildir}/${part}`, { recursive: true });
   for (let i = 0; i < messages; i++) {
     const text = letter(i % texts);
     const path = `${maildir}/cur/${1_700_000_000 + i}.M${i}P1.spare,S=${text.length},W=${text.length}:2,${i % 3 === 0 ? "" : "S"}`;

@@ -22,7 +22,7 @@ export class Hearers {
 
   /** Tells everybody at once. A hearer that throws does not keep the others, or the work that was done, from going on. */
   tell(changes: Changes): void {
-    if (isEmpty(changes)) return;
+    if (this.none || isEmpty(changes)) return;
     for (const hear of [...this.#hearers]) {
       try {
         hear(changes);

@@ -9,6 +9,7 @@
  * that user's sessions and deliveries. Other programs may change the files at any time:
  * `refresh()` finds out, `watch()` tells when it is worth asking.
  */
+import type { MessageList } from "./message-list.ts";
 
 /** RFC 3501 §2.3.1.1: 1 to 4,294,967,295, strictly ascending, never used again. */
 export type Uid = number & { readonly __brand: "Uid" };
@@ -111,6 +112,8 @@ export interface Mailbox {
   readonly highestModSeq: ModSeq;
   /** Live messages as of the last `refresh`, ascending by UID. Stable until the next refresh or change made here. */
   readonly messages: readonly Message[];
+  /** The same, to be kept, counted, and looked into later on if need be. */
+  readonly list: MessageList;
 
   /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
   refresh(): Promise<Changes>;

@@ -6,10 +6,8 @@ export async function statusOf(store: MailStore, name: string): Promise<FolderSt
   try {
     await mailbox.refresh();
     const recent = await mailbox.claimRecent(true);
-    const { messages, uidNext, uidValidity } = mailbox;
-    let unseen = 0;
-    for (const message of messages) if (!message.flags.has("\\Seen")) unseen++;
-    return { messages: messages.length, recent: recent.length, uidNext, uidValidity, unseen };
+    const { list, uidNext, uidValidity } = mailbox;
+    return { messages: list.length, recent: recent.length, uidNext, uidValidity, unseen: list.unseen.count };
   } finally {
     store.release(mailbox);
   }

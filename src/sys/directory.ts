@@ -25,9 +25,12 @@ export function eachName(path: string, visit: (octets: Buffer, from: number, to:
       if (got < 0) throw new SystemFault("getdents64", errno());
       if (got === 0) return;
       for (let at = 0; at < got; ) {
-        const next = at + entries.readUInt16LE(at + lengthAt);
+        const next = at + entries[at + lengthAt] + entries[at + lengthAt + 1] * 256;
         const from = at + nameAt;
-        if (entries[from] !== 0x2e) visit(entries, from, entries.indexOf(0, from));
+        // Entries end at the first multiple of 8 behind their NUL.
+        let to = Math.max(from, next - 8);
+        while (entries[to] !== 0) to++;
+        if (entries[from] !== 0x2e) visit(entries, from, to);
         at = next;
       }
     }

@@ -5,7 +5,6 @@ import { removeDeleted } from "./expunge.ts";
 import { flagsOf, recentCount } from "./sync.ts";
 import { hear, newView } from "./view.ts";
 import type { Reply } from "../../imap/respond.ts";
-import type { Flags, Message } from "../../store/mailbox.ts";
 
 export const select: Handler<"SELECT"> = (session, command) => open(session, command);
 export const examine: Handler<"EXAMINE"> = (session, command) => open(session, command);
@@ -29,9 +28,9 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     });
     session.state = { name: "selected", view, unwatch };
     session.folderSeen(store, mailbox);
-    const firstUnseen = firstWithout(view.messages, "\\Seen");
+    const firstUnseen = mailbox.list.unseen.first;
     out.write(
-      `${flagsOf(mailbox, readOnly)}* ${view.messages.length} EXISTS\r\n* ${recentCount(view)} RECENT\r\n` +
+      `${flagsOf(mailbox, readOnly)}* ${view.count} EXISTS\r\n* ${recentCount(view)} RECENT\r\n` +
         (firstUnseen < 0 ? "" : `* OK [UNSEEN ${firstUnseen + 1}] First unseen.\r\n`) +
         `* OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid\r\n* OK [UIDNEXT ${mailbox.uidNext}] Predicted next UID\r\n`,
     );
@@ -40,16 +39,6 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     if (session.state.name !== "selected") store.release(mailbox);
     throw fault;
   }
-}
-
-/** Index of the first message without this flag, or -1. A store has one object for each combination of flags, so few are asked. */
-function firstWithout(messages: readonly Message[], flag: string): number {
-  let last: Flags | undefined;
-  return messages.findIndex(({ flags }) => {
-    if (flags === last) return false;
-    last = flags;
-    return !flags.has(flag);
-  });
 }
 
 /** Gives the selected mailbox back, telling nothing. False when there was none. */

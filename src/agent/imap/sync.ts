@@ -90,6 +90,7 @@ async function tellArrived(session: Session, view: View): Promise<void> {
 
 /** Messages the client knows of that are \Recent in this session. */
 export function recentCount(view: View): number {
+  if (view.recent.size === 0) return 0;
   const last = view.messages.at(-1)?.uid ?? 0;
   let count = 0;
   for (const uid of view.recent) if (uid <= last) count++;

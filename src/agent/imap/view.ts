@@ -11,8 +11,10 @@ export interface View {
   readonly uidValidity: number;
   /** Opened with EXAMINE, or the mailbox can not be changed. */
   readonly readOnly: boolean;
-  /** What the client counts: message n is messages[n-1]. Ascends by UID. Flags are the newest known. */
+  /** What the client counts: message n is messages[n-1]. Ascends by UID. Flags are the newest known. Made when first looked into. */
   messages: Message[];
+  /** How many they are. */
+  readonly count: number;
   readonly recent: Set<Uid>;
   /** Not told yet: behind `messages`, ascending. */
   arrived: Message[];
@@ -24,17 +26,29 @@ export interface View {
   keywordsTold: number;
 }
 
-export const newView = (mailbox: Mailbox, readOnly: boolean): View => ({
-  mailbox,
-  uidValidity: mailbox.uidValidity,
-  readOnly,
-  messages: mailbox.messages.slice(),
-  recent: new Set(),
-  arrived: [],
-  expunged: new Set(),
-  told: new Map(),
-  keywordsTold: mailbox.keywords.length,
-});
+export function newView(mailbox: Mailbox, readOnly: boolean): View {
+  const { list } = mailbox;
+  let messages: Message[] | undefined;
+  return {
+    mailbox,
+    uidValidity: mailbox.uidValidity,
+    readOnly,
+    get messages() {
+      return (messages ??= list.all.slice());
+    },
+    set messages(now) {
+      messages = now;
+    },
+    get count() {
+      return messages?.length ?? list.length;
+    },
+    recent: new Set(),
+    arrived: [],
+    expunged: new Set(),
+    told: new Map(),
+    keywordsTold: mailbox.keywords.length,
+  };
+}
 
 /** Index of the first message whose UID is `uid` or more. */
 export function lowerBound(messages: readonly Message[], uid: number): number {

@@ -32,6 +32,8 @@ type RowOf<X extends Schema> = { readonly [K in keyof Common | keyof X]: number 
 
 /** Not written yet: the row has no number in the file. */
 const fresh = 0xffffffff;
+/** Sets above which those that no row has are dropped when a file was read. */
+const tidyFrom = 1024;
 const tracking = { origin: "u32", dirty: "u32" } as const satisfies Schema;
 
 export class Table<X extends Schema> {
@@ -48,6 +50,14 @@ export class Table<X extends Schema> {
   readonly #marks = new Columns({ mark: "u32" } as const);
   #cache = { inode: "", end: 0 };
 
+  /** Called before rows, sets or MODSEQs change, once. */
+  beforeChange: (() => void) | undefined;
+  /** How often rows came or went, and how often each column was changed. */
+  #rowChanges = 0;
+  readonly #changesOf: number[];
+  /** Columns whose change `beforeChange` is told. */
+  readonly #watched: readonly number[];
+
   // What the file has of each.
   #changed = false;
   #removed: number[] = [];
@@ -62,11 +72,29 @@ export class Table<X extends Schema> {
   constructor(own: X, now: number) {
     this.schema = { ...commonSchema, ...own };
     this.#columns = new Columns(this.schema);
+    this.#changesOf = this.#columns.names.map(() => 0);
+    this.#watched = (Object.keys(own) as (keyof (Common & X))[]).concat(["uid", "set", "modSeq"]).map((name) => this.#columns.place[name]);
     this.#history = new History(now);
   }
 
   get length(): number {
     return this.#columns.length;
+  }
+
+  /** Grows whenever a column is another one than before. */
+  changesOf(name: keyof (Common & X)): number {
+    return this.#rowChanges + this.#changesOf[this.#columns.place[name]];
+  }
+
+  #before(): void {
+    const { beforeChange } = this;
+    this.beforeChange = undefined;
+    beforeChange?.();
+  }
+
+  #rowsChange(): void {
+    this.#rowChanges++;
+    if (this.beforeChange !== undefined) this.#before();
   }
 
   get at(): { readonly [K in keyof (Common & X)]: Column } {
@@ -114,6 +142,11 @@ export class Table<X extends Schema> {
     return row < this.length && this.at.uid[row] === uid ? row : -1;
   }
 
+  /** First row from `from` on that has this value in a column, -1 for none. */
+  rowWith(name: keyof (Common & X), value: number, from = 0): number {
+    return this.#columns.view(this.#columns.place[name]).indexOf(value, from);
+  }
+
   /** First row with this UID or a higher one. */
   rowFrom(uid: number): number {
     const uids = this.at.uid;
@@ -129,13 +162,14 @@ export class Table<X extends Schema> {
 
   /** Adds a message; its UID is above all others. @returns its row */
   add(row: RowOf<X>): number {
+    this.#rowsChange();
     this.#track.add({ origin: fresh, dirty: 0 });
     return this.#columns.add(row);
   }
 
-  /** Room for this many rows altogether. @param names octets that names of the next rows lie in: an empty table takes them over */
   /** Adds messages whose UIDs are above all others: all zeros, to be filled in through `fresh` before anything else is done. @returns the first row */
   addRows(count: number): number {
+    this.#rowsChange();
     this.#track.addFilled(count, [fresh, 0]);
     return this.#columns.addFilled(count, undefined);
   }
@@ -145,6 +179,7 @@ export class Table<X extends Schema> {
     return this.#columns.writable;
   }
 
+  /** Room for this many rows altogether. @param names octets that names of the next rows lie in: an empty table takes them over */
   reserve(rows: number, names?: Buffer): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);
@@ -156,6 +191,8 @@ export class Table<X extends Schema> {
   set(name: keyof (Common & X), row: number, value: number): void {
     const column = this.#columns.place[name];
     if (Object.is(this.#columns.at[name][row], value)) return;
+    if (this.beforeChange !== undefined && this.#watched.includes(column)) this.#before();
+    this.#changesOf[column]++;
     this.#columns.set(column, row, value);
     this.#track.set(1, row, this.#track.at.dirty[row] | (1 << column));
     this.#changed = true;
@@ -164,6 +201,7 @@ export class Table<X extends Schema> {
   /** Removes messages, rows ascending, and remembers their UIDs as expunged with this MODSEQ; undefined: nobody ever saw them. */
   remove(rows: readonly number[], modSeq: ModSeq | undefined): void {
     if (rows.length === 0) return;
+    this.#rowsChange();
     for (const row of rows) {
       const origin = this.#track.at.origin[row];
       if (origin !== fresh) this.#removed.push(origin);
@@ -308,8 +346,8 @@ export class Table<X extends Schema> {
   /** The file has all of it by now. */
   written(): void {
     this.#whole = false;
-    const origin = this.#track.view(0);
-    for (let row = 0; row < origin.length; row++) origin[row] = row;
+    const origin = this.#track.view(0) as Uint32Array;
+    for (let row = 0, { length } = origin; row < length; row++) origin[row] = row;
     this.#track.view(1).fill(0);
     this.#removed = [];
     this.#writtenSets = this.#sets.length;
@@ -347,7 +385,9 @@ export class Table<X extends Schema> {
     for (const { column, rows, values } of change.cells) {
       if (!ascending(rows, this.length)) return false;
       const all = this.#columns.view(column);
-      for (let i = 0; i < rows.length; i++) all[rows[i]] = values[i];
+      // Mostly a stretch of rows.
+      if (rows.length > 0 && rows[rows.length - 1] - rows[0] === rows.length - 1) all.set(values, rows[0]);
+      else for (let i = 0; i < rows.length; i++) all[rows[i]] = values[i];
     }
     if (this.#heapLength === 0) {
       this.#heap = change.heap;
@@ -365,25 +405,22 @@ export class Table<X extends Schema> {
 
   /** After the last `take`: true when the rows make sense, which are then those of the file. */
   loaded(): boolean {
-    const { uid, nameAt, nameLength } = this.at;
-    for (let row = 0; row < this.length; row++) if (uid[row] <= (row === 0 ? 0 : uid[row - 1]) || nameAt[row] + nameLength[row] > this.#heapLength) return false;
-    const columns = this.#columns.kinds.flatMap((kind, i) => (kind === "set" ? [this.#columns.view(i)] : []));
-    const used = new Uint8Array(this.#sets.length);
-    for (const column of columns)
-      for (let row = 0; row < column.length; row++) {
-        if (column[row] >= used.length) return false;
-        used[column[row]] = 1;
-      }
+    const { uid, nameAt, nameLength } = this.#columns.place;
+    if (!uidsAscend(this.#columns.view(uid) as Uint32Array) || !endsWithin(this.#columns.view(nameAt) as Uint32Array, this.#columns.view(nameLength) as Uint32Array, this.#heapLength)) return false;
+    const columns = this.#columns.kinds.flatMap((kind, i) => (kind === "set" ? [this.#columns.view(i) as Uint32Array] : []));
+    if (!columns.every((column) => isBelow(column, this.#sets.length))) return false;
     this.#track.addAll([new Uint32Array(this.length), new Uint32Array(this.length)], this.length);
     this.written();
-    this.#tidySets(columns, used);
+    if (this.#sets.length >= tidyFrom) this.#tidySets(columns);
     return true;
   }
 
-  #tidySets(columns: readonly Numbers[], used: Uint8Array): void {
+  #tidySets(columns: readonly Uint32Array[]): void {
+    const used = new Uint8Array(this.#sets.length);
     used[0] = 1;
+    for (const column of columns) for (let row = 0; row < column.length; row++) used[column[row]] = 1;
     const kept = this.#sets.filter((_, i) => used[i] === 1);
-    if (this.#sets.length < 1024 + 2 * kept.length) return;
+    if (this.#sets.length < tidyFrom + 2 * kept.length) return;
     let next = 0;
     const renumbered = Uint32Array.from(used, (is) => (is === 1 ? next++ : 0));
     for (const column of columns) for (let row = 0; row < column.length; row++) column[row] = renumbered[column[row]];
@@ -392,8 +429,35 @@ export class Table<X extends Schema> {
   }
 }
 
-function ascending(rows: Numbers, below: number): boolean {
-  for (let i = 0; i < rows.length; i++) if (rows[i] >= below || (i > 0 && rows[i] <= rows[i - 1])) return false;
+// One kind of array each, so that the loops are those of numbers however seldom they ran.
+
+function uidsAscend(uids: Uint32Array): boolean {
+  let last = 0;
+  for (let row = 0, { length } = uids; row < length; row++) {
+    const uid = uids[row];
+    if (uid <= last) return false;
+    last = uid;
+  }
+  return true;
+}
+
+function endsWithin(at: Uint32Array, lengths: Uint32Array, end: number): boolean {
+  for (let row = 0, { length } = at; row < length; row++) if (at[row] + lengths[row] > end) return false;
+  return true;
+}
+
+function isBelow(numbers: Uint32Array, end: number): boolean {
+  for (let row = 0, { length } = numbers; row < length; row++) if (numbers[row] >= end) return false;
+  return true;
+}
+
+function ascending(rows: Uint32Array, below: number): boolean {
+  let last = -1;
+  for (let i = 0, { length } = rows; i < length; i++) {
+    const row = rows[i];
+    if (row >= below || row <= last) return false;
+    last = row;
+  }
   return true;
 }
 

@@ -8,6 +8,7 @@ import { noChanges } from "../hearers.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
+import { listOf, MessageList, type Unseen } from "../message-list.ts";
 import { Directory } from "./directory.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
 import { folderHead, type FolderHead } from "./head.ts";
@@ -50,7 +51,7 @@ export class Folder {
   /** Recent although in cur/: appended or flagged by us before any session claimed them. */
   readonly recent = new Set<number>();
 
-  messages: readonly MaildirMessage[] = [];
+  list: MessageList<MaildirMessage> = listOf([]);
   /** Known but not told yet. */
   #expunged: number[] = [];
   #arrived: number[] = [];
@@ -58,7 +59,7 @@ export class Folder {
   #modSeq: ModSeq | undefined;
   /** µs since the epoch. */
   #lookedAt: number | undefined;
-  /** The state of `dovecot-keywords` the flags of `messages` were made with. */
+  /** The state of `dovecot-keywords` the flags of `list` were made with. */
   #labelled = 0;
   #written = "";
 
@@ -123,11 +124,41 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
-    const rows: number[] = [];
-    const { place } = this.table.at;
-    for (let row = 0; row < this.table.length; row++) if (place[row] !== nowhere) rows.push(row);
-    this.messages = this.#messagesAt(rows);
+    this.list = this.#listed();
     this.#labelled = this.keywords.version;
+  }
+
+  /** All that sessions may see, as long as nothing changes. */
+  #listed(): MessageList<MaildirMessage> {
+    const { table } = this;
+    let count = table.length;
+    for (let row = table.rowWith("place", nowhere); row >= 0; row = table.rowWith("place", nowhere, row + 1)) count--;
+    const list = new MessageList(count, () => this.#messagesAt(this.#visibleRows()), () => this.#unseen());
+    table.beforeChange = () => list.all;
+    return list;
+  }
+
+  #visibleRows(): number[] {
+    const { table } = this;
+    const { place } = table.at;
+    const rows: number[] = [];
+    for (let row = 0, { length } = table; row < length; row++) if (place[row] !== nowhere) rows.push(row);
+    return rows;
+  }
+
+  #unseen(): Unseen {
+    const { table } = this;
+    const { place, set } = table.at;
+    const seen = new Map<number, boolean>();
+    let [count, first, at] = [0, -1, 0];
+    for (let row = 0, { length } = table; row < length; row++) {
+      if (place[row] === nowhere) continue;
+      let is = seen.get(set[row]);
+      if (is === undefined) seen.set(set[row], (is = lettersIn(table.setAt(set[row])).includes("S")));
+      if (!is && ++count === 1) first = at;
+      at++;
+    }
+    return { count, first };
   }
 
   /** What sessions get of these rows. */
@@ -185,7 +216,7 @@ export class Folder {
 
   /** Nothing of what was known is so: all messages are expunged, and UIDs begin anew. */
   forgetAll(): void {
-    for (const message of this.messages) if (this.visible(this.table.rowOf(message.uid)) >= 0) this.#gone(this.table.rowOf(message.uid));
+    for (const message of this.list.all) if (this.visible(this.table.rowOf(message.uid)) >= 0) this.#gone(this.table.rowOf(message.uid));
     this.#arrived = [];
     this.#flagged.clear();
     this.recent.clear();
@@ -282,10 +313,11 @@ export class Folder {
     modSeq.fill(now, firstRow);
     date.fill(NaN, firstRow);
     for (let i = 0, row = firstRow; i < length; i++, row++) {
-      const [from, to] = [files.from(i), files.to(i)];
+      const from = files.from[i];
+      const to = files.to[i];
       uid[row] = first + i;
-      place[row] = files.place(i);
-      set[row] = files.set(i);
+      place[row] = files.place[i];
+      set[row] = files.set[i];
       size[row] = sizeIn(octets, "W", from, to) ?? NaN;
       const seconds = timeIn(octets, from, to);
       saved[row] = seconds === undefined ? NaN : seconds * 1000;
@@ -300,10 +332,10 @@ export class Folder {
   arrivedFrom(first: number): void {
     const { table } = this;
     const { uid } = table.at;
-    for (let row = table.rowFrom(first); row < table.length; row++) {
-      this.#arrived.push(uid[row]);
-      this.others.arrived(row);
-    }
+    const { length } = table;
+    const from = table.rowFrom(first);
+    for (let row = from; row < length; row++) this.#arrived.push(uid[row]);
+    if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
     this.cache.note();
   }
@@ -370,7 +402,7 @@ export class Folder {
   #gone(row: number): void {
     const uid = this.table.at.uid[row];
     this.#expunged.push(uid);
-    const message = this.messages.at(indexOf(this.messages, uid));
+    const message = this.list.all.at(indexOf(this.list.all, uid));
     const saved = this.files.savedOf(uid);
     const date = this.table.at.date[row];
     const known = { size: this.table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: this.files.guidOf(uid) };
@@ -379,7 +411,14 @@ export class Folder {
 
   // ------------------------------------------------------------ telling
 
-  /** Brings `messages` up to date. What happened since the last time. */
+  /** Rows of messages, which are often one behind the other. */
+  #rowsOf(uids: readonly number[]): number[] {
+    const { table } = this;
+    let row = -1;
+    return uids.map((uid) => (row = row >= 0 && row + 1 < table.length && table.at.uid[row + 1] === uid ? row + 1 : table.rowOf(uid)));
+  }
+
+  /** Brings `list` up to date. What happened since the last time. */
   tell(): Changes {
     const changes = this.#changes();
     this.#modSeq = undefined;
@@ -389,13 +428,14 @@ export class Folder {
 
   #changes(): Changes {
     // What letters mean has changed.
-    if (this.#labelled !== this.keywords.version) for (const { uid } of this.messages) this.#flagged.add(uid);
+    if (this.#labelled !== this.keywords.version) for (const { uid } of this.list.all) this.#flagged.add(uid);
     this.#labelled = this.keywords.version;
     if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) return noChanges;
     const { table } = this;
     // Of a change of our own the last part was made just now.
     if (this.#lookedAt === undefined) this.#modSeq = undefined;
-    let messages = this.messages.slice();
+    if (this.list.length === 0 && this.#expunged.length === 0) return this.#firstSeen();
+    let messages = this.list.all.slice();
     const flagged: MaildirMessage[] = [];
     const known = new Map<number, Flags>();
     let [i, row] = [-1, -1];
@@ -420,15 +460,33 @@ export class Folder {
       const gone = new Set(this.#expunged);
       messages = messages.filter((message) => !gone.has(message.uid));
     }
-    const arrived = this.#messagesAt(this.#arrived.sort((a, b) => a - b).map((uid) => table.rowOf(uid)));
+    const arrived = this.#messagesAt(this.#rowsOf(this.#arrived.sort((a, b) => a - b)));
     messages = messages.concat(arrived);
     const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
-    this.messages = messages;
+    this.list = listOf(messages);
+    this.#told();
+    return { arrived, expunged, flagged: flagged.sort((a, b) => a.uid - b.uid) };
+  }
+
+  #told(): void {
     this.#expunged = [];
     this.#arrived = [];
     this.#flagged.clear();
     this.index.saveSoon();
-    return { arrived, expunged, flagged: flagged.sort((a, b) => a.uid - b.uid) };
+  }
+
+  /** There were none before: all have arrived. */
+  #firstSeen(): Changes {
+    const list = this.#listed();
+    this.list = list;
+    this.#told();
+    return {
+      get arrived() {
+        return list.all;
+      },
+      expunged: [],
+      flagged: [],
+    };
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { Hearers } from "../hearers.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
+import type { MessageList } from "../message-list.ts";
 import { batchSize, Serial } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { forget, placeFor, prepareAll, sweep } from "./deliver.ts";
@@ -40,6 +41,8 @@ export class MaildirMailbox implements Mailbox {
   readonly #hearers = new Hearers();
   #watching: Watching | undefined;
   #readOnly = false;
+  /** When nobody was \Recent, by `Table.changesOf` places. */
+  #claimed = -1;
 
   constructor(place: MaildirPlace, context: MailboxContext) {
     this.#context = context;
@@ -81,7 +84,11 @@ export class MaildirMailbox implements Mailbox {
   }
 
   get messages(): readonly Message[] {
-    return this.#folder.messages;
+    return this.#folder.list.all;
+  }
+
+  get list(): MessageList {
+    return this.#folder.list;
   }
 
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
@@ -192,10 +199,7 @@ export class MaildirMailbox implements Mailbox {
   claimRecent(peek: boolean): Promise<readonly Uid[]> {
     return this.#alone(async () => {
       const { table, recent } = this.#folder;
-      const { length } = table;
-      const { uid, place } = table.at;
-      const rows: number[] = [];
-      for (let row = 0; row < length; row++) if (place[row] === inNew || (recent.size > 0 && place[row] === inCur && recent.has(uid[row]))) rows.push(row);
+      const rows = this.#recentRows();
       if (rows.length > 0 && !peek && !this.#readOnly) {
         const plan = new FlagPlan(this.#folder, undefined);
         await this.#unwatched(rows.length, () => renaming(this.#folder, rows, plan, true, () => undefined));
@@ -204,6 +208,20 @@ export class MaildirMailbox implements Mailbox {
       }
       return rows.map((row) => table.at.uid[row] as Uid);
     });
+  }
+
+  /** Rows nobody has claimed yet. Where there were none, none are looked for until some message is elsewhere. */
+  #recentRows(): number[] {
+    const { table, recent } = this.#folder;
+    const state = table.changesOf("place");
+    if (recent.size === 0 && this.#claimed === state) return [];
+    const { length } = table;
+    const { uid, place } = table.at;
+    const rows: number[] = [];
+    if (recent.size === 0) for (let row = table.rowWith("place", inNew); row >= 0; row = table.rowWith("place", inNew, row + 1)) rows.push(row);
+    else for (let row = 0; row < length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) rows.push(row);
+    if (rows.length === 0) this.#claimed = state;
+    return rows;
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
@@ -372,7 +390,7 @@ export class MaildirMailbox implements Mailbox {
       await this.#sync.run();
       const { arrived, expunged, flagged } = this.#tell();
       folder.index.save();
-      const messages = folder.messages.length;
+      const messages = folder.list.length;
       return { messages, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: this.#sync.given, dropped, renumbered: this.uidValidity !== uidValidity };
     });
   }

@@ -5,7 +5,7 @@
 import { ExtraKeywords, type KeywordLine } from "./extra-keywords.ts";
 import { timeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
-import { baseOf } from "./row.ts";
+import { baseOf, type MaildirTable } from "./row.ts";
 
 /** Keywords of one folder, with letters or without. */
 export const keywordsLimit = 1024;
@@ -17,6 +17,8 @@ export class OtherKeywords {
   readonly #file: ExtraKeywords;
   /** Of names that no message has; undefined: the file was not read yet. */
   #waiting: Map<string, string> | undefined;
+  /** Those of messages, as long as none has others. */
+  #found: { readonly table: MaildirTable; readonly state: number; readonly keywords: ReadonlyMap<string, string> } | undefined;
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -37,6 +39,12 @@ export class OtherKeywords {
   /** Those that messages have, by their lower case. */
   get #known(): ReadonlyMap<string, string> {
     const { table } = this.#folder;
+    const state = table.changesOf("more");
+    if (this.#found?.table !== table || this.#found.state !== state) this.#found = { table, state, keywords: this.#find(table) };
+    return this.#found.keywords;
+  }
+
+  #find(table: MaildirTable): ReadonlyMap<string, string> {
     const { length } = table;
     const { more } = table.at;
     const sets = new Set<number>();
@@ -45,7 +53,7 @@ export class OtherKeywords {
   }
 
   get any(): boolean {
-    return this.#folder.table.at.more.length > 0 && this.#known.size > 0;
+    return this.#known.size > 0;
   }
 
   /** As it was first spelled here; undefined for one that no message has. */
@@ -102,6 +110,7 @@ export class OtherKeywords {
       if (row >= 0) rows.set(row, keywords);
       else if (keywords !== "") this.#waiting.set(base, keywords);
     }
+    if (rows.size === 0 && !this.any) return;
     for (let row = 0; row < table.length; row++) {
       const keywords = table.numberOf(rows.get(row) ?? "");
       if (keywords === table.at.more[row] || this.#folder.visible(row) < 0) continue;
@@ -110,11 +119,16 @@ export class OtherKeywords {
     }
   }
 
+  /** Whether there are keywords of names that no message has. */
+  get awaiting(): boolean {
+    if (this.#waiting === undefined) this.look(true);
+    return this.#waiting !== undefined && this.#waiting.size > 0;
+  }
+
   /** A row has become a message. */
   arrived(row: number): void {
     const { table } = this.#folder;
-    if (this.#waiting === undefined) this.look(true);
-    if (this.#waiting === undefined || this.#waiting.size === 0) return;
+    if (!this.awaiting || this.#waiting === undefined) return;
     const base = baseOf(table, row);
     table.set("more", row, table.numberOf(this.#waiting.get(base) ?? ""));
     this.#waiting.delete(base);

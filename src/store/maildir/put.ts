@@ -111,11 +111,10 @@ export class Put {
 
   #listed(files: readonly NewFile[]): NewFiles {
     const octets = Buffer.concat(files.map(({ base }) => base));
-    const ends: number[] = [];
     let end = 0;
-    for (const { base } of files) ends.push((end += base.length));
-    const sets = files.map(({ suffix }) => this.#folder.table.numberOf(suffix));
-    return { length: files.length, octets, from: (i) => ends[i] - files[i].base.length, to: (i) => ends[i], place: (i) => files[i].place, set: (i) => sets[i] };
+    const to = files.map(({ base }) => (end += base.length));
+    const from = files.map(({ base }, i) => to[i] - base.length);
+    return { length: files.length, octets, from, to, place: files.map(({ place }) => place), set: files.map(({ suffix }) => this.#folder.table.numberOf(suffix)) };
   }
 
   /**

@@ -19,12 +19,13 @@ export type Place = typeof inCur | typeof inNew | typeof nowhere;
 export interface NewFiles {
   readonly length: number;
   readonly octets: Buffer;
-  /** Where the base name of the i-th begins and ends. */
-  from(i: number): number;
-  to(i: number): number;
-  place(i: number): Place;
-  /** Number of what follows the base name. */
-  set(i: number): number;
+  /** Where each base name begins and ends. */
+  readonly from: ArrayLike<number>;
+  readonly to: ArrayLike<number>;
+  /** Each a Place. */
+  readonly place: ArrayLike<number>;
+  /** Numbers of what follows the base names. */
+  readonly set: ArrayLike<number>;
 }
 
 export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");

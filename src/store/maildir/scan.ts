@@ -13,6 +13,7 @@
  */
 import { eachName } from "../../sys/directory.ts";
 import { Columns } from "../index/columns.ts";
+import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
 import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
@@ -57,7 +58,7 @@ export class Strangers {
       this.#octets.copy(grown, 0, 0, this.#end);
       this.#octets = grown;
     }
-    octets.copy(this.#octets, this.#end, from, to);
+    copyOctets(octets, from, to, this.#octets, this.#end);
     this.#columns.add({ from: this.#end, to: this.#end + length, place, set });
     this.#end += length;
   }

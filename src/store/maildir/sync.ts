@@ -13,6 +13,7 @@
  * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
  */
 import { storeFault } from "../faults.ts";
+import type { Column } from "../index/columns.ts";
 import { deliveryTime } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
@@ -169,9 +170,9 @@ export class Sync {
   /** Lines whose file may not appear any more, since sessions have seen a higher UID. */
   #forgetLate(): void {
     const folder = this.#folder;
-    const { uid, place } = folder.table.at;
+    const { table } = folder;
     const late: number[] = [];
-    for (let row = 0; row < folder.table.length && uid[row] <= folder.highest; row++) if (place[row] === nowhere) late.push(row);
+    for (let row = table.rowWith("place", nowhere); row >= 0 && table.at.uid[row] <= folder.highest; row = table.rowWith("place", nowhere, row + 1)) late.push(row);
     folder.drop(late);
   }
 
@@ -246,34 +247,47 @@ export class Sync {
   }
 }
 
-function addLines(lines: LineWriter, files: NewFiles, first: number): void {
-  for (let i = 0; i < files.length; i++) lines.add(first + i, "", files.octets, files.from(i), files.to(i));
+function addLines(lines: LineWriter, { length, octets, from, to }: NewFiles, first: number): void {
+  for (let i = 0; i < length; i++) lines.add(first + i, "", octets, from[i], to[i]);
 }
 
 /** Strangers in order of delivery, each base name once. */
 function inOrder({ names: octets, at, length }: Strangers): NewFiles {
-  const { from, to } = at;
+  const { from, to, place, set } = at;
   const times = new Float64Array(length);
   let earliest = Infinity;
   for (let i = 0; i < length; i++) {
-    times[i] = deliveryTime(octets, from[i], to[i]);
-    earliest = Math.min(earliest, times[i]);
+    const time = deliveryTime(octets, from[i], to[i]);
+    times[i] = time;
+    if (time < earliest) earliest = time;
   }
   // Seconds and numbers in one key sort without a call for each comparison; what came within one second is then put in order by the rest.
-  const second = (i: number): number => (length > numbers ? 0 : Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest));
   const keys = new Float64Array(length);
-  for (let i = 0; i < length; i++) keys[i] = second(i) * numbers + i;
+  const seconds = new Uint32Array(length);
+  const many = length > numbers;
+  for (let i = 0; i < length; i++) {
+    const second = many ? 0 : Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest);
+    seconds[i] = second;
+    keys[i] = second * numbers + i;
+  }
   keys.sort();
-  const order = Uint32Array.from(keys, (key) => (length > numbers ? key : key % numbers));
+  const order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = many ? keys[i] : keys[i] % numbers;
   const byName = (a: number, b: number): number => octets.compare(octets, from[b], to[b], from[a], to[a]);
   for (let i = 0, end = 0; i < length; i = end) {
-    for (end = i + 1; end < length && second(order[end]) === second(order[i]); end++);
+    const second = seconds[order[i]];
+    for (end = i + 1; end < length && seconds[order[end]] === second; end++);
     if (end > i + 1) order.subarray(i, end).sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
   }
   // Met in new/ and then in cur/: the later counts, which is the first here.
   let count = 0;
   for (let i = 0; i < length; i++) if (i === 0 || times[order[i]] !== times[order[count - 1]] || byName(order[i], order[count - 1]) !== 0) order[count++] = order[i];
-  return { length: count, octets, from: (i) => from[order[i]], to: (i) => to[order[i]], place: (i) => at.place[order[i]] as Place, set: (i) => at.set[order[i]] };
+  const column = (values: Column): Uint32Array => {
+    const ordered = new Uint32Array(count);
+    for (let i = 0; i < count; i++) ordered[i] = values[order[i]];
+    return ordered;
+  };
+  return { length: count, octets, from: column(from), to: column(to), place: column(place), set: column(set) };
 }
 
 /** Takes lines of the uidlist over into a folder. */

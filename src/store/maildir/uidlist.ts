@@ -10,6 +10,7 @@
  * the next UID is above both. Header fields and line fields we have no use for are kept. The text is handled as latin1:
  * file names are octets.
  */
+import { copyOctets } from "../octets.ts";
 
 export interface UidlistHeader {
   readonly uidValidity: number;
@@ -138,9 +139,24 @@ export class LineWriter {
   /** @param fields "" for none */
   add(uid: number, fields: string, base: Buffer, from: number, to: number): void {
     if (this.#length + lineHead + fields.length + to - from > this.#octets.length) this.end();
-    this.#length += this.#octets.write(fields === "" ? `${uid} :` : `${uid} ${fields} :`, this.#length, "latin1");
-    this.#length += base.copy(this.#octets, this.#length, from, to);
-    this.#octets[this.#length++] = lineEnd;
+    this.#number(uid);
+    const octets = this.#octets;
+    octets[this.#length++] = space;
+    if (fields !== "") this.#length += octets.write(`${fields} `, this.#length, "latin1");
+    octets[this.#length++] = colon;
+    copyOctets(base, from, to, octets, this.#length);
+    this.#length += to - from;
+    octets[this.#length++] = lineEnd;
+  }
+
+  #number(number: number): void {
+    let end = this.#length + 1;
+    for (let n = number; n >= 10; n = Math.floor(n / 10)) end++;
+    this.#length = end;
+    for (let n = number; end > 0; n = Math.floor(n / 10)) {
+      this.#octets[--end] = 0x30 + (n % 10);
+      if (n < 10) return;
+    }
   }
 
   /** Hands on what is left. */

@@ -10,6 +10,7 @@ import { faulting } from "../faults.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
+import { listOf, type MessageList } from "../message-list.ts";
 import { Serial, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { Contents } from "./contents.ts";
@@ -37,6 +38,7 @@ export class MboxMailbox implements Mailbox {
   readonly #file: MboxFile;
   readonly #deliveries: Deliveries;
   #watching: Watching | undefined;
+  #list: MessageList | undefined;
   #opened: Promise<void> | undefined;
   #removed = false;
 
@@ -82,6 +84,12 @@ export class MboxMailbox implements Mailbox {
 
   get messages(): readonly Message[] {
     return this.#contents.messages;
+  }
+
+  get list(): MessageList {
+    const { messages } = this;
+    if (this.#list === undefined || this.#list.all !== messages) this.#list = listOf(messages);
+    return this.#list;
   }
 
   expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {

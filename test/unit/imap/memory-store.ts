@@ -1,4 +1,5 @@
 /** A MailStore in memory, for faults and timing that a disk can not be asked for. Keeps the contract of store/mailbox.ts. */
+import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
 
@@ -115,6 +116,10 @@ export class MemoryMailbox implements Mailbox {
         return known ?? f;
       }),
     );
+  }
+
+  get list(): MessageList {
+    return listOf(this.messages);
   }
 
   async append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {

@@ -1,4 +1,5 @@
 /** A mailbox in memory behind the mailbox seam, for sessions without a store on disk. */
+import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import type { Changes, Folder, FolderStatus, Mailbox, MailStore, Message, ModSeq, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
@@ -64,6 +65,10 @@ export class MemoryMailbox implements Mailbox {
   async setFlags(uids: readonly Uid[], change: { flags: ReadonlySet<string> }): Promise<readonly Message[]> {
     this.messages = this.messages.map((m) => (uids.includes(m.uid) ? { ...m, flags: new Set([...m.flags, ...change.flags]) } : m));
     return this.messages.filter((m) => uids.includes(m.uid));
+  }
+
+  get list(): MessageList {
+    return listOf(this.messages);
   }
 
   async append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
