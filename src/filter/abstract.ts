@@ -9,7 +9,7 @@ const sizeColumn = 72;
 export function abstract(mail: Mail, folder: string, octets: number): string {
   const subject = /^subject:.*$/im.exec(mail.unfolded.toString("latin1"))?.[0];
   const lines = [mail.fromLine.replace(/\n$/, "")];
-  if (subject !== undefined) lines.push(` ${subject.slice(0, subjectWidth - 1)}`);
+  if (subject !== undefined) lines.push(` ${subject.slice(0, subjectWidth)}`);
   const shown = `  Folder: ${folder.replace(/\n/g, " ").slice(0, folderWidth)}`;
   const tabs = Math.max(1, Math.ceil((sizeColumn - shown.length) / 8));
   lines.push(`${shown}${"\t".repeat(tabs)}${String(octets).padStart(7)}`);

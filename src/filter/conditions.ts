@@ -14,7 +14,8 @@ import type { Trace } from "./trace.ts";
 
 export interface ConditionScope extends Scope {
   readonly mail: Mail;
-  readonly variables: Map<string, string>;
+  readonly variables: ReadonlyMap<string, string>;
+  put(name: string, value: string): void;
   /** $= */
   score: string;
   readonly trace: Trace | undefined;
@@ -48,9 +49,9 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
     }
     scored = true;
     if (isHighest(score)) continue;
-    const added = yield* weighted(condition, weight, recipe, scope);
+    const { added, text } = yield* weighted(condition, weight, recipe, scope);
     score = clamp(score + added);
-    yield* scope.tell(`Score: ${column(added)} ${column(score)} ${quoted(condition)}`);
+    yield* scope.tell(`Score: ${column(added)} ${score > 0 && score < 1 ? "     +0" : column(score)} ${quoted(condition, text)}`);
     scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact, holds: added !== 0, weighted: { weight, added, score } });
     if (isLowest(score)) break;
   }
@@ -129,31 +130,32 @@ function* searched(regex: Regex, area: Buffer, scope: ConditionScope): Asking<bo
     if (match !== undefined) {
       yield* scope.tell('Assigning "MATCH="');
       yield* scope.tell(`Matched "${match}"`);
-      scope.variables.set("MATCH", match);
+      scope.put("MATCH", match);
     }
   }
   return true;
 }
 
-function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: ConditionScope): Asking<number> {
-  const { test, negated } = condition;
+function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: ConditionScope): Asking<{ readonly added: number; readonly text: string }> {
+  const { test, negated, shown: text } = condition;
   const area = areaOf(condition, recipe, scope);
   switch (test.kind) {
     case "regex": {
       const regex = yield* regexFor(test.pattern, recipe, scope);
-      if (negated) return regex.test(area) ? 0 : weight.w;
-      return (yield* searched(regex, area, scope)) ? regexScore(regex, area, weight) : 0;
+      if (negated) return { added: regex.test(area) ? 0 : weight.w, text };
+      return { added: (yield* searched(regex, area, scope)) ? regexScore(regex, area, weight) : 0, text };
     }
     case "program": {
-      const { status } = yield* program(test.command, area, scope);
-      return negated ? repeated(weight, status) : status === 0 ? weight.w : weight.x;
+      const { status, shown: words } = yield* program(test.command, area, scope);
+      return { added: negated ? repeated(weight, status) : status === 0 ? weight.w : weight.x, text: words };
     }
     case "size": {
+      if (test.rest !== "") yield* scope.say(`Skipped "${test.rest}"`);
       const size = condition.area === undefined ? scope.mail.size : area.length;
-      return sizeScore(weight, negated ? (test.than === "<" ? ">" : "<") : test.than, size, test.octets);
+      return { added: sizeScore(weight, negated ? (test.than === "<" ? ">" : "<") : test.than, size, test.octets), text };
     }
     case "expanded":
-      return 0;
+      return { added: 0, text };
   }
 }
 

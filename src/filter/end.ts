@@ -2,7 +2,6 @@
 import { abstract } from "./abstract.ts";
 import type { Asking } from "./effects.ts";
 import { truth } from "./environment.ts";
-import { endedByEmptyLine } from "./mail.ts";
 import type { RuleState } from "./state.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -13,7 +12,7 @@ const temporaryFailure = 75;
 /** @param verdict undefined: of a copy that was delivered on the way, which comsat hears nothing of */
 export function* logDelivery(state: RuleState, verdict: Verdict | undefined): Asking<void> {
   const failed = verdict?.kind === "undelivered";
-  const folder = failed ? `**${exitWanted(state) === temporaryFailure ? "Requeued" : "Bounced"}**` : state.last.folder;
+  const folder = failed ? `**${state.setting.requeues === true ? "Requeued" : "Bounced"}**` : state.last.folder;
   if (verdict?.kind === "delivered") yield* notify(state);
   const wanted = truth(state.variables.get("LOGABSTRACT"), true) || /^\s*a/i.test(state.variables.get("LOGABSTRACT") ?? "");
   if (wanted && state.logFile !== "") yield { kind: "log", file: state.logFile, text: abstract(state.mail, folder, failed ? 0 : state.last.octets) };
@@ -33,11 +32,10 @@ function* notify(state: RuleState): Asking<void> {
   yield* state.tell(`Notified comsat: "${text}"`);
 }
 
-const exitWanted = (state: RuleState): number | undefined => {
-  const code = /^\s*\+?(\d+)/.exec(state.variables.get("EXITCODE") ?? "")?.[1];
-  const n = code === undefined ? 0 : Number.parseInt(code, 10);
+function exitWanted(state: RuleState): number | undefined {
+  const n = state.number("EXITCODE");
   return n > 0 ? n & 255 : undefined;
-};
+}
 
 /** The exit status that the rc file wants, undefined for the usual one. */
 export function* runTrap(state: RuleState, verdict: Verdict): Asking<number | undefined> {
@@ -45,8 +43,7 @@ export function* runTrap(state: RuleState, verdict: Verdict): Asking<number | un
   const code = state.variables.get("EXITCODE");
   const wanted = exitWanted(state);
   if (trap === "") return wanted;
-  if (code === undefined) yield* state.set("EXITCODE", verdict.kind === "undelivered" ? String(cannotCreate) : "0");
-  const [from = Buffer.alloc(0)] = state.mail.all;
-  const answer = yield* state.command("trap", trap, [from, ...endedByEmptyLine(state.mail.octets)], true);
+  if (code === undefined) yield* state.set("EXITCODE", verdict.kind !== "undelivered" ? "0" : String(state.setting.requeues === true ? temporaryFailure : cannotCreate));
+  const answer = yield* state.command("trap", trap, state.mail.ended, true);
   return code === "" ? answer.status : wanted;
 }

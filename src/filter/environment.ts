@@ -16,6 +16,8 @@ export interface Setting {
   readonly extra: Readonly<Record<string, string>>;
   /** Is comsat told of mail unless COMSAT says otherwise? */
   readonly comsat?: boolean;
+  /** Mail that finds no place is tried again later: procmail -t. */
+  readonly requeues?: boolean;
 }
 
 export function defaults(s: Setting): Map<string, string> {
@@ -35,16 +37,23 @@ export function defaults(s: Setting): Map<string, string> {
     ["HOST", s.host],
     ["LOCKEXT", ".lock"],
     ["PROCMAIL_VERSION", version],
+    ["LINEBUF", "2048"],
+    ...(s.comsat === true ? [] : [["COMSAT", "no"] as const]),
   ]);
 }
 
 /** Value of variables that procmail knows without their being set. */
-const unset: Readonly<Record<string, string>> = { LOCKSLEEP: "8", LOCKTIMEOUT: "1024", TIMEOUT: "960", LINEBUF: "2048", UMASK: "077" };
+const unset: Readonly<Record<string, string>> = { LOCKSLEEP: "8", LOCKTIMEOUT: "1024", TIMEOUT: "960", UMASK: "077" };
 
-/** A number as strtol reads it; the default when it is not set. */
+/** A number as strtol reads it; else the word of a truth value is 1 or 0, and "all" 2; else the default. */
 export function numeric(variables: ReadonlyMap<string, string>, name: string, base = 10): number {
-  const n = Number.parseInt(variables.get(name) ?? unset[name] ?? "0", base);
-  return Number.isNaN(n) ? 0 : n;
+  const text = variables.get(name);
+  const otherwise = Number.parseInt(unset[name] ?? "0", base);
+  if (text === undefined) return otherwise;
+  const n = Number.parseInt(text, base);
+  if (!Number.isNaN(n)) return n;
+  if (/^\s*a/i.test(text)) return 2;
+  return truth(text, true) === truth(text, false) ? Number(truth(text, true)) : otherwise;
 }
 
 /** "yes on true enable" and numbers but 0 are true, "no off false disable" and 0 are false; `otherwise` for anything else. */

@@ -98,11 +98,12 @@ class Splitter {
   with(given: readonly string[]): Words {
     this.#close();
     const [words, at] = [this.#words, this.#placed];
-    const shown = words.join(" ");
-    return { words: at === undefined ? words : [...words.slice(0, at), ...given, ...words.slice(at + (words[at] === "" ? 1 : 0))], shown };
+    return { words: at === undefined ? words : [...words.slice(0, at), ...given, ...words.slice(at + 1)], shown: words.join(" ") };
   }
 
   #close(): void {
+    // "$@" is a word of its own, or nothing.
+    if (this.#placed === this.#words.length && this.#word !== "") this.#placed = undefined;
     if (this.#open) this.#words.push(this.#word);
     this.#word = "";
     this.#open = false;

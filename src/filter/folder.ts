@@ -23,8 +23,14 @@ export function* toFolders(state: RuleState, recipe: Recipe, words: readonly str
       return undefined;
     }
     lockName = name;
-  } else if (lock !== undefined) lockName = `${first}${state.variables.get("LOCKEXT") ?? ""}`;
-  return yield* store(state, words, state.mail.chosen(recipe.flags), lockName, recipe.flags.has("r"));
+  } else if (lock !== undefined && first !== "/dev/null") lockName = `${first}${state.variables.get("LOCKEXT") ?? ""}`;
+  if (lockName !== "" && state.path(lockName) === state.globalLock.path) {
+    yield* state.say(`Deadlock attempted on "${lockName}"`);
+    lockName = "";
+  }
+  // Flags of a filter say nothing about a folder.
+  const chosen = recipe.flags.has("f") ? state.mail.whole : state.mail.chosen(recipe.flags);
+  return yield* store(state, words, chosen, { name: lockName, forFile: false }, recipe.flags.has("r"));
 }
 
 /** DEFAULT, which is locked, and then ORGMAIL; undefined: neither took it. */
@@ -34,8 +40,9 @@ export function* toDefault(state: RuleState): Asking<Done | undefined> {
     const folder = state.variables.get(name) ?? "";
     if (folder === "" || tried.has(folder)) continue;
     tried.add(folder);
-    const whole = { fromLine: state.mail.fromLine, octets: state.mail.octets };
-    const done = folder.startsWith("|") ? yield* toOutput(state, folder, { ...whole, fromLine: "" }) : yield* store(state, [folder], whole, name === "DEFAULT" ? `${folder}${state.variables.get("LOCKEXT") ?? ""}` : "", false);
+    const { whole } = state.mail;
+    const lock = name === "DEFAULT" ? `${folder}${state.variables.get("LOCKEXT") ?? ""}` : "";
+    const done = folder.startsWith("|") ? yield* toOutput(state, folder, whole) : yield* store(state, [folder], whole, { name: lock, forFile: true }, false);
     if (done !== undefined) return done;
   }
   return undefined;
@@ -56,7 +63,14 @@ export const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((sum,
 const isMaildir = (word: string): boolean => word.endsWith("/");
 const isDirectory = (word: string): boolean => word.endsWith("/") || word.endsWith("/.");
 
-function* store(state: RuleState, words: readonly string[], { fromLine, octets }: Chosen, lockName: string, raw: boolean): Asking<Done | undefined> {
+interface Lock {
+  /** "" for none. */
+  readonly name: string;
+  /** Not where the folder is a directory. */
+  readonly forFile: boolean;
+}
+
+function* store(state: RuleState, words: readonly string[], { fromLine, octets }: Chosen, lock: Lock, raw: boolean): Asking<Done | undefined> {
   const [first = ""] = words;
   if (first === "/dev/null") {
     yield* state.set("LASTFOLDER", first);
@@ -71,27 +85,29 @@ function* store(state: RuleState, words: readonly string[], { fromLine, octets }
           folders: words.map((word) => state.path(word)),
           fromLine,
           octets,
-          lock: lockName === "" ? "" : state.path(lockName),
+          lock: lock.name === "" ? "" : state.path(lock.name),
           raw,
           prefix: state.variables.get("MSGPREFIX") ?? "msg.",
           umask: state.number("UMASK", 8),
           flags: state.extensions.flags,
         });
   if (!answer.ok) {
-    yield* state.set("LASTFOLDER", words.join(" "));
-    yield* state.say(`Error while writing to "${words.join(" ")}": ${answer.why}`);
+    yield* state.set("LASTFOLDER", first);
+    if (!isMaildir(first)) yield* state.tell(`Opening "${first}"`);
+    yield* state.say(`Error while writing to "${first}": ${answer.why}`);
+    state.last = { ...state.last, folder: first };
     return undefined;
   }
-  return yield* stored(state, words, answer, lockName);
+  return yield* stored(state, words, answer, lock);
 }
 
 /** procmail says each step as it takes it; here they are all done. */
-function* stored(state: RuleState, words: readonly string[], answer: Extract<DeliverAnswer, { readonly ok: true }>, lockName: string): Asking<Done> {
+function* stored(state: RuleState, words: readonly string[], answer: Extract<DeliverAnswer, { readonly ok: true }>, lock: Lock): Asking<Done> {
   const names = words.map((word, i) => spelled(state, answer.names[i] ?? "", word));
   const [first = ""] = words;
   const [name = "", ...more] = names;
-  // Where a directory took it, no lock was needed, unless the recipe named one.
-  const locked = lockName !== "" && (!isDirectory(first) || lockName !== `${first}${state.variables.get("LOCKEXT") ?? ""}`) && (name === first || !isDirectory(first));
+  const lockName = lock.name;
+  const locked = lockName !== "" && !(lock.forFile && name !== first);
   const skipped = words.filter((_, i) => i > 0 && names[i] === "");
   if (locked) yield* state.tell(`Locking "${lockName}"`);
   if (locked && answer.unlocked === true) yield* state.say(`Lock failure on "${lockName}"`);

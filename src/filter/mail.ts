@@ -41,9 +41,9 @@ export class Mail {
     return this.fromLine.length + this.octets.length;
   }
 
-  /** The whole of it, for a program. */
-  get all(): readonly Buffer[] {
-    return [Buffer.from(this.fromLine, "latin1"), this.octets];
+  /** The whole of it, for a program: it ends with an empty line. */
+  get ended(): readonly Buffer[] {
+    return [Buffer.from(this.fromLine, "latin1"), ...endedByEmptyLine(this.octets)];
   }
 
   /** Header for conditions: `From ` line first, each newline before a blank made a space, so that a folded field is one line. */
@@ -68,10 +68,14 @@ export class Mail {
     return made;
   }
 
+  get whole(): Chosen {
+    return { fromLine: this.fromLine, octets: this.octets };
+  }
+
   /** What flags h and b choose; neither is both. */
   chosen(flags: ReadonlySet<string>): Chosen {
     const header = flags.has("h");
-    if (header === flags.has("b")) return { fromLine: this.fromLine, octets: this.octets };
+    if (header === flags.has("b")) return this.whole;
     return { fromLine: header ? this.fromLine : "", octets: header ? this.header : this.body };
   }
 

@@ -1,4 +1,5 @@
 /** Actions that start a program: pipes, filters, captures, forwards. */
+import { readExpansion } from "../recipe/expansion.ts";
 import type { Recipe } from "../recipe/tree.ts";
 import type { Asking } from "./effects.ts";
 import { expandValue, type Words } from "./expand.ts";
@@ -27,9 +28,10 @@ export function* toProgram(state: RuleState, recipe: Recipe, text: string, captu
   const ok = !ran.tooLong && (yield* succeeded(state, recipe, ran));
   let result: PipeResult;
   if (filter) result = yield* filtered(state, recipe, ran, ok);
-  else if (capture !== undefined) result = ok ? { captured: ran.output.subarray(0, captureLimit).toString("latin1").replace(/\n$/, "") } : undefined;
+  else if (capture !== undefined) result = yield* captured(state, ran, ok);
   else if (!ran.tooLong) {
     yield* state.set("LASTFOLDER", ran.shown);
+    state.last = { ...state.last, folder: ran.shown, octets: sizeOf(input) };
     result = ok ? { folder: ran.shown, octets: sizeOf(input) } : undefined;
   }
   if (lock !== "") yield* state.unlock(lock);
@@ -42,10 +44,10 @@ export function* toAddresses(state: RuleState, recipe: Recipe, addresses: Words)
     yield* state.say("No recipients to forward to");
     return undefined;
   }
-  const lock = yield* localLock(state, recipe, "");
-  if (lock === held) return held;
   const words = (name: string): string[] => (state.variables.get(name) ?? "").split(/[ \t\n]+/).filter((word) => word !== "");
   const program = [...words("SENDMAIL"), ...words("SENDMAILFLAGS")];
+  const lock = yield* localLock(state, recipe, program[0] ?? "");
+  if (lock === held) return held;
   const [, ...input] = inputFor(state, recipe);
   const shown = [...program, addresses.shown].join(" ");
   const ran = yield* state.start("forward", [...program, ...addresses.words], { name: program[0] ?? "", shown }, input, true);
@@ -89,6 +91,13 @@ function* filtered(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): 
   return undefined;
 }
 
+/** Exactly one newline at the end is no part of the value. */
+function* captured(state: RuleState, ran: Ran, ok: boolean): Asking<PipeResult> {
+  if (ok) return { captured: ran.output.subarray(0, captureLimit).toString("latin1").replace(/\n$/, "") };
+  if (!ran.tooLong) yield* state.say("Rescue of unfiltered data succeeded");
+  return undefined;
+}
+
 /** Takes the recipe's lock: its name, or "" where there is none to let go. */
 export function* localLock(state: RuleState, recipe: Recipe, text: string): Asking<string | typeof held> {
   const { lock } = recipe;
@@ -96,9 +105,10 @@ export function* localLock(state: RuleState, recipe: Recipe, text: string): Aski
   let name: string | undefined;
   if (lock.name !== undefined) name = yield* expandValue(lock.name, state);
   else {
-    const file = /.*?>>[ \t]*([^\s;|&<>"']+)/s.exec(text)?.[1];
-    if (file === undefined) yield* state.say(`Couldn't determine implicit lockfile from "${state.needsShell(text) ? text : (text.trim().split(/\s+/, 1)[0] ?? "")}"`);
-    name = file === undefined ? "" : `${file}${state.variables.get("LOCKEXT") ?? ""}`;
+    const written = /.*?>>[ \t]*([^\s`'"\\);&|<>#]+)/s.exec(text)?.[1];
+    const file = written === undefined ? "" : yield* expandValue(readExpansion(written, 0, "quoted").parts, state);
+    if (written === undefined) yield* state.say(`Couldn't determine implicit lockfile from "${state.needsShell(text) ? text : (text.trim().split(/\s+/, 1)[0] ?? "")}"`);
+    name = file === undefined ? undefined : `${file}${state.variables.get("LOCKEXT") ?? ""}`;
   }
   if (name === undefined || name === "") return "";
   if (state.path(name) === state.globalLock.path) {

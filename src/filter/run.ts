@@ -9,7 +9,9 @@
  */
 import type { Extension } from "../recipe/extensions.ts";
 import { parseRc } from "../recipe/parse.ts";
-import type { Action, Rc, Recipe, Statement } from "../recipe/tree.ts";
+import { readStart } from "../recipe/start.ts";
+import { extraneous } from "../recipe/suppressed.ts";
+import type { Action, Expansion, Rc, Recipe, Statement } from "../recipe/tree.ts";
 import { conditionsMatch } from "./conditions.ts";
 import { readFile, type Asking } from "./effects.ts";
 import type { Setting } from "./environment.ts";
@@ -20,7 +22,6 @@ import type { Mail } from "./mail.ts";
 import { held, localLock, toAddresses, toProgram, type PipeResult } from "./pipe.ts";
 import { special, unlockGlobally, type Turn } from "./special.ts";
 import { RuleState } from "./state.ts";
-import { extraneousOnBlock } from "./suppressed.ts";
 import type { Trace } from "./trace.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -185,14 +186,14 @@ export class RuleRun {
         return { kind: "discarded", exit: undefined };
       case "include": {
         const rc = yield* this.#load(turn.name, line);
-        if (rc !== undefined) yield* this.#enter(rc, turn.name);
+        if (rc !== undefined) yield* this.#enter(rc, this.state.path(turn.name));
         return undefined;
       }
       case "switch": {
         const rc = turn.name === undefined ? undefined : yield* this.#load(turn.name, line);
         if (turn.name !== undefined && rc === undefined) return undefined;
         this.#leaveRc();
-        if (rc !== undefined) yield* this.#enter(rc, turn.name ?? "");
+        if (rc !== undefined) yield* this.#enter(rc, this.state.path(turn.name ?? ""));
         return undefined;
       }
     }
@@ -219,22 +220,54 @@ export class RuleRun {
 
   // ---------------------------------------------------------------- recipes
 
-  *#recipe(recipe: Recipe): Asking<Verdict | undefined> {
+  *#recipe(written: Recipe): Asking<Verdict | undefined> {
+    const recipe = written.start === undefined ? written : yield* this.#started(written, written.start);
+    if (recipe === undefined) return undefined;
     const { flags } = recipe;
-    if (flags.has("e") && flags.has("E")) yield* this.state.say("Conflicting else-if-flag suppressed");
-    if (flags.has("e") && flags.has("a")) yield* this.state.say("Conflicting also-if-succeeded-flag suppressed");
     const chained = this.#chained(flags);
+    if (chained !== undefined) this.state.score = "0";
+    yield* this.#suppressed(recipe);
     this.state.trace?.({ kind: "recipe", recipe, chained });
     const matched = chained === undefined && (yield* conditionsMatch(recipe, this.state));
+    for (const what of extraneous(recipe)) yield* this.state.say(`Extraneous ${what} ignored`);
     if (!flags.has("A") && !flags.has("a")) this.#last = matched;
     this.#previous = flags.has("E") && !flags.has("e") ? this.#previous || matched : matched;
-    if (!matched) return undefined;
+    if (recipe.actionFault !== undefined) yield* this.state.say(recipe.actionFault.text);
     const { action } = recipe;
+    if (!matched) return action.kind === "block" ? void (yield* this.#skip(action.statements)) : undefined;
     if (action.kind === "block") return yield* this.#block(recipe, action.statements);
     this.#succeeded = false;
     const verdict = yield* this.#act(recipe, action);
     this.state.trace?.({ kind: "action", recipe, ok: this.#succeeded, folder: this.#succeeded ? this.state.variables.get("LASTFOLDER") : undefined });
     return verdict;
+  }
+
+  /** With the flags and the lock that its expanded first line names; undefined: that is longer than LINEBUF, and the file is done with. */
+  *#started(recipe: Recipe, start: Expansion): Asking<Recipe | undefined> {
+    const words = yield* expandWords(start, this.state, false);
+    if (words === undefined) {
+      yield* this.state.overflow();
+      return void this.#leaveRc();
+    }
+    const { flags, lock, skipped } = readStart(words.words);
+    if (skipped !== undefined) yield* this.state.say(`Skipped "${skipped}"`);
+    return { ...recipe, flags, lock };
+  }
+
+  *#suppressed({ flags }: Recipe): Asking<void> {
+    if (flags.has("e") && flags.has("E")) yield* this.state.say("Conflicting else-if-flag suppressed");
+    if (flags.has("e") && flags.has("a")) yield* this.state.say("Conflicting also-if-succeeded-flag suppressed");
+  }
+
+  /** procmail reads through a block that it does not enter, and says what is wrong in it. */
+  *#skip(statements: readonly Statement[]): Asking<void> {
+    for (const statement of statements) {
+      if (statement.kind === "fault" && statement.text !== "Missing closing brace") yield* this.#statement(statement);
+      if (statement.kind !== "recipe") continue;
+      yield* this.#suppressed(statement);
+      for (const what of extraneous(statement)) yield* this.state.say(`Extraneous ${what} ignored`);
+      if (statement.action.kind === "block") yield* this.#skip(statement.action.statements);
+    }
   }
 
   /** The flag that keeps a recipe from being tried. "e" suppresses E and a. */
@@ -246,17 +279,19 @@ export class RuleRun {
   }
 
   *#act(recipe: Recipe, action: Exclude<Action, { readonly kind: "block" }>): Asking<Verdict | undefined> {
+    const { flags } = recipe;
     switch (action.kind) {
       case "none":
-        return void (yield* this.state.say("Incomplete recipe"));
+        return undefined;
       case "pipe": {
+        if (flags.has("c") && (flags.has("f") || action.capture !== undefined)) yield* this.state.say("Extraneous copy-flag ignored");
         if (action.command.length > this.state.lineBuffer) return void (yield* this.state.overflow());
         return yield* this.#result(recipe, yield* toProgram(this.state, recipe, action.command, action.capture), action.capture);
       }
       case "forward":
       case "folder": {
-        const words = recipe.actionFault === undefined ? yield* expandWords(action.kind === "forward" ? action.addresses : action.folders, this.state, action.kind === "forward") : undefined;
-        if (recipe.actionFault !== undefined) return void (yield* this.state.say(recipe.actionFault));
+        if (recipe.actionFault?.open === true) return undefined;
+        const words = yield* expandWords(action.kind === "forward" ? action.addresses : action.folders, this.state, action.kind === "forward");
         if (words === undefined) return void (yield* this.state.overflow());
         return yield* this.#result(recipe, action.kind === "forward" ? yield* toAddresses(this.state, recipe, words) : yield* toFolders(this.state, recipe, words.words), undefined);
       }
@@ -270,7 +305,7 @@ export class RuleRun {
     if ("captured" in result) {
       const name = capture ?? "";
       this.state.trace?.({ kind: "assign", line: recipe.actionLine, name, value: result.captured });
-      this.state.variables.set(name, result.captured);
+      this.state.put(name, result.captured);
       return yield* this.#turn(yield* special(this.state, name, result.captured), recipe.actionLine);
     }
     yield* this.#note(result, recipe.flags.has("c"));
@@ -284,7 +319,6 @@ export class RuleRun {
   }
 
   *#block(recipe: Recipe, statements: readonly Statement[]): Asking<Verdict | undefined> {
-    for (const what of extraneousOnBlock(recipe)) yield* this.state.say(`Extraneous ${what} ignored`);
     const frame: Frame = { statements, index: 0, rcName: this.state.rcName, before: { last: this.#last, previous: this.#previous } };
     this.#succeeded = true;
     if (recipe.flags.has("c")) return yield* this.#clone(recipe, frame);

@@ -98,7 +98,13 @@ export class RuleState implements ConditionScope {
 
   *set(name: string, value: string): Asking<void> {
     yield* this.tell(`Assigning "${name}=${value}"`);
-    this.variables.set(name, value);
+    this.put(name, value);
+  }
+
+  /** A value ends where a NUL is: no program could be given it. */
+  put(name: string, value: string): void {
+    const nul = value.indexOf("\0");
+    this.variables.set(name, nul < 0 ? value : value.slice(0, nul));
   }
 
   // ---------------------------------------------------------------- messages
@@ -136,7 +142,7 @@ export class RuleState implements ConditionScope {
   // ---------------------------------------------------------------- programs
 
   *output(command: string): Asking<string> {
-    const answer = yield* this.command("output", command, this.mail.all, true);
+    const answer = yield* this.command("output", command, this.mail.ended, true);
     const text = answer.output.subarray(0, this.lineBuffer + 1).toString("latin1").replace(/\n+$/, "");
     if (answer.output.length <= this.lineBuffer) return text;
     yield* this.say(`Excessive output quenched from "${answer.name}"`);

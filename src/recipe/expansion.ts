@@ -1,8 +1,8 @@
 /** Reads text with the substitutions of sh(1) that procmail knows: quotes, backslashes, $variables, `commands`. Pure. */
 import type { Expansion, Part } from "./tree.ts";
 
-/** Where expansion text ends: a word at an unquoted blank, a line at a newline, quoted text at its end; "}" of ${x:-word} too. */
-export type Extent = "word" | "line" | "quoted" | "brace";
+/** Where expansion text ends: a word at an unquoted blank, a line at a newline, quoted text at its end. */
+export type Extent = "word" | "line" | "quoted";
 
 export interface Read {
   readonly parts: Expansion;
@@ -10,10 +10,15 @@ export interface Read {
   readonly end: number;
   /** What is wrong: `unclosed`, or a substitution that procmail does not know. */
   readonly fault: string | undefined;
+  /** A quote is never closed: the text goes on to the end of the file. */
+  readonly open: boolean;
 }
 
 /** A quote that is never closed, in procmail's words. */
 export const unclosed = "Unexpected EOL";
+
+/** Words in words; the stack has an end. */
+const depthLimit = 100;
 
 const isBlank = (c: string | undefined): boolean => c === " " || c === "\t";
 const nameStart = /[A-Za-z_]/;
@@ -23,7 +28,7 @@ const nameRest = /[A-Za-z0-9_]/;
 export function readExpansion(text: string, at: number, extent: Extent): Read {
   const reader = new ExpansionReader(text, at);
   reader.read(extent);
-  return { parts: reader.parts, end: reader.at, fault: reader.fault };
+  return { parts: reader.parts, end: reader.at, fault: reader.fault, open: reader.open };
 }
 
 class ExpansionReader {
@@ -31,61 +36,80 @@ class ExpansionReader {
   readonly parts: Part[] = [];
   at: number;
   fault: string | undefined;
+  open = false;
+  /** The blank or newline that ends all of it stood within ${name:-word}. */
+  #ended = false;
   #literal = "";
   #literalQuoted = false;
 
-  constructor(text: string, at: number) {
+  readonly #depth: number;
+
+  constructor(text: string, at: number, depth = 0) {
     this.#text = text;
     this.at = at;
+    this.#depth = depth;
   }
 
   read(extent: Extent): void {
-    if (extent === "quoted") {
-      this.#doubleQuoted(undefined);
-      this.#flush();
-      return;
-    }
+    if (extent === "quoted") this.#doubleQuoted(undefined);
+    else this.#unquoted(extent, false);
+    this.#flush();
+  }
+
+  /** @param brace up to "}" of ${name:-word} too */
+  #unquoted(extent: "word" | "line", brace: boolean): void {
     const text = this.#text;
     let wordStart = true;
-    for (;;) {
+    while (!this.#ended) {
       const c = text[this.at];
-      if (c === undefined || (c === "\n" && extent !== "brace") || (c === "}" && extent === "brace")) break;
-      if (extent === "word" && isBlank(c)) break;
-      if (extent === "line" && c === "#" && wordStart) {
+      if (c === undefined || (c === "}" && brace)) break;
+      if (c === "\n" || (extent === "word" && isBlank(c))) {
+        this.#ended = brace;
+        break;
+      }
+      if (extent === "line" && c === "#" && wordStart && !brace) {
         while (this.at < text.length && text[this.at] !== "\n") this.at++;
         break;
       }
       wordStart = isBlank(c);
-      switch (c) {
-        case "\\":
-          this.at += 2;
-          if (text[this.at - 1] !== "\n") this.#add(text[this.at - 1] ?? "\\", true);
-          break;
-        case "'":
-          this.#singleQuoted();
-          break;
-        case '"':
-          this.at++;
-          this.#add("", true);
-          this.#doubleQuoted('"');
-          break;
-        case "`":
-          this.#command(false);
-          break;
-        case "$":
-          this.#dollar(false);
-          break;
-        default:
-          this.at++;
-          this.#add(c, false);
-      }
+      this.#one(c, extent);
     }
-    this.#flush();
+  }
+
+  #one(c: string, extent: "word" | "line"): void {
+    switch (c) {
+      case "\\": {
+        const next = this.#text[this.at + 1];
+        this.at += 2;
+        if (next === undefined) {
+          this.fault ??= unclosed;
+          this.at--;
+        } else if (next !== "\n") this.#add(next, true);
+        break;
+      }
+      case "'":
+        this.#singleQuoted();
+        break;
+      case '"':
+        this.at++;
+        this.#add("", true);
+        this.#doubleQuoted('"');
+        break;
+      case "`":
+        this.#command(false);
+        break;
+      case "$":
+        this.#dollar(extent);
+        break;
+      default:
+        this.at++;
+        this.#add(c, false);
+    }
   }
 
   #singleQuoted(): void {
     const end = this.#text.indexOf("'", this.at + 1);
-    if (end < 0) this.fault = unclosed;
+    if (end < 0) this.#neverClosed();
     const stop = end < 0 ? this.#text.length : end;
     this.#add(this.#text.slice(this.at + 1, stop), true);
     this.at = end < 0 ? stop : stop + 1;
@@ -97,7 +121,7 @@ class ExpansionReader {
     for (;;) {
       const c = text[this.at];
       if (c === undefined) {
-        if (close !== undefined) this.fault = unclosed;
+        if (close !== undefined) this.#neverClosed();
         return;
       }
       if (c === close) {
@@ -108,7 +132,7 @@ class ExpansionReader {
         const next = text[this.at + 1];
         if (next === "\n") {
           this.at += 2;
-        } else if (next === "$" || next === "`" || next === '"' || next === "\\") {
+        } else if (next === "$" || next === "`" || next === '"' || next === "\\" || (next !== undefined && next === close)) {
           this.at += 2;
           this.#add(next, true);
         } else {
@@ -116,12 +140,17 @@ class ExpansionReader {
           this.#add("\\", true);
         }
       } else if (c === "`") this.#command(true);
-      else if (c === "$") this.#dollar(true);
+      else if (c === "$") this.#dollar("quoted");
       else {
         this.at++;
         this.#add(c, true);
       }
     }
+  }
+
+  #neverClosed(): void {
+    this.fault = unclosed;
+    this.open = true;
   }
 
   #command(quoted: boolean): void {
@@ -130,7 +159,7 @@ class ExpansionReader {
     for (this.at++; ; this.at++) {
       const c = text[this.at];
       if (c === undefined) {
-        this.fault = unclosed;
+        this.#neverClosed();
         break;
       }
       if (c === "`") {
@@ -146,8 +175,9 @@ class ExpansionReader {
     this.#push({ kind: "output", command, quoted });
   }
 
-  #dollar(quoted: boolean): void {
+  #dollar(extent: Extent): void {
     const text = this.#text;
+    const quoted = extent === "quoted";
     const c = text[this.at + 1];
     if (c === undefined) {
       this.at++;
@@ -157,7 +187,7 @@ class ExpansionReader {
       this.at += 2 + name.length;
       this.#push({ kind: "disarmed", name });
     } else if (c === "{") {
-      this.#braced(quoted);
+      this.#braced(extent);
     } else if (c === "@") {
       this.at += quoted ? 2 : 1;
       if (quoted) this.#push({ kind: "arguments" });
@@ -172,29 +202,32 @@ class ExpansionReader {
     }
   }
 
-  #braced(quoted: boolean): void {
+  #braced(extent: Extent): void {
     const text = this.#text;
+    const quoted = extent === "quoted";
     const digit = /[0-9]/.test(text[this.at + 2] ?? "") ? (text[this.at + 2] ?? "") : "";
     const name = digit === "" ? this.#nameAt(this.at + 2) : digit;
-    let at = this.at + 2 + name.length;
-    const m = /^(:-|-|:\+|\+)/.exec(text.slice(at, at + 2));
+    const at = this.at + 2 + name.length;
+    const operator = /^(:-|-|:\+|\+)/.exec(text.slice(at, at + 2))?.[0] as ":-" | "-" | ":+" | "+" | undefined;
     if (text[at] === "}") {
       this.at = at + 1;
       if (name !== "") this.#push({ kind: "variable", name, quoted });
-    } else if (name !== "" && m !== null) {
-      const operator = m[1] as ":-" | "-" | ":+" | "+";
-      at += operator.length;
-      const read = readExpansion(text, at, "brace");
-      this.fault ??= read.fault;
-      if (text[read.end] !== "}") this.fault ??= unclosed;
-      this.at = Math.min(read.end + 1, text.length);
-      const word = quoted ? read.parts.map(asQuoted) : read.parts;
-      this.#push({ kind: "variable", name, quoted, otherwise: { operator, word } });
+    } else if (name !== "" && operator !== undefined && this.#depth < depthLimit) {
+      const inner = new ExpansionReader(text, at + operator.length, this.#depth + 1);
+      // Within double quotes the word is quoted as it stands.
+      if (extent === "quoted") inner.#doubleQuoted("}");
+      else inner.#unquoted(extent, true);
+      inner.#flush();
+      this.at = inner.at;
+      if (extent !== "quoted" && text[this.at] === "}" && !inner.#ended) this.at++;
+      this.#ended ||= inner.#ended;
+      this.fault ??= inner.fault;
+      this.open ||= inner.open;
+      this.#push({ kind: "variable", name, quoted, otherwise: { operator, word: inner.parts } });
     } else {
       // The character that does not fit is passed over with what stands before it.
       this.fault ??= `Bad substitution of "${name}"`;
-      this.at = Math.min(at + 1, text.length);
-      if (text[at] === ":") this.at = Math.min(at + 2, text.length);
+      this.at = Math.min(at + (text[at] === ":" ? 2 : 1), text.length);
     }
   }
 
@@ -224,5 +257,3 @@ class ExpansionReader {
     this.parts.push(part);
   }
 }
-
-const asQuoted = (part: Part): Part => ("quoted" in part ? { ...part, quoted: true } : part);

@@ -3,11 +3,10 @@
  * its line, and the rest is read as procmail would.
  */
 import { parseCondition } from "./condition.ts";
-import { readExpansion } from "./expansion.ts";
+import { readExpansion, type Read } from "./expansion.ts";
 import { readExtension } from "./extensions.ts";
-import type { Action, Condition, Expansion, Fault, Flag, Rc, RcFault, Recipe, Statement } from "./tree.ts";
-
-const flags = new Set<string>(["H", "B", "D", "A", "a", "E", "e", "h", "b", "f", "c", "w", "W", "i", "r"]);
+import { readUnexpanded } from "./start.ts";
+import type { Action, Condition, Fault, Rc, RcFault, Recipe, Statement } from "./tree.ts";
 
 /** Blocks in blocks; nobody writes so many, and the stack has an end. */
 const depthLimit = 200;
@@ -28,8 +27,6 @@ class RcParser {
   #counted = 0;
   #depth = 0;
   #unusable = false;
-  /** Of blocks that the end of the file ended. */
-  readonly #unclosed: Statement[] = [];
 
   constructor(text: string) {
     this.#text = text;
@@ -50,7 +47,6 @@ class RcParser {
         this.#at++;
       }
     }
-    append(statements, this.#unclosed);
     return { statements, faults: this.#faults };
   }
 
@@ -92,50 +88,31 @@ class RcParser {
     this.#at++;
     const count = /^[ \t]*(\d*)/.exec(this.#text.slice(this.#at, this.#at + 64));
     this.#at += count?.[0].length ?? 0;
-    const found = new Set<Flag>();
-    let lock: Recipe["lock"];
-    for (;;) {
-      this.#blanks();
-      const c = this.#text[this.#at];
-      if (c === undefined || c === "\n") break;
-      if (c === "#") {
-        this.#restOfLine();
-        break;
-      }
-      if (c === "\\" && this.#text[this.#at + 1] === "\n") {
-        this.#advance(this.#at + 2);
-      } else if (c === ":") {
-        this.#at++;
-        lock = this.#lock(statements);
-        break;
-      } else if (flags.has(c)) {
-        found.add(c as Flag);
-        this.#at++;
-      } else {
-        statements.push(this.#skipped(`Skipped "${this.#restOfLine().trimEnd()}"`));
-        break;
-      }
-    }
+    const from = this.#at;
+    const { parts, fault } = this.#expansion("line");
+    if (fault !== undefined) statements.push(this.#skipped(fault, line));
+    const written = withoutComment(this.#text.slice(from, this.#at));
+    const { flags, lock, skipped } = readUnexpanded(written);
+    // Variables may bring in flags and colons: only the expanded line tells.
+    const start = /[$`'"\\]/.test(written) ? parts : undefined;
+    if (start === undefined && skipped !== undefined) statements.push(this.#skipped(`Skipped "${skipped}"`, line));
     // A bare ":" means one condition that needs no "*", but none where the recipe hangs on another.
     const digits = count?.[1] ?? "";
-    const hangs = ["A", "a", "E", "e"].some((f) => found.has(f as Flag));
+    const hangs = flags.has("A") || flags.has("a") || flags.has("E") || flags.has("e");
     this.#counted = digits === "" ? (hangs ? 0 : 1) : Number(digits);
     const conditions = this.#conditions();
     const actionLine = this.#line;
-    const from = this.#at;
-    const { action, fault } = this.#action();
-    const actionText = action.kind === "block" ? "{" : this.#text.slice(from, this.#at).trim();
-    if (fault !== undefined) this.#skipped(fault, actionLine);
-    statements.push({ kind: "recipe", line, flags: found, lock, conditions, action, actionLine, actionText, actionFault: fault });
+    const action = this.#actionWhole();
+    statements.push({ kind: "recipe", line, start, flags, lock, conditions, actionLine, ...action });
+    if (action.action.kind === "none") statements.push(this.#skipped("Incomplete recipe"));
   }
 
-  #lock(statements: Statement[]): Recipe["lock"] {
-    this.#blanks();
-    const { parts, fault } = this.#text[this.#at] === "#" ? { parts: [], fault: undefined } : this.#expansion("word");
-    if (fault !== undefined) statements.push(this.#skipped(fault));
-    const rest = this.#restOfLine().trim().replace(/(^|[ \t])#.*/, "").trim();
-    if (rest !== "") statements.push(this.#skipped(`Skipped "${rest}"`));
-    return { name: parts.length === 0 ? undefined : parts };
+  #actionWhole(): Pick<Recipe, "action" | "actionText" | "actionFault"> {
+    const [from, line] = [this.#at, this.#line];
+    const { action, read } = this.#action();
+    const actionText = action.kind === "block" ? "{" : this.#text.slice(from, this.#at).trim();
+    if (read?.fault === undefined) return { action, actionText, actionFault: undefined };
+    return { action, actionText, actionFault: { text: this.#skipped(read.fault, line).text, open: read.open } };
   }
 
   #conditions(): Condition[] {
@@ -151,17 +128,14 @@ class RcParser {
     }
   }
 
-  #action(): { readonly action: Action; readonly fault?: string | undefined } {
+  #action(): { readonly action: Action; readonly read?: Read } {
     const text = this.#text;
     const c = text[this.#at];
-    if (c === undefined) {
-      this.#skipped("Incomplete recipe");
-      return { action: { kind: "none" } };
-    }
+    if (c === undefined) return { action: { kind: "none" } };
     if (c === "!") {
       this.#at++;
-      const { parts, fault } = this.#expansion("line");
-      return { action: { kind: "forward", addresses: parts }, fault };
+      const read = this.#expansion("line");
+      return { action: { kind: "forward", addresses: read.parts }, read };
     }
     if (c === "|") {
       this.#at++;
@@ -176,8 +150,8 @@ class RcParser {
       this.#at += capture[0].length;
       return { action: { kind: "pipe", command: this.#program(), capture: capture[1] } };
     }
-    const { parts, fault } = this.#expansion("line");
-    return { action: { kind: "folder", folders: parts }, fault };
+    const read = this.#expansion("line");
+    return { action: { kind: "folder", folders: read.parts }, read };
   }
 
   #block(): Action {
@@ -189,7 +163,8 @@ class RcParser {
     const statements = this.#statements();
     this.#depth--;
     if (this.#text[this.#at] === "}") this.#at++;
-    else if (this.#unclosed.length === 0) this.#unclosed.push(this.#skipped("Missing closing brace", line));
+    // Said once, where the outermost ends.
+    else if (this.#depth === 0) statements.push(this.#skipped("Missing closing brace", line));
     return { kind: "block", statements };
   }
 
@@ -217,7 +192,7 @@ class RcParser {
     return this.#text.slice(from, end);
   }
 
-  #expansion(extent: "word" | "line"): { readonly parts: Expansion; readonly fault: string | undefined } {
+  #expansion(extent: "word" | "line"): Read {
     const read = readExpansion(this.#text, this.#at, extent);
     this.#advance(read.end);
     return read;
@@ -237,7 +212,7 @@ class RcParser {
         if (typeof extension === "string") statements?.push({ ...this.#skipped(extension), ours: true });
         else if (extension !== undefined) statements?.push(extension);
       }
-      else if (c === "\\" && this.#text[this.#at + 1] === "\n") this.#advance(this.#at + 2);
+      else if (c === "\\" && this.#text[this.#at + 1] === "\n" && statements === undefined) this.#advance(this.#at + 2);
       else if (c === " " || c === "\t" || c === "\n") this.#advance(this.#at + 1);
       else return;
     }
@@ -274,3 +249,6 @@ class RcParser {
 function append<T>(to: T[], more: readonly T[]): void {
   for (const one of more) to.push(one);
 }
+
+/** Of the first line of a recipe. */
+const withoutComment = (text: string): string => text.replace(/(^|[ \t])#.*$/s, "").trimEnd();

@@ -58,6 +58,8 @@ export type Flag = "H" | "B" | "D" | "A" | "a" | "E" | "e" | "h" | "b" | "f" | "
 export interface Recipe {
   readonly kind: "recipe";
   readonly line: number;
+  /** The first line behind its number, where it holds something to expand: flags and lock are then those of the expanded text. */
+  readonly start: Expansion | undefined;
   readonly flags: ReadonlySet<Flag>;
   /** Second colon: a local lock file, named or made from the destination (undefined name). */
   readonly lock: { readonly name: Expansion | undefined } | undefined;
@@ -66,8 +68,8 @@ export interface Recipe {
   /** Of the action line, as written. */
   readonly actionLine: number;
   readonly actionText: string;
-  /** A quote of the action is never closed: it can not be done. */
-  readonly actionFault: string | undefined;
+  /** What is wrong with its text. Where a quote is never closed it can not be done. */
+  readonly actionFault: { readonly text: string; readonly open: boolean } | undefined;
 }
 
 export type Statement =

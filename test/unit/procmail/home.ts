@@ -7,6 +7,8 @@ import type { Case } from "./read-cases.ts";
 const programs: Readonly<Record<string, string>> = {
   show: 'cat > /dev/null\nfor a; do echo "[$a]"; done >> "$D/shown"\n',
   sendmail: '(echo "$@"; cat) >> "$D/sent"\n',
+  "env-of-mine": 'cat > /dev/null\nenv | sort | grep -v "^PWD=\\|^_=\\|^OLDPWD=\\|^SHLVL=" > "$D/seen"\n',
+  scan: 'grep -q -i money && v=Yes || v=No\nprintf "Subject: scanned\\nX-Spam-Status: $v\\n\\nbody\\n"\n',
   fail: "cat > /dev/null\nexit ${1:-1}\n",
 };
 
