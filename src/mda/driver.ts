@@ -2,17 +2,17 @@
  * Does what rules decide: drives a RuleRun (filter/run.ts) and answers its effects with files, locks and processes. The user's
  * agent and the command procmail(1) use it alike; what they differ in is their Seat.
  */
-import { statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
-import { withEmptyLine } from "../filter/mail.ts";
 import type { Verdict } from "../filter/run.ts";
 import type { Patience } from "../store/dotlock.ts";
 import { StoreFault } from "../store/mailbox.ts";
 import { runCommand, type CommandEnd } from "./command.ts";
 import { notifyComsat } from "./comsat.ts";
-import { deliverDirectory, deliverMaildir, deliverMbox, deliverMh, type FolderMessage } from "./folder-file.ts";
+import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
 import { appendLog } from "./log-file.ts";
+import { deliverMbox } from "./mbox-file.ts";
 import { hold } from "./path-locks.ts";
 import { includedRc } from "./rc-file.ts";
 
@@ -30,6 +30,8 @@ export interface Seat {
   readonly outputLimit: number;
   /** Octets an mbox may grow to; 0 is no limit. */
   readonly mailboxLimit: number;
+  /** -Y: Content-Length fields are not believed. */
+  readonly berkeley: boolean;
   /** See CommandRequest. */
   readonly insteadOfRoot: string | undefined;
   /** Delivers to the folder of the user's own store that the path names; undefined when it names none. Rejects as a store does. */
@@ -46,7 +48,7 @@ export interface Seat {
 
 export class Driver {
   readonly #seat: Seat;
-  readonly #held = new Map<string, () => Promise<void>>();
+  readonly #held = new Map<string, () => void>();
   /** What the last delivery that succeeded was, as logs tell it. */
   success = "";
 
@@ -61,7 +63,7 @@ export class Driver {
       while (step.done !== true) step = decisions.next(await this.#answer(step.value));
       return step.value;
     } finally {
-      for (const release of this.#held.values()) await release();
+      for (const release of this.#held.values()) release();
     }
   }
 
@@ -74,7 +76,7 @@ export class Driver {
       case "lock":
         return this.#lock(effect);
       case "unlock":
-        await this.#held.get(effect.path)?.();
+        this.#held.get(effect.path)?.();
         this.#held.delete(effect.path);
         return undefined;
       case "read":
@@ -131,47 +133,57 @@ export class Driver {
   }
 
   async #deliver(effect: DeliverEffect): Promise<DeliverAnswer> {
-    const names: string[] = [];
-    let octets = 0;
+    const paths = effect.folders.map(utf8);
+    const [first = "", ...others] = paths;
     try {
-      for (const folder of effect.folders) {
-        const path = utf8(folder);
-        const done = await this.#deliverTo(path, effect, names.length > 0);
-        // procmail takes further folders only behind a directory.
-        names.push(done === undefined ? "" : Buffer.from(done.name).toString("latin1"));
-        if (done === undefined) continue;
-        octets = done.octets;
-      }
-      return { ok: true, names, octets };
+      if (folderKind(first) !== undefined) return await this.#toDirectories(paths, effect);
+      const done = await this.#toMbox(first, effect);
+      // procmail takes further folders only behind a directory.
+      return { ok: true, ...done, names: [latin1(first), ...others.map(() => "")] };
     } catch (fault) {
-      return { ok: false, why: this.#seat.failed(fault, effect.folders.map(utf8).join(" ")) };
+      return { ok: false, why: this.#seat.failed(fault, paths.join(" ")) };
     }
   }
 
-  async #deliverTo(path: string, effect: DeliverEffect, further: boolean): Promise<{ readonly name: string; readonly octets: number } | undefined> {
-    const { arrived, patience, mailboxLimit } = this.#seat;
-    const message: FolderMessage = { octets: effect.octets, fromLine: effect.fromLine, arrived };
-    const whole = effect.fromLine.length + effect.octets.length;
-    const directory = !path.endsWith("/") && !path.endsWith("/.") && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-    const isMbox = !path.endsWith("/") && !path.endsWith("/.") && !directory;
-    if (isMbox && further) return undefined;
-    const kind = effect.raw || directory ? undefined : await this.#seat.toStore(path, message);
+  #message(effect: DeliverEffect): FolderMessage {
+    return { octets: effect.octets, fromLine: effect.fromLine, arrived: this.#seat.arrived, flags: effect.flags };
+  }
+
+  async #toMbox(path: string, effect: DeliverEffect): Promise<{ readonly octets: number; readonly offset?: number; readonly unlocked?: boolean }> {
+    const { umask: ownUmask, patience, mailboxLimit, berkeley } = this.#seat;
+    const message = this.#message(effect);
+    const kind = effect.raw ? undefined : await this.#seat.toStore(path, message);
     if (kind !== undefined) {
       this.success = `delivered to ${kind}`;
-      return { name: path, octets: isMbox ? whole : effect.octets.length };
+      return { octets: effect.fromLine.length + effect.octets.length };
     }
-    const ended: FolderMessage = effect.raw ? message : { ...message, octets: withEmptyLine(effect.octets) };
-    if (path.endsWith("/.")) {
-      this.success = "delivered to mailbox";
-      return { name: await deliverMh(path, ended), octets: effect.fromLine.length + ended.octets.length };
+    const lock = this.#held.has(effect.lock) ? "" : utf8(effect.lock);
+    const done = await deliverMbox(path, message, { umask: effect.umask, ownUmask, patience, sizeLimit: mailboxLimit, lock, raw: effect.raw, berkeley });
+    this.success = `delivered to file: ${path}`;
+    return done;
+  }
+
+  /** Folders of the user's store get the message through it, the others links to one file. */
+  async #toDirectories(paths: readonly string[], effect: DeliverEffect): Promise<DeliverAnswer> {
+    const message = this.#message(effect);
+    const names = new Map<string, string>();
+    const files: { readonly path: string; readonly kind: FolderKind }[] = [];
+    for (const [i, path] of paths.entries()) {
+      const kind = folderKind(path) ?? (i > 0 && absent(path) ? "directory" : undefined);
+      if (kind === undefined) continue;
+      const stored = effect.raw || kind === "directory" ? undefined : await this.#seat.toStore(path, message);
+      if (stored === undefined) files.push({ path, kind });
+      else names.set(path, path);
+      this.success = `delivered to ${stored ?? (kind === "maildir" ? "maildir" : "mailbox")}`;
     }
-    if (path.endsWith("/")) {
-      this.success = "delivered to maildir";
-      return { name: await deliverMaildir(path, message), octets: effect.octets.length };
+    if (files.length > 0) {
+      const made = await deliverFiles(files, message, { umask: effect.umask, ownUmask: this.#seat.umask, prefix: effect.prefix, raw: effect.raw });
+      for (const [i, { path }] of files.entries()) names.set(path, made[i] ?? path);
     }
-    this.success = directory ? "delivered to mailbox" : `delivered to file: ${path}`;
-    if (directory) return { name: await deliverDirectory(path, effect.prefix, ended), octets: effect.fromLine.length + ended.octets.length };
-    return { name: path, octets: await deliverMbox(path, message, { patience, sizeLimit: mailboxLimit, lock: utf8(effect.lock), raw: effect.raw }) };
+    // What the first folder holds, all hold.
+    const bare = effect.octets.length;
+    const octets = folderKind(paths[0] ?? "") === "maildir" ? bare : bare + effect.fromLine.length + (effect.raw || endsEmpty(effect.octets) ? 0 : 1);
+    return { ok: true, names: paths.map((path) => latin1(names.get(path) ?? "")), octets };
   }
 
   async #lock({ path, sleep, timeout }: Extract<Effect, { readonly kind: "lock" }>): Promise<LockAnswer> {
@@ -207,5 +219,9 @@ export class Driver {
 
 /** Octets kept as latin1, as the text that Node wants for paths, arguments and environment. */
 const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+
+const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
+
+const absent = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) === undefined;
 
 const signalNumber = (name: string): number | undefined => Object.entries(constants.signals).find(([known]) => known === name)?.[1];

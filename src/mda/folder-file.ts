@@ -1,13 +1,13 @@
-/** Folders that are no folder of the user's store: a Maildir, MH folder, directory or mbox file anywhere she may write. */
-import { closeSync, constants, fstatSync, ftruncateSync, linkSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
+/**
+ * Folders with a file for each message: Maildir, MH, plain directory, anywhere the user may write. One action may name several; they get
+ * hard links to one file, as procmail makes them.
+ */
+import { chmodSync, closeSync, fchmodSync, linkSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { dotlock, type Dotlock, type Patience } from "../store/dotlock.ts";
-import { createOnly, makeDirectories, syncDirectory, syncFile, writeFully } from "../store/durable.ts";
+import { createOnly, syncDirectory, syncFile, writeFully } from "../store/durable.ts";
 import { errno, faulting } from "../store/faults.ts";
-import { StoreFault } from "../store/mailbox.ts";
-import { deliver as deliverToMaildir } from "../store/maildir/deliver.ts";
-import { tryLock } from "../sys/lock.ts";
-import { inTurn } from "./path-locks.ts";
+import { inodeName } from "./inode-name.ts";
 
 export interface FolderMessage {
   /** LF line ends, without `From ` line. */
@@ -16,83 +16,96 @@ export interface FolderMessage {
   readonly fromLine: string;
   /** ms since the epoch. */
   readonly arrived: number;
+  /** IMAP flags and keywords, for a folder of a store; others have no place for them. */
+  readonly flags?: readonly string[];
 }
 
-export interface FolderOptions {
-  /** For the dotlock and the kernel lock. */
-  readonly patience: Patience;
-  /** Octets an mbox may grow to; 0 is no limit. */
-  readonly sizeLimit: number;
-  /** Dotlock to take for an mbox; "" for none. */
-  readonly lock: string;
-  /** Flag r: no quoting, no empty line at the end. */
+export type FolderKind = "maildir" | "mh" | "directory";
+
+/** "dir/" is a Maildir, "dir/." an MH folder, any other directory a plain one; undefined: it is not there, or a file. */
+export function folderKind(path: string): FolderKind | undefined {
+  if (path.endsWith("/.")) return "mh";
+  if (path.endsWith("/")) return "maildir";
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? "directory" : undefined;
+}
+
+/** How files are made. */
+export interface FileManner {
+  /** UMASK of the rules. */
+  readonly umask: number;
+  /** Of this process. */
+  readonly ownUmask: number;
+  /** MSGPREFIX */
+  readonly prefix: string;
+  /** Flag r: no empty line at the end. */
   readonly raw: boolean;
 }
 
-/** Makes DIR/tmp, DIR/new, DIR/cur; throws StoreFault. Durable when it resolves. Returns the file's name. */
-export function deliverMaildir(path: string, message: FolderMessage): Promise<string> {
-  const folder = path.replace(/\/+$/, "");
-  return faulting(async () => {
-    for (const part of ["tmp", "new", "cur"]) makeDirectories(`${folder}/${part}`, 0o700);
-    return `${folder}/new/${await deliverToMaildir(folder, { octets: message.octets, flags: new Set(), internalDate: message.arrived }, "")}`;
-  });
-}
+/** Mode of a file with mail: the others' x bit, where the umask leaves it, tells of new mail. */
+export const fileMode = (umask: number): number => (0o666 & ~umask) | (0o001 & ~umask);
 
-/** MH: the lowest number above all there are. The `From ` line is kept, as procmail does. Returns the file's name. */
-export function deliverMh(path: string, message: FolderMessage): Promise<string> {
-  const folder = path.replace(/\/\.?$/, "");
+/**
+ * A file in the first folder, and links to it in the others: all or none, unless an error stops it half way. A folder on another file system gets a
+ * file of its own. Directories that are missing are made. Durable when it resolves, with the names; throws StoreFault.
+ */
+export function deliverFiles(folders: readonly { readonly path: string; readonly kind: FolderKind }[], message: FolderMessage, manner: FileManner): Promise<string[]> {
   return faulting(async () => {
-    makeDirectories(folder, 0o700);
-    const temporary = await writeTemporary(folder, message);
+    const names: string[] = [];
+    let temporary: string | undefined;
     try {
-      let number = 1 + readdirSync(folder).reduce((most, name) => (/^\d{1,9}$/.test(name) ? Math.max(most, Number(name)) : most), 0);
-      for (; ; number++) {
-        try {
-          linkSync(temporary, join(folder, String(number)));
-          break;
-        } catch (fault) {
-          if (errno(fault) !== "EEXIST") throw fault;
-        }
+      for (const { path, kind } of folders) {
+        const folder = path.replace(/\/+\.?$/, "") || "/";
+        prepare(folder, kind, manner);
+        const place = kind === "maildir" ? join(folder, "new") : folder;
+        temporary ??= await writeTemporary(kind === "maildir" ? join(folder, "tmp") : folder, kind, message, manner);
+        names.push(await named(temporary, place, kind, message, manner));
       }
-      await syncDirectory(folder);
-      return join(folder, String(number));
+      await Promise.all([...new Set(names.map((name) => dirname(name)))].map(syncDirectory));
+      return names;
+    } catch (fault) {
+      for (const name of names) forget(name);
+      throw fault;
     } finally {
-      unlinkSync(temporary);
+      if (temporary !== undefined) forget(temporary);
     }
   });
 }
 
-/** A plain directory: a file of a name never used, behind `prefix` (MSGPREFIX). Returns the file's name. */
-export function deliverDirectory(path: string, prefix: string, message: FolderMessage): Promise<string> {
-  const folder = path.replace(/\/+$/, "");
-  return faulting(async () => {
-    const temporary = await writeTemporary(folder, message);
-    try {
-      const inode = statSync(temporary, { bigint: true }).ino;
-      const file = join(folder, `${prefix}${inode.toString(36)}`);
-      for (let serial = 0; ; serial++) {
-        try {
-          linkSync(temporary, serial === 0 ? file : `${file}.${String(serial)}`);
-          await syncDirectory(folder);
-          return serial === 0 ? file : `${file}.${String(serial)}`;
-        } catch (fault) {
-          if (errno(fault) !== "EEXIST") throw fault;
-        }
-      }
-    } finally {
-      unlinkSync(temporary);
-    }
-  });
+function prepare(folder: string, kind: FolderKind, manner: FileManner): void {
+  const parts = kind === "maildir" ? [`${folder}/new`, `${folder}/tmp`, `${folder}/cur`] : [folder];
+  for (const part of parts) if (statSync(part, { throwIfNoEntry: false })?.isDirectory() !== true) makeDirectory(part, manner);
 }
 
-let serial = 0;
-
-async function writeTemporary(folder: string, message: FolderMessage): Promise<string> {
-  const temporary = join(folder, `_${String(process.pid)}.${String(serial++)}.${String(Math.trunc(performance.timeOrigin))}`);
-  const fd = openSync(temporary, createOnly, 0o600);
+function makeDirectory(path: string, manner: FileManner): void {
+  const parent = dirname(path);
+  if (statSync(parent, { throwIfNoEntry: false }) === undefined && /\/(new|tmp|cur)$/.test(path)) makeDirectory(parent, manner);
+  const mode = 0o777 & ~manner.umask;
   try {
-    writeFully(fd, Buffer.from(message.fromLine, "latin1"));
+    mkdirSync(path, { mode });
+    if ((mode & manner.ownUmask) !== 0) chmodSync(path, mode);
+  } catch (fault) {
+    if (errno(fault) !== "EEXIST") throw fault;
+  }
+}
+
+/** Does a message end with an empty line? */
+export const endsEmpty = (octets: Buffer): boolean => octets.length >= 2 && octets[octets.length - 1] === 10 && octets[octets.length - 2] === 10;
+
+const newlineOctet = Buffer.from("\n");
+let serial = 0;
+const host = hostname().replace(/[/:\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+
+async function writeTemporary(directory: string, kind: FolderKind, message: FolderMessage, manner: FileManner): Promise<string> {
+  const temporary = join(directory, `_${String(process.pid)}.${String(serial++)}.${String(Math.trunc(performance.timeOrigin))}.${host}`);
+  const mode = fileMode(manner.umask);
+  const fd = openSync(temporary, createOnly, mode);
+  try {
+    if ((mode & manner.ownUmask) !== 0) fchmodSync(fd, mode);
+    // A Maildir has the octets as they are; others begin with the `From ` line and end with an empty one.
+    const newline = kind !== "maildir" && !manner.raw && !endsEmpty(message.octets);
+    if (kind !== "maildir") writeFully(fd, Buffer.from(message.fromLine, "latin1"));
     writeFully(fd, message.octets);
+    if (newline) writeFully(fd, newlineOctet);
     await syncFile(fd);
   } catch (fault) {
     unlinkSync(temporary);
@@ -103,75 +116,52 @@ async function writeTemporary(folder: string, message: FolderMessage): Promise<s
   return temporary;
 }
 
-/**
- * Appends to an mbox under its kernel lock and, where `lock` names one, a dotlock. The commit point is the fsync behind
- * the append; on any failure before it the file has its former length again. Returns how many octets were written.
- */
-export function deliverMbox(path: string, message: FolderMessage, options: FolderOptions): Promise<number> {
-  return inTurn(path, () =>
-    faulting(async () => {
-      const lock = options.lock === "" ? undefined : await dotlockWherePossible(options.lock, options.patience);
-      try {
-        return await appendLocked(path, message, options);
-      } finally {
-        await lock?.release();
-      }
-    }),
-  );
-}
-
-async function dotlockWherePossible(path: string, patience: Patience): Promise<Dotlock | undefined> {
-  try {
-    return await dotlock(path, patience);
-  } catch (fault) {
-    // A directory that can not be written, or is not there, has no dotlocks; the kernel lock still holds.
-    if (["EACCES", "EPERM", "EROFS", "ENOENT"].includes(errno(fault))) return undefined;
-    throw fault;
-  }
-}
-
-async function appendLocked(path: string, message: FolderMessage, options: FolderOptions): Promise<number> {
-  const { patience, sizeLimit } = options;
-  const fd = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
-  try {
-    if (!fstatSync(fd).isFile()) throw new StoreFault("permission", `${path} is not a regular file`);
-    for (let attempt = 1; !tryLock(fd, "write"); attempt++) {
-      if (attempt >= patience.attempts) throw new StoreFault("in-use", "mailbox is locked by another program");
-      await new Promise((resolve) => setTimeout(resolve, patience.delay));
-    }
-    const { size } = fstatSync(fd);
-    const octets = options.raw ? Buffer.concat([Buffer.from(message.fromLine, "latin1"), message.octets]) : mboxOctets(message);
-    if (sizeLimit > 0 && size + octets.length > sizeLimit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
+/** The file under a name that is nobody's, and never was in a Maildir. */
+async function named(temporary: string, place: string, kind: FolderKind, message: FolderMessage, manner: FileManner): Promise<string> {
+  for (const name of candidates(place, kind, temporary, manner.prefix)) {
+    const path = join(place, name);
     try {
-      writeFully(fd, octets);
-      await syncFile(fd);
+      linkSync(temporary, path);
+      return path;
     } catch (fault) {
-      ftruncateSync(fd, size);
-      throw fault;
+      if (errno(fault) === "EEXIST") continue;
+      if (errno(fault) !== "EXDEV") throw fault;
     }
-    if (size === 0) await syncDirectory(dirname(path));
-    return octets.length;
-  } finally {
-    closeSync(fd);
+    const own = await writeTemporary(place, kind, message, manner);
+    try {
+      linkSync(own, path);
+      return path;
+    } catch (fault) {
+      if (errno(fault) !== "EEXIST") throw fault;
+    } finally {
+      forget(own);
+    }
+  }
+  throw new Error(`no name is free in ${place}`);
+}
+
+function* candidates(place: string, kind: FolderKind, temporary: string, prefix: string): Generator<string> {
+  switch (kind) {
+    case "maildir":
+      for (;;) yield `${String(Math.trunc(Date.now() / 1000))}.${String(process.pid)}_${String(serial++)}.${host}`;
+    case "mh":
+      for (let number = 1 + highest(place); ; number++) yield String(number);
+    case "directory": {
+      const name = `${prefix}${inodeName(statSync(temporary, { bigint: true }).ino)}`;
+      yield name;
+      for (let more = 1; ; more++) yield `${name}.${String(more)}`;
+    }
   }
 }
 
-const fromWord = Buffer.from("\nFrom ");
+function highest(folder: string): number {
+  return readdirSync(folder).reduce((most, name) => (/^\d{1,9}$/.test(name) ? Math.max(most, Number(name)) : most), 0);
+}
 
-/** `From ` line, lines that begin "From " quoted with ">" (mboxo), one LF more unless the message ends in an empty line. */
-export function mboxOctets(message: FolderMessage): Buffer {
-  const { octets } = message;
-  const chunks: Buffer[] = [Buffer.from(message.fromLine, "latin1")];
-  let from = 0;
-  const quote = Buffer.from(">");
-  if (octets.subarray(0, 5).equals(fromWord.subarray(1))) chunks.push(quote);
-  for (let at = octets.indexOf(fromWord); at >= 0; at = octets.indexOf(fromWord, at + 1)) {
-    chunks.push(octets.subarray(from, at + 1), quote);
-    from = at + 1;
+function forget(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Swept by nobody, and read by nobody: its name begins with "_".
   }
-  chunks.push(octets.subarray(from));
-  const { length } = octets;
-  if (!(length >= 2 && octets[length - 1] === 10 && octets[length - 2] === 10)) chunks.push(Buffer.from("\n"));
-  if (length > 0 && octets[length - 1] !== 10) chunks.push(Buffer.from("\n"));
-  return Buffer.concat(chunks);
 }

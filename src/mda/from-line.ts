@@ -11,5 +11,7 @@ export function asctime(ms: number): string {
   return `${days[t.getDay()] ?? ""} ${months[t.getMonth()] ?? ""} ${day} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())} ${String(t.getFullYear())}`;
 }
 
-/** The line that starts a message in an mbox and for a command, with its LF. Blanks in the sender would break readers. */
-export const fromLine = (sender: string, arrived: number): string => `From ${sender === "" ? "MAILER-DAEMON" : sender.replace(/\s/g, "-")}  ${asctime(arrived)}\n`;
+/** The line that starts a message in an mbox and for a command, with its LF. Blanks in the sender would break readers; -f of procmail(1) asks for them. */
+export function fromLine(sender: string, arrived: number, blanks: "-" | " " = "-"): string {
+  return `From ${sender === "" && blanks === "-" ? "MAILER-DAEMON" : sender.replace(/\s/g, blanks)}  ${asctime(arrived)}\n`;
+}

@@ -124,6 +124,39 @@ const now =
     done(null, result);
   };
 
+/**
+ * One try to make the lock file `path`, which is not kept fresh: for locks of moments, and for those that others may break when they are
+ * as old as they say. False when another holds it. Throws the system error.
+ *
+ * @param stale ms; an older one of an unknown holder is broken
+ */
+export function makeLockFile(path: string, stale: number): boolean {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      make(path);
+      return true;
+    } catch (error) {
+      if (errno(error) !== "EEXIST") throw error;
+    }
+    try {
+      if (attempt > 0 || held.has(path) || look(path).mtime.getTime() > Date.now() - stale) return false;
+      remove(path);
+    } catch (error) {
+      // Its holder has removed it meanwhile.
+      if (errno(error) !== "ENOENT") throw error;
+    }
+  }
+}
+
+/** Removes a lock file of makeLockFile. Never throws: one that is gone is gone. */
+export function removeLockFile(path: string): void {
+  try {
+    remove(path);
+  } catch {
+    held.delete(path);
+  }
+}
+
 /** What proper-lockfile calls of `fs`. */
 const lockFiles = {
   mkdir: now(make),

@@ -9,7 +9,8 @@ import type { DeliverJob, DeliverRecipient, MailUser } from "../../daemon/protoc
 import { logger } from "../../daemon/log.ts";
 import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
 import { runCommand } from "../../mda/command.ts";
-import { deliverMaildir, deliverMbox } from "../../mda/folder-file.ts";
+import { deliverFiles } from "../../mda/folder-file.ts";
+import { deliverMbox } from "../../mda/mbox-file.ts";
 import { fromLine } from "../../mda/from-line.ts";
 import { toLf } from "../../message/line-ends.ts";
 import { getpwnam } from "../../sys/passwd.ts";
@@ -193,14 +194,16 @@ export function commandEnvironment({ user, recipient, job }: Delivery): Record<s
 async function file(delivery: Delivery, path: string): Promise<Outcome> {
   const { octets, job, context } = delivery;
   if (path === "/dev/null") return sent("delivered to file: /dev/null");
+  const { settings } = context;
   const message = { octets: toLf(octets), fromLine: fromLine(job.sender, job.arrived), arrived: job.arrived };
+  const made = { umask: settings.mail_umask, ownUmask: settings.mail_umask, raw: false };
   try {
     if (path.endsWith("/")) {
-      await deliverMaildir(path, message);
+      await deliverFiles([{ path, kind: "maildir" }], message, { ...made, prefix: "" });
       return sent("delivered to maildir");
     }
-    const { deliver_lock_attempts, deliver_lock_delay, stale_lock_time, mailbox_size_limit } = context.settings;
-    await deliverMbox(path, message, { patience: { attempts: deliver_lock_attempts, delay: deliver_lock_delay, stale: stale_lock_time }, sizeLimit: mailbox_size_limit, lock: `${path}.lock`, raw: false });
+    const patience = { attempts: settings.deliver_lock_attempts, delay: settings.deliver_lock_delay, stale: settings.stale_lock_time };
+    await deliverMbox(path, message, { ...made, patience, sizeLimit: settings.mailbox_size_limit, lock: `${path}.lock`, berkeley: true });
     return sent(`delivered to file: ${path}`);
   } catch (fault) {
     return faultOutcome(fault, `file ${path}`, context.settings.quota_full_tempfail);

@@ -88,6 +88,8 @@ class AgentSeat implements Seat {
   readonly timeLimit: number;
   readonly outputLimit: number;
   readonly mailboxLimit: number;
+  /** A length that nobody mends is not believed. */
+  readonly berkeley = true;
   readonly insteadOfRoot: string | undefined;
   /** Of the last delivery that failed. */
   failure: Outcome | undefined;

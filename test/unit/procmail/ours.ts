@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Mail } from "../../../src/filter/mail.ts";
 import { RuleRun } from "../../../src/filter/run.ts";
+import { mendContentLength } from "../../../src/mda/content-length.ts";
 import { Driver, type Seat } from "../../../src/mda/driver.ts";
 import { parseRc } from "../../../src/recipe/parse.ts";
 import type { Ended } from "./theirs.ts";
@@ -14,6 +15,7 @@ const seat: Omit<Seat, "toOutput"> = {
   timeLimit: 60_000,
   outputLimit: 16 << 20,
   mailboxLimit: 0,
+  berkeley: false,
   insteadOfRoot: undefined,
   toStore: () => Promise.resolve(undefined),
   failed: (fault) => (fault instanceof Error ? fault.message : String(fault)),
@@ -24,7 +26,7 @@ const seat: Omit<Seat, "toOutput"> = {
 export async function ours(directory: string, rc: string, message: Buffer, args: readonly string[]): Promise<Ended> {
   const run = new RuleRun(
     { user: "root", home: directory, shell: "/bin/sh", host: hostname(), inbox: "", sendmail: "/usr/sbin/sendmail", arguments: args, extra: { TZ: "UTC" } },
-    Mail.fromText(message),
+    incoming(message),
     process.pid,
   );
   const output: Buffer[] = [];
@@ -32,4 +34,10 @@ export async function ours(directory: string, rc: string, message: Buffer, args:
   const verdict = await new Driver({ ...seat, toOutput }).drive(run.obey(parseRc(readFileSync(rc)), rc));
   const exit = verdict.exit ?? (verdict.kind === "undelivered" ? 73 : 0);
   return { exit, output: Buffer.concat(output).toString("latin1") };
+}
+
+function incoming(message: Buffer): Mail {
+  const octets = Buffer.from(message);
+  mendContentLength(octets);
+  return Mail.fromText(octets);
 }
