@@ -122,6 +122,20 @@ async function main(): Promise<number> {
       },
     )
     .command(
+      "lint <what> <files..>",
+      "tell known traps in rc files; exit 65 if there is one",
+      (y) =>
+        y
+          .positional("what", { choices: ["rc"] as const, demandOption: true })
+          .positional("files", { type: "string", array: true, demandOption: true, describe: "rc files, as procmailrc(5)" })
+          .option("json", { type: "boolean", default: false, describe: "a line of JSON for each finding" })
+          .option("fix", { type: "boolean", default: false, describe: "mend line ends that are CRLF" }),
+      async (argv) => {
+        const { lintRcs } = await import("./lint.ts");
+        exit = lintRcs({ files: argv.files, json: argv.json, fix: argv.fix });
+      },
+    )
+    .command(
       "quickstart <directory>",
       "make an instance with users alice and bob (once), run it, and say how to use it",
       (y) => y.positional("directory", { type: "string", demandOption: true }),
