@@ -26,18 +26,14 @@ const macros: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Replaces every macro that has no backslash before it. `ignoreCase` is true when "^FROM_DAEMON" was
+ * Replaces the macros from left to right. One with a backslash before it stays, and so do all of its name behind it, as in procmail. `ignoreCase` is true when "^FROM_DAEMON" was
  * there: it makes the whole condition ignore case even under the flag D.
  */
 export function expandMacros(pattern: string): { readonly pattern: string; readonly ignoreCase: boolean } {
   let ignoreCase = false;
   for (const [word, text] of macros) {
     let at = pattern.indexOf(word);
-    while (at >= 0) {
-      if (at > 0 && pattern[at - 1] === "\\") {
-        at = pattern.indexOf(word, at + 1);
-        continue;
-      }
+    while (at >= 0 && pattern[at - 1] !== "\\") {
       if (word === "^FROM_DAEMON") ignoreCase = true;
       pattern = pattern.slice(0, at) + text + pattern.slice(at + word.length);
       at = pattern.indexOf(word, at + text.length);

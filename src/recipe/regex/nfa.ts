@@ -11,20 +11,16 @@
  * The text has 258 symbols: the 256 octets and the two virtual newlines in front of and behind the
  * area. "^" and "$" both eat one newline, real or virtual; "^^" eats a virtual one, and so anchors.
  */
-
-/** The virtual newlines. */
-export const areaStart = 256;
-export const areaEnd = 257;
-export const symbols = 258;
+import { anyOctet, classesOf, edges, emptySet, foldCase, literal, newlines, noWord, type Classes, type SymbolSet } from "./sets.ts";
 
 /** For each state by number: what it does, and where it leads. */
 export interface Program {
-  /** >= 0: eats a symbol of sets[op]; else one of the constants below. */
-  readonly op: readonly number[];
-  readonly next: readonly number[];
-  /** Second way of a split. */
-  readonly other: readonly number[];
-  readonly sets: readonly Uint8Array[];
+  /** >= 0: eats a symbol of the set of that number; else one of the constants below. */
+  readonly op: Int32Array;
+  readonly next: Int32Array;
+  /** Second way of a split, or -1. */
+  readonly other: Int32Array;
+  readonly classes: Classes;
   readonly start: number;
   /** True when "\/" occurs. */
   readonly marks: boolean;
@@ -35,25 +31,44 @@ export interface Program {
 export const opSplit = -1;
 export const opMark = -2;
 export const opAccept = -3;
+/** Leads on, and is not even there for "^^" at the end. */
+export const opJump = -4;
+/** Eats nothing and leads nowhere. */
+const opFail = -5;
 
-/** A part of an automaton: its first state, and the state that stands for its end (a split yet to be led on). */
+/** Most states of an automaton. A pattern has about as many as it has octets. */
+const stateLimit = 1 << 20;
+
+/** A part of an automaton: its first state, and the state whose `next` is yet to be set. */
 interface Part {
   readonly start: number;
   readonly end: number;
 }
 
-const isLetter = (c: number): boolean => (c >= 65 && c <= 90) || (c >= 97 && c <= 122);
+/** An expression of which the branches so far have been read: an open parenthesis, or the whole. */
+interface Open {
+  /** The state before the branch being read, and the last of it. */
+  start: number;
+  end: number;
+  empty: boolean;
+  /** Splits that lead to the branches so far; the last one's `other` is yet to be set. */
+  entry: number;
+  lastSplit: number;
+  /** Where the ends of the branches meet, or -1 while there is one. */
+  join: number;
+}
 
 class Compiler {
   readonly op: number[] = [];
   readonly next: number[] = [];
   readonly other: number[] = [];
-  readonly sets: Uint8Array[] = [];
+  readonly sets: SymbolSet[] = [];
   readonly #setNumbers = new Map<string, number>();
+  /** States of "^^". */
+  readonly #anchors: number[] = [];
   readonly #pattern: string;
   readonly #ignoreCase: boolean;
   #at = 0;
-  #depth = 0;
   marks = false;
   fault: string | undefined;
 
@@ -62,141 +77,156 @@ class Compiler {
     this.#ignoreCase = ignoreCase;
   }
 
-  /** The whole pattern. An unmatched ")" ends it. */
+  /** The whole pattern. An unmatched ")" ends it; a missing one is taken as there. No recursion: nesting has no limit. */
   whole(): number {
-    const part = this.expression();
-    if (this.#at < this.#pattern.length) this.fault ??= "unmatched )";
+    const p = this.#pattern;
+    const outer: Open[] = [];
+    let open = this.#open();
+    for (;;) {
+      if (this.op.length > stateLimit) {
+        this.fault = "too large";
+        return this.#state(opFail);
+      }
+      const c = p[this.#at];
+      let piece: Part;
+      if (c === undefined || c === ")") {
+        const enclosing = outer.pop();
+        if (enclosing === undefined) break;
+        if (c === undefined) this.fault ??= "missing )";
+        else this.#at++;
+        piece = this.#close(open);
+        open = enclosing;
+      } else if (c === "|") {
+        this.#at++;
+        this.#branch(open);
+        continue;
+      } else if (c === "(") {
+        this.#at++;
+        outer.push(open);
+        open = this.#open();
+        continue;
+      } else {
+        piece = this.#atom(c);
+      }
+      const operator = p[this.#at];
+      if (operator === "*" || operator === "+" || operator === "?") {
+        this.#at++;
+        piece = this.#repeat(piece, operator);
+      }
+      this.next[open.end] = piece.start;
+      open.end = piece.end;
+      open.empty = false;
+    }
+    if (this.#at < p.length) this.fault ??= "unmatched )";
+    const part = this.#close(open);
     this.next[part.end] = this.#state(opAccept);
+    this.#anchor();
     return part.start;
   }
 
-  expression(): Part {
-    let part = this.branch();
-    while (this.#pattern[this.#at] === "|") {
-      this.#at++;
-      const right = this.branch();
-      const start = this.#state(opSplit, part.start, right.start);
-      const end = this.#state(opSplit);
-      this.next[part.end] = end;
-      this.next[right.end] = end;
-      part = { start, end };
-    }
-    return part;
+  #open(): Open {
+    const start = this.#state(opJump);
+    return { start, end: start, empty: true, entry: start, lastSplit: -1, join: -1 };
   }
 
-  branch(): Part {
-    const empty = this.#state(opSplit);
-    let part: Part = { start: empty, end: empty };
-    for (;;) {
-      const c = this.#pattern[this.#at];
-      if (c === undefined || c === "|" || c === ")") return part;
-      let { piece, repeatable } = this.atom();
-      const operator = this.#pattern[this.#at];
-      if (repeatable && (operator === "*" || operator === "+" || operator === "?")) {
-        this.#at++;
-        piece = this.#repeat(piece, operator);
-        repeatable = false;
-      }
-      this.next[part.end] = piece.start;
-      part = { start: part.start, end: piece.end };
-    }
+  /** At "|". */
+  #branch(open: Open): void {
+    if (open.join < 0) open.join = this.#state(opJump);
+    this.next[open.end] = open.join;
+    const split = this.#state(opSplit, open.start);
+    if (open.lastSplit < 0) open.entry = split;
+    else this.other[open.lastSplit] = split;
+    open.lastSplit = split;
+    open.start = open.end = this.#state(opJump);
+    open.empty = true;
   }
 
-  atom(): { piece: Part; repeatable: boolean } {
+  #close(open: Open): Part {
+    if (open.join < 0) {
+      // "()" is something: "x^^()" is not anchored.
+      if (open.empty) this.op[open.start] = opSplit;
+      return { start: open.start, end: open.end };
+    }
+    this.next[open.end] = open.join;
+    this.other[open.lastSplit] = open.start;
+    return { start: open.entry, end: open.join };
+  }
+
+  #atom(c: string): Part {
     const p = this.#pattern;
-    const c = p[this.#at++] ?? "";
+    this.#at++;
     switch (c) {
-      case "(": {
-        if (++this.#depth > 500) {
-          // Deeper than any line of an rc file can sensibly hold, and than recursion should go.
-          this.fault = "nested too deeply";
-          this.#at = p.length;
-          this.#depth--;
-          return { piece: this.#eats(new Uint8Array(symbols)), repeatable: false };
-        }
-        const piece = this.expression();
-        this.#depth--;
-        if (p[this.#at] === ")") this.#at++;
-        else this.fault ??= "missing )";
-        return { piece, repeatable: true };
-      }
       case "[":
-        return { piece: this.#eats(this.set()), repeatable: true };
+        return this.#eats(this.#set());
       case ".":
-        return { piece: this.#eats(octetsWhere((o) => o !== 10)), repeatable: true };
-      case "^":
-        if (p[this.#at] === "^") {
-          this.#at++;
-          const edges = new Uint8Array(symbols);
-          edges[areaStart] = edges[areaEnd] = 1;
-          return { piece: this.#eats(edges), repeatable: true };
-        }
-        return { piece: this.#eats(newlines()), repeatable: true };
+        return this.#eats(anyOctet());
       case "$":
-        return { piece: this.#eats(newlines()), repeatable: true };
+        return this.#eats(newlines());
+      case "^": {
+        if (p[this.#at] !== "^") return this.#eats(newlines());
+        this.#at++;
+        const anchor = this.#eats(edges(false));
+        this.#anchors.push(anchor.start);
+        return anchor;
+      }
       case "\\":
         return this.#escaped();
       default:
         // Repetition operators come here only where they have nothing to repeat.
-        return { piece: this.#literal(c), repeatable: true };
+        return this.#eats(literal(c.charCodeAt(0), this.#ignoreCase));
     }
   }
 
-  #escaped(): { piece: Part; repeatable: boolean } {
+  #escaped(): Part {
     const c = this.#pattern[this.#at];
-    if (c === undefined) return { piece: this.#literal("\\"), repeatable: true };
-    this.#at++;
-    if (c === "/") {
-      this.marks = true;
-      const state = this.#state(opMark);
-      return { piece: { start: state, end: state }, repeatable: false };
+    if (c !== undefined) this.#at++;
+    switch (c) {
+      case undefined:
+        return this.#eats(literal(92, false));
+      case "/": {
+        this.marks = true;
+        const state = this.#state(opMark);
+        return { start: state, end: state };
+      }
+      case "<":
+      case ">":
+        return this.#eats(noWord());
+      default:
+        return this.#eats(literal(c.charCodeAt(0), this.#ignoreCase));
     }
-    if (c === "<" || c === ">") {
-      const set = octetsWhere((o) => !isLetter(o) && !(o >= 48 && o <= 57) && o !== 95);
-      set[areaStart] = set[areaEnd] = 1;
-      return { piece: this.#eats(set), repeatable: true };
-    }
-    return { piece: this.#literal(c), repeatable: true };
   }
 
-  /** Behind "[". "]" first is a member, a range may run backwards into nothing, and a missing "]" ends with the pattern. */
-  set(): Uint8Array {
+  /** Behind "[". "]" first is a member; of a range that runs backwards only the two ends are; a missing "]" ends with the pattern. */
+  #set(): SymbolSet {
     const p = this.#pattern;
     const negated = p[this.#at] === "^";
     if (negated) this.#at++;
-    const set = new Uint8Array(symbols);
-    let first = true;
-    for (;;) {
-      if (this.#at >= p.length) break;
-      const low = p.charCodeAt(this.#at++);
-      if (low === 93 && !first) break;
-      first = false;
-      const high = p.charCodeAt(this.#at + 1);
-      if (p[this.#at] === "-" && !Number.isNaN(high) && high !== 93) {
-        this.#at += 2;
-        for (let o = low; o <= high; o++) set[o] = 1;
-      } else {
-        set[low] = 1;
+    const set = emptySet();
+    let low = -1;
+    for (let first = true; this.#at < p.length; first = false) {
+      const octet = p.charCodeAt(this.#at);
+      if (octet === 93 && !first) break;
+      this.#at++;
+      const high = p.charCodeAt(this.#at);
+      if (octet !== 45 || low < 0 || Number.isNaN(high) || high === 93) {
+        set[(low = octet)] = 1;
+        continue;
       }
+      // The end of a range may begin the next: "a-c-e".
+      this.#at++;
+      for (; low < high; low++) set[low] = 1;
+      set[(low = high)] = 1;
     }
+    this.#at++;
     if (this.#ignoreCase) foldCase(set);
-    if (negated) for (let o = 0; o < 256; o++) set[o] = set[o] === 1 ? 0 : 1;
+    if (negated) for (let octet = 0; octet < 256; octet++) set[octet] ^= 1;
     // No set matches a newline, whatever it says.
     set[10] = 0;
     return set;
   }
 
-  #literal(c: string): Part {
-    const set = new Uint8Array(symbols);
-    const code = c.charCodeAt(0);
-    set[code] = 1;
-    if (code === 10) set[areaStart] = set[areaEnd] = 1;
-    if (this.#ignoreCase) foldCase(set);
-    return this.#eats(set);
-  }
-
   #repeat(piece: Part, operator: "*" | "+" | "?"): Part {
-    const end = this.#state(opSplit);
+    const end = this.#state(opJump);
     if (operator === "?") {
       this.next[piece.end] = end;
       return { start: this.#state(opSplit, piece.start, end), end };
@@ -206,44 +236,33 @@ class Compiler {
     return { start: operator === "*" ? again : piece.start, end };
   }
 
-  #eats(set: Uint8Array): Part {
-    const key = Buffer.from(set.buffer, set.byteOffset, set.length).toString("latin1");
-    let number = this.#setNumbers.get(key);
-    if (number === undefined) {
-      number = this.sets.push(set) - 1;
-      this.#setNumbers.set(key, number);
+  /** "^^" matches at the end of the area only where nothing at all of the expression follows. */
+  #anchor(): void {
+    for (const state of this.#anchors) {
+      let then = this.next[state];
+      while (this.op[then] === opJump) then = this.next[then];
+      if (this.op[then] === opAccept) this.op[state] = this.#setNumber(edges(true));
     }
-    const eater = this.#state(number);
-    const end = this.#state(opSplit);
-    this.next[eater] = end;
-    return { start: eater, end };
+  }
+
+  #eats(set: SymbolSet): Part {
+    const state = this.#state(this.#setNumber(set));
+    return { start: state, end: state };
+  }
+
+  #setNumber(set: SymbolSet): number {
+    const key = Buffer.from(set.buffer, set.byteOffset, set.length).toString("latin1");
+    const known = this.#setNumbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.sets.push(set) - 1;
+    this.#setNumbers.set(key, number);
+    return number;
   }
 
   #state(op: number, next = -1, other = -1): number {
-    this.op.push(op);
     this.next.push(next);
     this.other.push(other);
-    return this.op.length - 1;
-  }
-}
-
-function newlines(): Uint8Array {
-  const set = new Uint8Array(symbols);
-  set[10] = set[areaStart] = set[areaEnd] = 1;
-  return set;
-}
-
-function octetsWhere(has: (octet: number) => boolean): Uint8Array {
-  const set = new Uint8Array(symbols);
-  for (let o = 0; o < 256; o++) if (has(o)) set[o] = 1;
-  return set;
-}
-
-/** Adds the other case of each ASCII letter. */
-function foldCase(set: Uint8Array): void {
-  for (let upper = 65; upper <= 90; upper++) {
-    const either = (set[upper] ?? 0) | (set[upper + 32] ?? 0);
-    set[upper] = set[upper + 32] = either;
+    return this.op.push(op) - 1;
   }
 }
 
@@ -252,5 +271,5 @@ export function compileProgram(pattern: string, ignoreCase: boolean): Program {
   const compiler = new Compiler(pattern, ignoreCase);
   const start = compiler.whole();
   const { op, next, other, sets, marks, fault } = compiler;
-  return { op, next, other, sets, start, marks, fault };
+  return { op: Int32Array.from(op), next: Int32Array.from(next), other: Int32Array.from(other), classes: classesOf(sets), start, marks, fault };
 }

@@ -2,10 +2,13 @@
  * procmail's regular expressions over octets: procmailrc(5), "Extended regular expressions".
  * Pure; linear in the text for every pattern; memory bounded per pattern.
  */
-import { Dfa } from "./dfa.ts";
+import { Dfa, Scratch } from "./dfa.ts";
 import { expandMacros } from "./macros.ts";
-import { markedText } from "./mark.ts";
+import { Marker } from "./mark.ts";
 import { compileProgram, type Program } from "./nfa.ts";
+
+/** How many times the area may be read in vain for longest right parts while matches are counted; shortest ones count from then on. */
+const idleLimit = 4;
 
 export class Regex {
   /** What procmail would call an invalid regexp; it matches what could be read of it. */
@@ -13,7 +16,9 @@ export class Regex {
   /** True when the pattern has "\/" and a match sets MATCH. */
   readonly marks: boolean;
   readonly #program: Program;
+  readonly #scratch: Scratch;
   readonly #dfa: Dfa;
+  #marker: Marker | undefined;
 
   /** @param pattern octets as latin1  @param exact flag D: tell upper from lower case */
   constructor(pattern: string, exact = false) {
@@ -21,7 +26,23 @@ export class Regex {
     this.#program = compileProgram(expanded.pattern, !exact || expanded.ignoreCase);
     this.fault = this.#program.fault;
     this.marks = this.#program.marks;
-    this.#dfa = new Dfa(this.#program);
+    this.#scratch = new Scratch(this.#program.op.length);
+    this.#dfa = new Dfa(this.#program, this.#scratch, true);
+  }
+
+  /** States of the automaton. */
+  get states(): number {
+    return this.#program.op.length;
+  }
+
+  /** Steps through the automaton so far. What each octet costs beside is one look into a table. */
+  get work(): number {
+    return this.#dfa.work + (this.#marker?.work ?? 0);
+  }
+
+  /** Memory held, in octets. */
+  get octets(): number {
+    return this.states * 32 + this.#program.classes.has.length + this.#dfa.octets + (this.#marker?.octets ?? 0);
   }
 
   /** Does it match anywhere in the area? */
@@ -30,29 +51,47 @@ export class Regex {
   }
 
   /**
-   * Shortest matches from left to right, for scoring: the next search starts behind a match, but on the newline that ended it.
-   * A match which eats nothing new would be found without end: "endless" is then the last value.
+   * Matches from left to right, for scoring: the shortest, or with "\/" those with the longest right part. The next search starts behind a
+   * match, but on the newline that ended it. A match which eats nothing new would be found without end: "endless" is then the last value.
    */
   *matches(area: Buffer): Generator<"match" | "endless"> {
+    const { length } = area;
     let from = -1;
+    // Behind a match that reaches the end of the area procmail has one more virtual newline.
+    let behindNewline = false;
+    let idle = 0;
+    const skip = this.#dfa.leadSkip();
     for (;;) {
-      const end = this.#dfa.find(area, from);
+      let end = this.#dfa.find(area, from, behindNewline, skip);
       if (end < 0) return;
-      const newline = end === 0 || end === area.length + 1 || area[end - 1] === 10;
-      const next = newline ? end - 1 : end;
-      if (next <= from) {
-        yield "endless";
+      if (this.marks && !behindNewline && idle <= idleLimit * length) {
+        this.#marker ??= new Marker(this.#program, this.#scratch);
+        const place = this.#marker.find(area, this.#dfa.rest);
+        if (place !== undefined) {
+          end = place.end;
+          idle += this.#marker.read - end;
+        }
+      }
+      const onNewline = end === 0 || end > length || area[end - 1] === 10;
+      const next = onNewline ? end - 1 : end;
+      if (next <= from && !(behindNewline && end > length)) {
+        yield this.marks && behindNewline ? "match" : "endless";
         return;
       }
       yield "match";
+      behindNewline = next === length && !onNewline;
       from = next;
-      if (from > area.length) return;
     }
   }
 
-  /** What stands right of "\/" in the match; undefined when there is none. A view into the area. */
+  /** What stands right of "\/" in the match, up to a NUL, as in any variable; undefined when there is none. A view into the area. */
   matched(area: Buffer): Buffer | undefined {
-    const place = markedText(this.#program, area);
-    return place === undefined ? undefined : area.subarray(place.start, place.end);
+    if (!this.marks || this.#dfa.find(area) < 0) return undefined;
+    this.#marker ??= new Marker(this.#program, this.#scratch);
+    const place = this.#marker.find(area, this.#dfa.rest);
+    if (place === undefined) return undefined;
+    const match = area.subarray(place.start, place.end);
+    const nul = match.indexOf(0);
+    return nul < 0 ? match : match.subarray(0, nul);
   }
 }
