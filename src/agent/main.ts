@@ -19,6 +19,7 @@ import type { AgentContext } from "./context.ts";
 import { lazyFulltexts, type LazyFulltexts } from "./fulltext/lazily.ts";
 import { Load } from "./load.ts";
 import { Privileged } from "./locker.ts";
+import { worked } from "./rest.ts";
 import { Stores } from "./stores.ts";
 
 const exSoftware = 70;
@@ -38,7 +39,10 @@ const tell = (note: AgentNote): void => {
   if (process.connected) process.send?.(note, undefined, {}, () => {});
 };
 
-const load = new Load(tell);
+const load = new Load((note) => {
+  worked();
+  tell(note);
+});
 const privileged = new Privileged(tell);
 const stopping = new AbortController();
 const users = new Map<string, MailUser>();

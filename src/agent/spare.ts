@@ -8,8 +8,6 @@ import { once } from "node:events";
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { Settings } from "../config/table.ts";
 import { muteLog } from "../daemon/log.ts";
 import type { AgentUser, MailUser } from "../daemon/protocol.ts";
@@ -19,6 +17,7 @@ import { capability, dropCapabilities } from "../sys/capabilities.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { serveImap } from "./imap/serve.ts";
+import { rest } from "./rest.ts";
 
 /** Messages of the mailbox it is tried on: as many as make V8 compile loops over messages. */
 const messages = 1000;
@@ -69,19 +68,11 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  collect();
+  rest();
 }
 
 /** Where files cost no disk. */
 const memory = (): string => (statSync("/dev/shm", { throwIfNoEntry: false })?.isDirectory() === true ? "/dev/shm" : tmpdir());
-
-/** Garbage would stay until there is more of it. */
-function collect(): void {
-  setFlagsFromString("--expose-gc");
-  const gc: unknown = runInNewContext("gc");
-  setFlagsFromString("--no-expose-gc");
-  if (typeof gc === "function") gc();
-}
 
 /** Leaves the messages alone. */
 function forget(maildir: string): void {

@@ -42,6 +42,8 @@ const largest = 100_000;
 const fullOctets = 4_500_000;
 /** A system that has used no CPU for so long has nothing to do, ms. */
 const stillness = 2000;
+/** How long a system is left alone before its memory is looked at, ms. */
+const restTime = 1500;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
 
@@ -131,7 +133,7 @@ class Steps {
     await this.#each((c) => this.#fetch(c, `${envelopes}, again`, envelopes, { times: 2 }));
     for (const keys of sortKeys) await this.#each((c, round) => this.#ask(c, `SORT (${keys})`, `SORT (${keys}) UTF-8 ALL`, { times: 2 }, round));
     for (const algorithm of algorithms) await this.#each((c, round) => this.#ask(c, `THREAD ${algorithm}`, `THREAD ${algorithm} UTF-8 ALL`, { times: 2 }, round));
-    await this.#each((c) => Promise.resolve(this.#memory(c, "after FETCH, SORT, THREAD")));
+    await this.#each((c) => this.#memory(c, "after FETCH, SORT, THREAD"));
     for (const security of securities) await this.#full(security);
     await this.#each((c) => this.#store(c));
     await this.#each((c, round) => this.#copy(c, round));
@@ -180,9 +182,9 @@ class Steps {
     this.#add(client, "LOGIN that starts the user's process", performance.now() - start);
     const selected = await this.#timed(client, "cold open: SELECT, nothing but the messages", "SELECT INBOX", { times: 1 });
     this.#expect(client, selected, /\* (\d+) EXISTS/, this.#size);
-    this.#memory(client, "after the cold open");
+    await this.#memory(client, "after the cold open");
     await this.#fetch(client, `${envelopes}, nothing cached`, envelopes, { times: 1 });
-    this.#memory(client, "after the first FETCH of all");
+    await this.#memory(client, "after the first FETCH of all");
   }
 
   /** What the last session left on disk, read by a new process. */
@@ -269,7 +271,7 @@ class Steps {
     for (const client of this.#clients) {
       await this.#timed(client, "SEARCH BODY, the first one", `SEARCH BODY ${rareWord}`);
       await this.#still(client, "after the first SEARCH BODY, until nothing goes on in the background");
-      this.#memory(client, "after full-text indexing");
+      await this.#memory(client, "after full-text indexing");
     }
     for (const [which, word] of [["rare", rareWord], ["common", commonWord]] as const) {
       for (const key of ["BODY", "TEXT"]) await this.#each((c, round) => this.#ask(c, `SEARCH ${key}, ${which} word`, `SEARCH ${key} ${word}`, { times: 50 }, round));
@@ -292,12 +294,15 @@ class Steps {
     if (gone !== some) throw new Error(`${client.host.name}: EXPUNGE: ${String(gone)} instead of ${String(some)}`);
   }
 
-  #memory(client: StoreClient, when: string): void {
+  /** At rest: what is measured is what it has as long as the mailbox is open and nothing is asked; the most it ever had beside it. */
+  async #memory(client: StoreClient, when: string): Promise<void> {
+    await client.quiet(restTime, indexing);
     const found = client.memory();
     if (found === undefined) return;
     const aim = this.#size >= largest ? { limit: memoryLimit } : undefined;
     this.#results.add(this.#part, `the user's process ${when}, RSS`, "MB", "lower", client.host.name, (found.rss * 1024) / 1e6, aim);
     this.#results.add(this.#part, `the user's process ${when}, PSS`, "MB", "lower", client.host.name, (found.pss * 1024) / 1e6);
+    this.#results.add(this.#part, `the user's process ${when}, most RSS so far`, "MB", "lower", client.host.name, (found.peak * 1024) / 1e6);
   }
 
   #expect(client: StoreClient, answer: Answer | undefined, what: RegExp, expected: number): void {

@@ -77,6 +77,8 @@ export interface Memory {
   /** Unique set size: what would be free if the processes ended. KiB. */
   readonly uss: number;
   readonly rss: number;
+  /** The most that `rss` of each ever was, KiB. */
+  readonly peak: number;
   readonly processes: number;
 }
 
@@ -85,21 +87,25 @@ export function memory(roots: readonly number[]): Memory {
   let pss = 0;
   let uss = 0;
   let rss = 0;
+  let peak = 0;
   let processes = 0;
   for (const p of roots.flatMap(tree)) {
     let rollup: string;
+    let status: string;
     try {
       rollup = readFileSync(`/proc/${String(p.pid)}/smaps_rollup`, "latin1");
+      status = readFileSync(`/proc/${String(p.pid)}/status`, "latin1");
     } catch {
       continue;
     }
-    const value = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0);
+    const value = (name: string, text = rollup): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
     pss += value("Pss");
     uss += value("Private_Clean") + value("Private_Dirty");
     rss += value("Rss");
+    peak += value("VmHWM", status);
     processes++;
   }
-  return { pss, uss, rss, processes };
+  return { pss, uss, rss, peak, processes };
 }
 
 /** SIGKILL to a process and all below it: children that it starts meanwhile are found in the next round. */

@@ -17,6 +17,7 @@ import { readBatches, type Wanted } from "../imap/reading.ts";
 import { Coverage } from "./coverage.ts";
 import { missingFolders } from "./folders.ts";
 import type { Passes } from "./passes.ts";
+import { worked } from "../rest.ts";
 
 /** A text that is searched for, as `searchable` of message/text.ts makes it. */
 export interface Needle {
@@ -165,6 +166,7 @@ export class Fulltext {
       if (fault instanceof IndexerFault) this.#pausedUntil = performance.now() + this.#policy.times.pause;
     } finally {
       this.#underWay.delete(name);
+      worked();
     }
   }
 

@@ -8,6 +8,7 @@ import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.
 import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
+import { worked } from "../rest.ts";
 import { mayTellExpunge, run } from "./commands.ts";
 import { noCandidates } from "./candidates.ts";
 import { Connection } from "./connection.ts";
@@ -105,6 +106,7 @@ async function converse(session: Session): Promise<string> {
       continue;
     }
     const understood = await answer(session, framer, frame);
+    worked();
     // One that sends its commands at once and reads nothing must not have all the answers made for it.
     if (out.congested) await out.settle(settings.imap_idle_timeout);
     quietUntil = Date.now() + settings.imap_idle_timeout;

@@ -275,6 +275,11 @@ export class FulltextDatabase {
     this.#commit();
   }
 
+  /** Gives its page cache back. */
+  shrink(): void {
+    this.#db.exec("PRAGMA shrink_memory");
+  }
+
   #commit(): void {
     if (!this.#db.isTransaction) return;
     this.#pending = 0;

@@ -3,6 +3,7 @@
  * sessions waiting. One request after the other; a look-up waits for the few messages that are being put in, at most.
  */
 import { parentPort } from "node:worker_threads";
+import { releaseMemory } from "../../sys/memory.ts";
 import { FulltextDatabase, IndexFault, isDamage } from "./database.ts";
 import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
 import { indexFiles, removeIndex } from "./stamp.ts";
@@ -13,6 +14,8 @@ const openLimit = 8;
 const openPause = 60_000;
 /** Rows of folders that are no more are removed in steps; others have their turn for this long between two, ms. */
 const purgePause = 20;
+/** How long nothing was put in before memory is given back, ms. */
+const restPause = 500;
 
 const port = parentPort;
 if (port === null) throw new Error("not a thread");
@@ -24,6 +27,7 @@ const refused = new Map<string, { readonly until: number; readonly why: string }
 /** What was said last of an index that could not be written; said once. */
 const complaints = new Map<string, string>();
 let purging: NodeJS.Timeout | undefined;
+let resting: NodeJS.Timeout | undefined;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -92,8 +96,18 @@ function answer(request: Request): Answers[keyof Answers] {
       index.flush();
       complaints.delete(request.side);
       if (index.purge()) purgeLater();
+      restLater();
       return null;
   }
+}
+
+/** A folder is done: what was taken for its text is given back, unless there is more to do. */
+function restLater(): void {
+  if (resting !== undefined) return void resting.refresh();
+  resting = setTimeout(() => {
+    for (const index of open.values()) index.shrink();
+    releaseMemory();
+  }, restPause).unref();
 }
 
 /** Housekeeping yields to every request. */
@@ -114,6 +128,7 @@ function purgeLater(): void {
 port.on("message", (message: ToThread) => {
   if (message === "end") {
     clearTimeout(purging);
+    clearTimeout(resting);
     for (const index of open.values()) index.close();
     open.clear();
     port.close();

@@ -1,0 +1,28 @@
+/**
+ * An agent at rest: what V8 and malloc(3) keep for more work of the kind that was done last is given back. A FETCH or SORT of everything leaves some 50 MB
+ * of it in an agent that may stay for hours.
+ */
+import { releaseMemory } from "../sys/memory.ts";
+
+/** How long nothing was asked, ms: giving back holds up what is asked meanwhile. */
+const pause = 1_000;
+/** Less is not worth it, octets. */
+const worth = 16 << 20;
+
+let timer: NodeJS.Timeout | undefined;
+let floor = process.memoryUsage.rss();
+
+/** Something was done. */
+export function worked(): void {
+  if (timer !== undefined) timer.refresh();
+  else
+    timer = setTimeout(() => {
+      if (process.memoryUsage.rss() > floor + worth) rest();
+    }, pause).unref();
+}
+
+/** Gives back at once. */
+export function rest(): void {
+  releaseMemory();
+  floor = process.memoryUsage.rss();
+}

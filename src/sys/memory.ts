@@ -1,0 +1,21 @@
+/** Memory that a process has and does not use, given back to the system. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { cFunction } from "./libc.ts";
+
+const mallocTrim = cFunction("int malloc_trim(size_t pad)");
+
+type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor: "last-resort" }) => void;
+let collect: Collect | undefined;
+
+/** Collects garbage, gives back what V8's heap and malloc(3) keep for later. Takes 10 to 50 ms. */
+export function releaseMemory(): void {
+  if (collect === undefined) {
+    // V8 has no other way to be asked.
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as Collect;
+    setFlagsFromString("--no-expose-gc");
+  }
+  collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  mallocTrim(0);
+}
