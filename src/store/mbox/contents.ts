@@ -65,7 +65,8 @@ export class Contents {
   // Not told yet.
   #arrived = false;
   readonly #expunged = new Set<number>();
-  readonly #flagged = new Set<number>();
+  /** Messages with other flags, or another size or date. */
+  readonly #changed = new Set<number>();
   /** Rows are not in the order that `messages` were made in. */
   #rebuilt = false;
   #modSeq: ModSeq | undefined;
@@ -232,10 +233,12 @@ export class Contents {
     this.#arrived = true;
   }
 
-  /** The message of a row is this one. */
+  /** The message of a row is this one. Of one that another program was still writing the text may have another length now. */
   change(row: number, next: Omit<Row, "uid">): void {
     const { table } = this;
-    if (table.at.print[row] !== next.print) table.set("factsLength", row, 0);
+    const { at } = table;
+    if (at.print[row] !== next.print || at.size[row] !== next.size) table.set("factsLength", row, 0);
+    if (at.size[row] !== next.size || at.date[row] !== next.date) this.#changed.add(at.uid[row] ?? 0);
     this.setFlags(row, next.set);
     for (const name of ["size", "date", "start", "header", "body", "end", "gap", "crc", "print", "bits"] as const) table.set(name, row, next[name]);
   }
@@ -245,7 +248,7 @@ export class Contents {
     if (table.at.set[row] === set) return;
     table.set("set", row, set);
     table.set("modSeq", row, this.#nextModSeq());
-    this.#flagged.add(table.at.uid[row] ?? 0);
+    this.#changed.add(table.at.uid[row] ?? 0);
   }
 
   setPlace(row: number, place: Place): void {
@@ -293,12 +296,12 @@ export class Contents {
   /** Brings `messages` up to date; what changed in them. */
   tell(): Changes {
     this.#modSeq = undefined;
-    if (!this.#rebuilt && !this.#arrived && this.#expunged.size === 0 && this.#flagged.size === 0) return noChanges;
+    if (!this.#rebuilt && !this.#arrived && this.#expunged.size === 0 && this.#changed.size === 0) return noChanges;
     const changes = this.#rebuilt ? this.#compare() : this.#follow();
     this.#rebuilt = false;
     this.#arrived = false;
     this.#expunged.clear();
-    this.#flagged.clear();
+    this.#changed.clear();
     return changes;
   }
 
@@ -308,7 +311,7 @@ export class Contents {
     const messages = this.messages.filter(({ uid }) => !this.#expunged.has(uid) || expunged.push(uid) === 0);
     const told = messages.length;
     const flagged: MboxMessage[] = [];
-    for (const uid of [...this.#flagged].sort((a, b) => a - b)) {
+    for (const uid of [...this.#changed].sort((a, b) => a - b)) {
       const row = this.table.rowOf(uid);
       if (row < 0 || row >= told) continue;
       const message = this.#message(row);

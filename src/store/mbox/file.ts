@@ -89,6 +89,8 @@ export class MboxFile {
         // A mailbox we may only read is still a mailbox, and so is one on a full disk.
         const { kind } = storeFault(error);
         if ((kind !== "permission" && kind !== "no-space") || error instanceof StoreFault) throw error;
+        // What a rewrite left half done is no mail; it is finished when there is room.
+        if (kind === "no-space" && this.journal.pending) throw error;
         this.readOnly = kind === "permission";
       }
     }

@@ -3,7 +3,7 @@
  * again. Either the step is done, or it is refused as "no-space" and nothing is lost; APPEND, COPY and the like are all or nothing. The same
  * store goes on afterwards, and one that is opened anew sees the same.
  *
- *   STRIDE   every how manieth call is one (20; `make crash` 1)
+ *   STRIDE   every how manieth call is one (4; `make crash` 1)
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -14,7 +14,7 @@ import { ended, shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults } from "./faults.ts";
 import { fill, kinds, steps } from "./steps.ts";
 
-const stride = process.env.STRIDE ?? "20";
+const stride = process.env.STRIDE ?? "4";
 
 describe("no room at every write", { skip: noFaults(), concurrency: 2 }, () => {
   let base: string;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync, chmodSync, existsSync, linkSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
-import type { Changes, Mailbox, MailStore } from "../../../src/store/mailbox.ts";
+import type { Changes, Mailbox, MailStore, Message } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 import { openStore, parseMailLocation } from "../../../src/store/open.ts";
 import { flags, message, plain, settings, temporary, uid, uids, user, view } from "./support.ts";
@@ -145,6 +145,24 @@ test("a flag changed by another program together with an append is noticed", asy
   writeFileSync(path, readFileSync(path, "latin1").replace(/^Status: {3}$/m, "Status: R ") + fromPostfix(3));
   const changes = await inbox.refresh();
   assert.deepEqual([changes.flagged.map((m) => m.uid), changes.arrived.map((m) => m.uid)], [[1], [3]]);
+});
+
+test("a message that another program was still writing has its length when it is all there, and facts that say so", async (t) => {
+  const { path, inbox } = await mbox(t);
+  const whole = fromPostfix(3);
+  const before = readFileSync(path, "latin1");
+  const half = whole.slice(0, -20);
+  writeFileSync(path, `${before}${half}`);
+  await inbox.refresh();
+  const [{ uid }] = inbox.messages as [Message];
+  const read = async (): Promise<string> => (await inbox.read(uid))!.toString("latin1");
+  assert.equal(inbox.messages[0]!.size, (await read()).length);
+  const cut = await read();
+  writeFileSync(path, `${readFileSync(path, "latin1")}${whole.slice(-20)}`);
+  const changes = await inbox.refresh();
+  assert.deepEqual([changes.arrived, changes.expunged, changes.flagged, uids(inbox)], [[], [], [], [uid]]);
+  assert.ok((await read()).length > cut.length);
+  assert.equal(inbox.messages[0]!.size, (await read()).length);
 });
 
 test("recent is what has no O in Status", async (t) => {
