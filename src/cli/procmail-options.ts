@@ -67,8 +67,11 @@ export function procmailOptions(words: readonly string[]): ProcmailOptions {
         else sender = value;
         continue options;
       }
-      if ("vhzmptoYy".includes(letter)) given.add(letter);
-      else unknown += letter;
+      if (!"vhzmptoYy".includes(letter)) {
+        unknown = word.slice(i);
+        break;
+      }
+      given.add(letter);
       if (letter === "v" || letter === "h") break options;
     }
   }

@@ -74,7 +74,10 @@ export class RuleRun {
   /** Obeys one file, of several perhaps, and nothing behind it: undefined when the mail has found no place. `finish` must follow. */
   *rules(rc: Rc, name: string): Asking<Verdict | undefined> {
     yield* this.#enter(rc, name);
-    return yield* this.#statements();
+    const verdict = yield* this.#statements();
+    // HOST leaves a file, and all that it is in, half way.
+    this.#frames = [];
+    return verdict;
   }
 
   /** What no rules took goes to DEFAULT or ORGMAIL; then TRAP. */

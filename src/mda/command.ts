@@ -11,12 +11,18 @@ export interface CommandRequest {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly input: Buffer | readonly Buffer[];
-  /** ms; 0 is no limit. */
+  /** ms; 0 is no limit. Then SIGTERM, and SIGKILL to what is left of it `grace` later. */
   readonly timeLimit: number;
   /** Octets of standard output kept; more are read and thrown away. */
   readonly outputLimit: number;
-  /** Where standard error goes: into the same output, or apart (bounded to 16 KiB). */
-  readonly errors: "merged" | "apart";
+  /** Where standard error goes: into the same output, apart (bounded to 16 KiB), or to an open file. */
+  readonly errors: "merged" | "apart" | { readonly fd: number };
+  /** Standard output goes where errors go. */
+  readonly outputToErrors?: boolean;
+  /** false: resolves with status 0 when it has all its input; nobody waits for its end. */
+  readonly waits?: boolean;
+  /** Aborted: it is ended as at the time limit, now. */
+  readonly stop?: AbortSignal;
   /**
    * Whom to run it as where this process is uid 0, as local(8) does for root's own mail. undefined: an instance without
    * Unix users, whose files all belong to the one uid it runs as.
@@ -44,6 +50,8 @@ export type CommandEnd = Output &
 const errorLimit = 16 * 1024;
 /** How long output of a command that ended is waited for, when something it left behind holds the pipe open, ms. */
 const drain = 1000;
+/** How long what got SIGTERM may take to end, ms. */
+const grace = 2000;
 
 /** pipe(7): octets a pipe holds. */
 const pipeSize = 64 * 1024;
@@ -71,88 +79,157 @@ class Collector {
   }
 }
 
-/** It runs in a process group of its own, which is killed whole at the time limit. Never rejects. */
+/** It runs in a process group of its own, which is ended whole at the time limit. Never rejects. */
 export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   const [program = "", ...args] = request.insteadOfRoot !== undefined && process.geteuid?.() === 0 ? [...identity(request.insteadOfRoot), ...request.argv] : request.argv;
-  const out = new Collector(request.outputLimit);
-  const err = request.errors === "merged" ? out : new Collector(errorLimit);
-  let inputLeft = false;
-  const collected = (): Output => ({ output: out.octets(), errors: request.errors === "merged" ? Buffer.alloc(0) : err.octets(), excess: out.excess, inputLeft });
-  const notStarted = (fault: unknown): CommandEnd => {
-    const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
-    return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), ...collected() };
-  };
-  let started: Started;
   try {
-    started = start(program, args, request);
+    return await new Running(start(program, args, request), request).end();
   } catch (fault) {
     return notStarted(fault);
   }
-  const { child, stdin, stdout, stderr } = started;
-  stdout.on("data", out.take);
-  stderr.on("data", err.take);
-  const chunks: readonly Buffer[] = Buffer.isBuffer(request.input) ? [request.input] : request.input;
-  // A command may well not look at its input. What fits into a pipe counts as taken, as it does for any program that writes to one.
-  const fits = chunks.reduce((sum, chunk) => sum + chunk.length, 0) <= pipeSize;
-  stdin.on("error", () => (inputLeft = !fits));
-  const streamsClosed = Promise.all([stdout, stderr].map(closed));
-  const ended = new Promise<CommandEnd["kind"] | Error>((resolve) => {
-    child.on("error", resolve);
-    child.on("exit", () => resolve("exit"));
-  });
-  let timer: NodeJS.Timeout | undefined;
-  let timedOut = false;
-  if (request.timeLimit > 0) {
-    timer = setTimeout(() => {
-      timedOut = true;
-      killGroup(child.pid);
-    }, request.timeLimit);
+}
+
+const nothing = Buffer.alloc(0);
+
+function notStarted(fault: unknown): CommandEnd {
+  const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
+  return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), output: nothing, errors: nothing, excess: false, inputLeft: true };
+}
+
+class Running {
+  readonly #started: Started;
+  readonly #request: CommandRequest;
+  readonly #out: Collector;
+  readonly #err: Collector;
+  readonly #chunks: readonly Buffer[];
+  /** A command may well not look at its input. What fits into a pipe counts as taken, as it does for any program that writes to one. */
+  readonly #fits: boolean;
+  #inputLeft = false;
+  #timedOut = false;
+
+  constructor(started: Started, request: CommandRequest) {
+    this.#started = started;
+    this.#request = request;
+    this.#out = new Collector(request.outputLimit);
+    this.#err = request.errors === "merged" ? this.#out : new Collector(errorLimit);
+    this.#chunks = Buffer.isBuffer(request.input) ? [request.input] : request.input;
+    this.#fits = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0) <= pipeSize;
   }
-  if (child.pid !== undefined) {
-    for (const chunk of chunks) stdin.write(chunk);
-    stdin.end();
+
+  async end(): Promise<CommandEnd> {
+    const { child, stdin, stdout, stderr } = this.#started;
+    const streams = [stdout, stderr].filter((stream) => stream !== undefined);
+    stdout?.on("data", this.#out.take);
+    stderr?.on("data", this.#err.take);
+    const streamsClosed = Promise.all(streams.map(closed));
+    const ended = new Promise<Error | undefined>((resolve) => {
+      child.on("error", resolve);
+      child.on("exit", () => resolve(undefined));
+    });
+    const release = this.#limited();
+    const taken = this.#feed();
+    if (this.#request.waits === false && child.pid !== undefined) {
+      await Promise.race([taken, ended]);
+      if (child.exitCode === null && child.signalCode === null && !this.#timedOut) return this.#left();
+    }
+    const fault = await ended;
+    release();
+    if (fault !== undefined && child.pid === undefined) {
+      for (const stream of [stdin, ...streams]) stream.destroy();
+      return notStarted(fault);
+    }
+    if (!stdin.writableFinished) this.#inputLeft = !this.#fits;
+    const patience = setTimeout(() => {
+      for (const stream of streams) stream.destroy();
+    }, drain);
+    stdin.destroy();
+    await streamsClosed;
+    clearTimeout(patience);
+    if (this.#timedOut) return { kind: "timeout", ...this.#collected() };
+    if (child.signalCode !== null) return { kind: "signal", signal: child.signalCode, ...this.#collected() };
+    return { kind: "exit", status: child.exitCode ?? 0, ...this.#collected() };
   }
-  const end = await ended;
-  clearTimeout(timer);
-  if (end instanceof Error && child.pid === undefined) {
-    for (const stream of [stdin, stdout, stderr]) stream.destroy();
-    return notStarted(end);
+
+  /** It goes on by itself; the time limit holds as long as this process lives. */
+  #left(): CommandEnd {
+    const { child, stdin, stdout, stderr } = this.#started;
+    child.unref();
+    for (const stream of [stdin, stdout, stderr]) stream?.unref();
+    return { kind: "exit", status: 0, ...this.#collected() };
   }
-  if (!stdin.writableFinished) inputLeft = !fits;
-  const patience = setTimeout(() => {
-    stdout.destroy();
-    stderr.destroy();
-  }, drain);
-  stdin.destroy();
-  await streamsClosed;
-  clearTimeout(patience);
-  if (timedOut) return { kind: "timeout", ...collected() };
-  if (child.signalCode !== null) return { kind: "signal", signal: child.signalCode, ...collected() };
-  return { kind: "exit", status: child.exitCode ?? 0, ...collected() };
+
+  #collected(): Output {
+    return { output: this.#out.octets(), errors: this.#request.errors === "merged" ? nothing : this.#err.octets(), excess: this.#out.excess, inputLeft: this.#inputLeft };
+  }
+
+  /** Resolves when all input is in the pipe, or nobody is there to take it. */
+  #feed(): Promise<void> {
+    const { child, stdin } = this.#started;
+    return new Promise((resolve) => {
+      stdin.on("error", () => {
+        this.#inputLeft = !this.#fits;
+        resolve();
+      });
+      stdin.on("finish", resolve);
+      if (child.pid === undefined) return;
+      for (const chunk of this.#chunks) stdin.write(chunk);
+      stdin.end();
+    });
+  }
+
+  /** Returns what ends the watch. */
+  #limited(): () => void {
+    const { timeLimit, stop } = this.#request;
+    const { child } = this.#started;
+    let timer: NodeJS.Timeout | undefined;
+    const terminate = (): void => {
+      this.#timedOut = true;
+      signalGroup(child.pid, "SIGTERM");
+      clearTimeout(timer);
+      timer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), grace);
+    };
+    if (timeLimit > 0) timer = setTimeout(terminate, timeLimit);
+    if (this.#request.waits === false) timer?.unref();
+    stop?.addEventListener("abort", terminate);
+    if (stop?.aborted === true) terminate();
+    return () => {
+      clearTimeout(timer);
+      stop?.removeEventListener("abort", terminate);
+      // What it left behind and was to end as well.
+      if (this.#timedOut) signalGroup(child.pid, "SIGKILL");
+    };
+  }
 }
 
 interface Started {
   readonly child: ChildProcess;
   readonly stdin: Socket;
-  readonly stdout: Socket;
-  readonly stderr: Socket;
+  /** undefined: it goes to an open file. */
+  readonly stdout: Socket | undefined;
+  readonly stderr: Socket | undefined;
 }
 
 /** With real pipes: a script may open /dev/stdin. Throws SystemFault, or what spawn throws; no descriptor is left open then. */
-function start(program: string, args: readonly string[], { cwd, env }: CommandRequest): Started {
+function start(program: string, args: readonly string[], { cwd, env, errors, outputToErrors }: CommandRequest): Started {
   const made: number[] = [];
-  const pipe = (): { readonly read: number; readonly write: number } => {
+  const theirs: number[] = [];
+  const pipe = (mine: "read" | "write"): { readonly mine: number; readonly their: number } => {
     const ends = makePipe();
     made.push(ends.read, ends.write);
-    return ends;
+    const their = mine === "read" ? ends.write : ends.read;
+    theirs.push(their);
+    return { mine: ends[mine], their };
   };
   try {
-    const [input, output, errors] = [pipe(), pipe(), pipe()];
-    const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.read, output.write, errors.write], detached: true });
-    for (const theirs of [input.read, output.write, errors.write]) closeSync(theirs);
+    const input = pipe("write");
+    const error = typeof errors === "object" ? undefined : pipe("read");
+    const errorEnd = typeof errors === "object" ? errors.fd : (error?.their ?? 2);
+    const output = outputToErrors === true ? undefined : pipe("read");
+    const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.their, output?.their ?? errorEnd, errorEnd], detached: true });
+    for (const their of theirs) closeSync(their);
     made.length = 0;
-    const reading = (fd: number): Socket => new Socket({ fd, readable: true, writable: false }).on("error", () => {});
-    return { child, stdin: new Socket({ fd: input.write, readable: false, writable: true }), stdout: reading(output.read), stderr: reading(errors.read) };
+    const reading = (fd: number | undefined): Socket | undefined => (fd === undefined ? undefined : new Socket({ fd, readable: true, writable: false }).on("error", () => {}));
+    return { child, stdin: new Socket({ fd: input.mine, readable: false, writable: true }), stdout: reading(output?.mine), stderr: reading(error?.mine) };
   } catch (fault) {
     for (const fd of made) closeSync(fd);
     throw fault;
@@ -168,10 +245,10 @@ function identity(name: string): readonly string[] {
   return ["/usr/bin/setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--inh-caps=-all", "--"];
 }
 
-function killGroup(pid: number | undefined): void {
+function signalGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
   if (pid === undefined) return;
   try {
-    process.kill(-pid, "SIGKILL");
+    process.kill(-pid, signal);
   } catch {
     // Gone by itself in this moment.
   }

@@ -2,7 +2,7 @@
  * Does what rules decide: drives a RuleRun (filter/run.ts) and answers its effects with files, locks and processes. The user's
  * agent and the command procmail(1) use it alike; what they differ in is their Seat.
  */
-import { lstatSync, statSync } from "node:fs";
+import { closeSync, lstatSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
 import type { Verdict } from "../filter/run.ts";
@@ -11,7 +11,7 @@ import { StoreFault } from "../store/mailbox.ts";
 import { runCommand, type CommandEnd } from "./command.ts";
 import { notifyComsat } from "./comsat.ts";
 import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
-import { appendLog } from "./log-file.ts";
+import { appendLog, openLog } from "./log-file.ts";
 import { deliverMbox } from "./mbox-file.ts";
 import { hold } from "./path-locks.ts";
 import { includedRc } from "./rc-file.ts";
@@ -40,14 +40,28 @@ export interface Seat {
   failed(fault: unknown, where: string): string;
   /** From here on with the rights of the recipient. Throws when they can not be taken: nothing may be done then. */
   dropPrivileges(): void;
+  /** True: nothing else goes on in this process. */
+  readonly alone?: boolean;
+  /** Where commands' errors go that have no LOGFILE; undefined: said as lines. */
+  readonly errors?: number;
+  /** A system mailbox in a directory where this process can make no lock file: the kernel's lock must do. */
+  bypassesLock?(path: string): boolean;
+  /** Before each effect, with the paths it touches: the place to give up rights in time. */
+  before?(paths: readonly string[]): void;
   /** Standard output, where there is one: the folder "|". Has written all when it returns true. */
   toOutput?(octets: readonly Buffer[]): boolean;
   /** One line for which there is no LOGFILE. */
   say(line: string): void;
 }
 
+/** Why `drive` was left half way. Nothing is under way any more, and no lock is held. */
+export class Interrupted extends Error {}
+
 export class Driver {
   readonly #seat: Seat;
+  #interrupted = false;
+  /** Of the command that runs. */
+  #command: AbortController | undefined;
   readonly #held = new Map<string, () => void>();
   /** What the last delivery that succeeded was, as logs tell it. */
   success = "";
@@ -56,11 +70,28 @@ export class Driver {
     this.#seat = seat;
   }
 
-  /** Rejects on bugs only. All locks are free when it settles. */
+  /** Ends the command under way, and what would come behind the step under way: a folder gets all of the message or nothing. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.timeOut();
+  }
+
+  /** Ends the command under way as its time limit would. */
+  timeOut(): void {
+    this.#command?.abort();
+  }
+
+  /** Rejects with Interrupted, or on bugs. All locks are free when it settles. */
   async drive(decisions: Asking<Verdict>): Promise<Verdict> {
     try {
       let step = decisions.next();
-      while (step.done !== true) step = decisions.next(await this.#answer(step.value));
+      while (step.done !== true) {
+        if (this.#interrupted) throw new Interrupted();
+        this.#seat.before?.(pathsOf(step.value));
+        const answer = await this.#answer(step.value);
+        if (this.#interrupted && step.value.kind !== "deliver") throw new Interrupted();
+        step = decisions.next(answer);
+      }
       return step.value;
     } finally {
       for (const release of this.#held.values()) release();
@@ -98,34 +129,67 @@ export class Driver {
   }
 
   async #run(effect: RunEffect): Promise<RunAnswer> {
-    const { umask, timeLimit, outputLimit, insteadOfRoot } = this.#seat;
-    const wanted = effect.argv.map(utf8);
-    // The umask of this process is the same for all deliveries; another one is set by a shell on the way.
-    const argv = effect.umask === umask ? wanted : ["/bin/sh", "-c", 'umask "$0"; exec "$@"', effect.umask.toString(8), ...wanted];
+    const { timeLimit, outputLimit } = this.#seat;
+    const argv = effect.argv.map(utf8);
     const reads = effect.purpose === "filter" || effect.purpose === "capture" || effect.purpose === "output";
-    const end = await runCommand({
-      argv,
-      cwd: utf8(effect.cwd),
-      env: Object.fromEntries(Object.entries(effect.env).map(([name, value]) => [name, utf8(value).replaceAll("\0", "")])),
-      input: effect.input,
-      timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
-      outputLimit: reads ? outputLimit : 64 * 1024,
-      errors: "apart",
-      insteadOfRoot,
-    });
-    this.#tell(effect, end, wanted, reads);
-    const signal = end.kind === "timeout" ? constants.signals.SIGTERM : end.kind === "signal" ? signalNumber(end.signal) : undefined;
-    const status = end.kind === "exit" ? end.status : 128 + (signal ?? -1);
-    if (effect.purpose === "pipe") this.success = `delivered to command: ${wanted.at(-1) ?? ""}${status === 0 ? "" : ` (status ${String(status)} is not looked at)`}`;
-    if (effect.purpose === "forward" && status === 0) this.success = `forwarded as ${wanted.slice(1).filter((word) => !word.startsWith("-")).join(", ")}`;
-    // Output that was cut is no result: the original must stay.
-    return { started: end.kind !== "not-started", ...(signal === undefined ? {} : { signal }), status: end.excess && reads && status === 0 ? 1 : status, output: end.output, inputLeft: end.inputLeft || (end.excess && effect.purpose === "filter") };
+    const log = this.#logDescriptor(effect);
+    this.#command = new AbortController();
+    try {
+      const end = await this.#withUmask(effect.umask, argv, (wanted) =>
+        runCommand({
+          argv: wanted,
+          cwd: utf8(effect.cwd),
+          env: Object.fromEntries(Object.entries(effect.env).map(([name, value]) => [name, utf8(value).replaceAll("\0", "")])),
+          input: effect.input,
+          timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
+          outputLimit: reads ? outputLimit : 64 * 1024,
+          errors: log === undefined ? "apart" : { fd: log },
+          outputToErrors: !reads,
+          waits: effect.waits,
+          stop: this.#command?.signal,
+          insteadOfRoot: this.#seat.insteadOfRoot,
+        }),
+      );
+      this.#tell(effect, end, argv, reads);
+      this.#succeeded(effect, end, argv);
+      return answerOf(effect, end, reads);
+    } finally {
+      this.#command = undefined;
+      if (log !== undefined && log > 2) closeSync(log);
+    }
   }
 
-  /** What a command said, and how it failed, to the LOGFILE. */
+  /** A process that does nothing else takes the umask for the moment of the start; in another a shell on the way does. */
+  #withUmask<T>(umask: number, argv: readonly string[], start: (argv: readonly string[]) => Promise<T>): Promise<T> {
+    if (umask === this.#seat.umask) return start(argv);
+    if (this.#seat.alone !== true) return start(["/bin/sh", "-c", 'umask "$0"; exec "$@"', umask.toString(8), ...argv]);
+    process.umask(umask);
+    try {
+      return start(argv);
+    } finally {
+      process.umask(this.#seat.umask);
+    }
+  }
+
+  /** Commands write to the LOGFILE themselves; undefined where there is none, or it can not be had. */
+  #logDescriptor(effect: RunEffect): number | undefined {
+    if (effect.log === "") return this.#seat.errors;
+    try {
+      return openLog(utf8(effect.log), 0o666 & ~effect.umask);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #succeeded(effect: RunEffect, end: CommandEnd, argv: readonly string[]): void {
+    const status = end.kind === "exit" ? end.status : -1;
+    if (effect.purpose === "pipe") this.success = `delivered to command: ${argv.at(-1) ?? ""}${status === 0 ? "" : " (its status is not looked at)"}`;
+    if (effect.purpose === "forward" && status === 0) this.success = `forwarded as ${argv.slice(1).filter((word) => !word.startsWith("-")).join(", ")}`;
+  }
+
+  /** What a command said where there is no LOGFILE, and how it failed. */
   #tell(effect: RunEffect, end: CommandEnd, argv: readonly string[], reads: boolean): void {
-    const told = effect.purpose === "trap" ? Buffer.concat([end.output, end.errors]) : end.errors;
-    if (told.length > 0) this.#log(effect.log, told);
+    if (end.errors.length > 0) this.#log(effect.log, end.errors);
     const [program = ""] = argv;
     if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${program}": ${end.why}`);
     if (end.kind === "timeout") this.#note(effect.log, `Timeout, terminating "${argv.join(" ")}"`);
@@ -157,7 +221,7 @@ export class Driver {
       this.success = `delivered to ${kind}`;
       return { octets: effect.fromLine.length + effect.octets.length };
     }
-    const lock = this.#held.has(effect.lock) ? "" : utf8(effect.lock);
+    const lock = this.#held.has(effect.lock) || this.#seat.bypassesLock?.(path) === true ? "" : utf8(effect.lock);
     const done = await deliverMbox(path, message, { umask: effect.umask, ownUmask, patience, sizeLimit: mailboxLimit, lock, raw: effect.raw, berkeley });
     this.success = `delivered to file: ${path}`;
     return done;
@@ -219,6 +283,34 @@ export class Driver {
 
 /** Octets kept as latin1, as the text that Node wants for paths, arguments and environment. */
 const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+
+function answerOf(effect: RunEffect, end: CommandEnd, reads: boolean): RunAnswer {
+  const signal = end.kind === "timeout" ? constants.signals.SIGTERM : end.kind === "signal" ? signalNumber(end.signal) : undefined;
+  const status = end.kind === "exit" ? end.status : 128 + (signal ?? -1);
+  // Output that was cut is no result: the original must stay.
+  return { started: end.kind !== "not-started", ...(signal === undefined ? {} : { signal }), status: end.excess && reads && status === 0 ? 1 : status, output: end.output, inputLeft: end.inputLeft || (end.excess && effect.purpose === "filter") };
+}
+
+/** What an effect touches. */
+function pathsOf(effect: Effect): readonly string[] {
+  switch (effect.kind) {
+    case "run":
+      return [effect.cwd, ...(effect.log === "" ? [] : [effect.log])].map(utf8);
+    case "deliver":
+      return [...effect.folders, ...(effect.lock === "" ? [] : [effect.lock])].map(utf8);
+    case "lock":
+    case "unlock":
+    case "read":
+    case "directory":
+      return [utf8(effect.path)];
+    case "log":
+      return effect.file === "" ? [] : [utf8(effect.file)];
+    case "drop-privileges":
+    case "stdout":
+    case "comsat":
+      return [];
+  }
+}
 
 const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
 

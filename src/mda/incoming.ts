@@ -22,12 +22,7 @@ export function readWhole(fd: number): Buffer | undefined {
     if (count === 0) break;
     length += count;
   }
-  // One octet is left free for a newline at the end.
-  memory.resize(length + 1);
-  const octets = Buffer.from(memory, 0, length + 1);
-  if (length === 0 || octets[length - 1] === newline) return octets.subarray(0, length);
-  octets[length] = newline;
-  return octets;
+  return Buffer.from(memory, 0, length);
 }
 
 const newline = 10;

@@ -32,7 +32,11 @@ const parsedLimit = 100;
  */
 export function userRc(template: string, user: RcUser): RcFile {
   if (template === "") return { kind: "none" };
-  const path = template.replace(/^~(?=\/)/, user.home).replace(/%u/g, user.name).replace(/%h/g, user.home);
+  return rcAt(template.replace(/^~(?=\/)/, user.home).replace(/%u/g, user.name).replace(/%h/g, user.home), user);
+}
+
+/** @param user whose it must be; undefined: anybody's, as with -m of procmail(1) */
+export function rcAt(path: string, user: RcUser | undefined): RcFile {
   let fd;
   try {
     // Most users have none, and an exception costs more than this.
@@ -46,7 +50,7 @@ export function userRc(template: string, user: RcUser): RcFile {
   }
   try {
     const stats = fstatSync(fd);
-    const why = suspicion(stats, statSync(dirname(path)), user);
+    const why = user === undefined ? (stats.isFile() || path === "/dev/null" ? undefined : "not a regular file") : suspicion(stats, statSync(dirname(path)), user);
     if (why !== undefined) return { kind: "suspicious", path, why };
     const stamp = `${String(stats.ino)}:${String(stats.size)}:${String(stats.mtimeMs)}:${String(stats.ctimeMs)}`;
     const known = parsed.get(path);
@@ -74,7 +78,10 @@ function suspicion(file: Stats, directory: Stats, user: RcUser): string | undefi
   if (file.uid !== user.uid && file.uid !== 0) return "owned by somebody else";
   if ((file.mode & 0o002) !== 0) return "anyone can write it";
   if ((file.mode & 0o020) !== 0 && file.gid !== user.gid) return "its group can write it";
-  if ((directory.mode & 0o002) !== 0 && (directory.mode & 0o1000) === 0) return "anyone can write its directory";
+  if ((directory.mode & 0o1000) === 0) {
+    if ((directory.mode & 0o002) !== 0) return "anyone can write its directory";
+    if ((directory.mode & 0o020) !== 0 && directory.gid !== user.gid) return "a group can write its directory";
+  }
   if (file.size > rcSizeLimit) return "too large";
   return undefined;
 }

@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { inodeName } from "./inode-name.ts";
 
 export interface Checked {
-  /** "forwarded": the set-uid or set-gid bit says that there is no mail for her here. "absent": there is none and it can not be made. */
+  /** "forwarded": to root, who delivers for others, the set-uid or set-gid bit says that there is no mail for her here. "absent": there is none and it can not be made. */
   readonly kind: "mailbox" | "forwarded" | "absent";
   /** What was said and done, in procmail's words. */
   readonly notes: readonly string[];
@@ -22,10 +22,11 @@ const othersReadOrWrite = 0o006;
  * Never throws. Names are never followed through a symbolic link, so it may run as root where users can not write the directory.
  */
 export function checkSpool(path: string, owner: { readonly uid: number; readonly gid: number }): Checked {
+  const root = process.geteuid?.() === 0;
   const notes: string[] = [];
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats !== undefined && isMailbox(stats, owner.uid)) {
-    if ((stats.mode & setBits) !== 0) return { kind: "forwarded", notes: ["Autoforwarding mailbox found"] };
+    if (root && (stats.mode & setBits) !== 0) return { kind: "forwarded", notes: ["Autoforwarding mailbox found"] };
     if ((stats.mode & othersReadOrWrite) !== 0 && (stats.mode & constants.S_IXUSR) === 0) {
       notes.push(`Enforcing stricter permissions on "${path}"`);
       closeToOthers(path, stats);

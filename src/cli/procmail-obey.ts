@@ -1,0 +1,83 @@
+/** One message for one person, as procmail(1) goes about it: assignments, /etc/procmailrc, rc files, DEFAULT. Decides only; files are asked for through `open`. */
+import type { Asking } from "../filter/effects.ts";
+import { expandValue } from "../filter/expand.ts";
+import type { RuleRun, Verdict } from "../filter/run.ts";
+import type { RcFile } from "../mda/rc-file.ts";
+import { readExpansion } from "../recipe/expansion.ts";
+import type { Assignment } from "./procmail-options.ts";
+
+export interface Plan {
+  readonly assignments: readonly Assignment[];
+  /** The administrator's rc file, which comes first; "" for none. */
+  readonly global: string;
+  /** The first that is there counts; the next only when HOST in it does not match. */
+  readonly rcs: readonly RcName[];
+  readonly home: string;
+  /** -m: whoever it belongs to. */
+  readonly anybodys: boolean;
+}
+
+export interface RcName {
+  /** As messages and $_ have it. */
+  readonly name: string;
+  readonly path: string;
+  /** Value of MAILDIR when it is obeyed. */
+  readonly directory: string;
+  /** It may well not be there. */
+  readonly optional: boolean;
+}
+
+export type OpenRc = (path: string, whose: "root" | "user" | "anybody") => RcFile;
+
+const safePath = "/usr/local/bin:/usr/bin:/bin";
+
+export function* obeyAll(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict> {
+  const { state } = run;
+  for (const { name, value } of plan.assignments) yield* run.assign(name, (yield* expandValue(readExpansion(value, 0, "line").parts, state)) ?? "");
+  if (plan.global !== "") {
+    const verdict = yield* globally(run, plan, open);
+    if (verdict !== undefined) return yield* run.finish(verdict);
+  }
+  let told = false;
+  let discarded: Verdict | undefined;
+  for (const rc of plan.rcs) {
+    const found = rc.path === "/dev/null" ? { kind: "rc" as const, path: rc.path, rc: { statements: [], faults: [] } } : open(rc.path, plan.anybodys ? "anybody" : "user");
+    if (found.kind === "suspicious") yield* state.say(`Suspicious rcfile "${rc.name}"`);
+    if (found.kind !== "rc") {
+      if (found.kind !== "none" || (!rc.optional && !told)) yield* state.say(`Couldn't read "${rc.name}"`);
+      told = true;
+      discarded = undefined;
+      continue;
+    }
+    if (!state.variables.has("MAILDIR")) yield* startAt(run, rc, plan.home);
+    yield* state.tell(`Rcfile: "${rc.name}"`);
+    const verdict = yield* run.rules(found.rc, rc.name);
+    if (verdict?.kind !== "discarded") return yield* run.finish(verdict);
+    discarded = verdict;
+  }
+  return yield* run.finish(discarded);
+}
+
+/** Before anybody's rc file, with a PATH that nobody else can write; HOST in it ends it and no more. */
+function* globally(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict | undefined> {
+  const { variables } = run.state;
+  const found = open(plan.global, "root");
+  if (found.kind !== "rc") {
+    if (found.kind !== "none") yield* run.state.say(`Couldn't read "${plan.global}"`);
+    return undefined;
+  }
+  const path = variables.get("PATH") ?? safePath;
+  variables.set("PATH", safePath);
+  yield* run.state.tell(`Rcfile: "${plan.global}"`);
+  const verdict = yield* run.rules(found.rc, plan.global);
+  variables.set("PATH", path);
+  yield { kind: "drop-privileges" };
+  return verdict?.kind === "discarded" ? undefined : verdict;
+}
+
+function* startAt(run: RuleRun, rc: RcName, home: string): Asking<void> {
+  const { state } = run;
+  state.variables.set("MAILDIR", rc.directory);
+  if (rc.directory !== ".") run.startIn(home);
+  yield* state.tell(`Assigning "MAILDIR=${rc.directory}"`);
+}

@@ -1,0 +1,110 @@
+/** Where rules run that the command procmail(1) obeys: this process, for one message and one person. */
+import { accessSync, constants, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Seat } from "../mda/driver.ts";
+import type { FolderMessage } from "../mda/folder-file.ts";
+import { rootsAlone } from "../mda/privileges.ts";
+
+/** A lock is waited for until it is old enough to be broken (LOCKTIMEOUT). */
+const patience: Seat["patience"] = { attempts: Infinity, delay: 1000, stale: 1_024_000 };
+
+export interface CommandSeatOptions {
+  readonly berkeley: boolean;
+  readonly umask: number;
+  /** Takes the person's rights; undefined when this process has no others. */
+  readonly become: (() => void) | undefined;
+  /** The system mailbox. */
+  readonly spool: string;
+  /** Delivers to the system mailbox where this process can not lock it; undefined: it does not. */
+  readonly inbox: ((message: FolderMessage, path: string) => Promise<boolean>) | undefined;
+}
+
+export class CommandSeat implements Seat {
+  readonly arrived = Date.now();
+  readonly umask: number;
+  readonly patience = patience;
+  readonly timeLimit = 0;
+  readonly outputLimit = Infinity;
+  readonly mailboxLimit = 0;
+  readonly berkeley: boolean;
+  readonly insteadOfRoot = undefined;
+  readonly alone = true;
+  readonly errors = 2;
+  readonly #options: CommandSeatOptions;
+  #become: (() => void) | undefined;
+
+  constructor(options: CommandSeatOptions) {
+    this.berkeley = options.berkeley;
+    this.umask = options.umask;
+    this.#options = options;
+    this.#become = options.become;
+  }
+
+  get privileged(): boolean {
+    return this.#become !== undefined;
+  }
+
+  async toStore(path: string, message: FolderMessage): Promise<"mailbox" | undefined> {
+    return (await this.#options.inbox?.(message, path)) === true ? "mailbox" : undefined;
+  }
+
+  bypassesLock(path: string): boolean {
+    return path === this.#options.spool && !writable(dirname(path));
+  }
+
+  failed(fault: unknown): string {
+    const cause = fault instanceof Error && fault.cause instanceof Error ? fault.cause : fault;
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+
+  dropPrivileges(): void {
+    this.#become?.();
+    this.#become = undefined;
+  }
+
+  /** With root's rights nothing is touched that anybody else could have put where it is. */
+  before(paths: readonly string[]): void {
+    if (this.#become === undefined) return;
+    const others = paths.find((path) => !rootsAlone(path));
+    if (others === undefined) return;
+    this.say(`procmail: Assuming identity of the recipient before touching "${others}", which is not root's alone`);
+    this.dropPrivileges();
+  }
+
+  toOutput(octets: readonly Buffer[]): boolean {
+    try {
+      for (const chunk of octets) writeAll(1, chunk);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  say(line: string): void {
+    try {
+      writeAll(2, Buffer.from(`${line}\n`));
+    } catch {
+      // Nobody listens.
+    }
+  }
+}
+
+function writable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeAll(fd: number, octets: Buffer): void {
+  for (let done = 0; done < octets.length; ) {
+    try {
+      done += writeSync(fd, octets, done);
+    } catch (fault) {
+      if (!(fault instanceof Error && "code" in fault && fault.code === "EAGAIN")) throw fault;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
