@@ -26,7 +26,7 @@ function stepLines(step: Step): string[] {
     case "assign":
       return [numbered(step.line, step.value === undefined ? `${step.name} is unset` : `${step.name}=${quoted(step.value)}`), ...doing(step.doing)];
     case "extension":
-      return [numbered(step.line, `# posthorn: ${step.name} ${step.how} ${quoted(step.value)}`), ...(step.fault === undefined ? [] : [under(shown(step.fault))]), ...doing(step.doing)];
+      return [numbered(step.line, `# posthorn: ${step.name} ${step.how} ${quoted(step.value)}`), ...(step.said === undefined ? [] : [under(shown(step.said))]), ...doing(step.doing)];
     case "clone":
       return [under(step.began ? "a copy of the mail goes through the block, and on from there:" : "end of the copy; the mail goes on behind the block"), ...doing(step.doing)];
     case "end":
@@ -91,6 +91,8 @@ function doingText(doing: Doing): string[] {
     }
     case "lock":
       return [doing.fault === undefined ? `lock ${shown(doing.path)}` : `lock ${shown(doing.path)} can not be had: ${shown(doing.fault)}`];
+    case "once":
+      return [`once in ${String(Math.round(doing.seconds / 86_400))} days for ${shown(doing.key)}; whether it was before is not looked at`];
     case "read":
       return doing.found ? [] : [`${shown(doing.path)} can not be read`];
     case "directory":
@@ -100,7 +102,7 @@ function doingText(doing: Doing): string[] {
   }
 }
 
-const purposes = { condition: "asks", output: "output of", filter: "filter", capture: "output of", pipe: "pipe to", forward: "forward by", trap: "TRAP" } as const;
+const purposes = { condition: "asks", output: "output of", filter: "filter", capture: "output of", pipe: "pipe to", forward: "forward by", reply: "answer by", trap: "TRAP" } as const;
 
 function verdictText(verdict: Verdict, winner: Explanation["winner"]): string {
   switch (verdict.kind) {

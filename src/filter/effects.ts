@@ -6,7 +6,7 @@
 /** Starts a program with `input` on its standard input. */
 export interface RunEffect {
   readonly kind: "run";
-  readonly purpose: "condition" | "output" | "filter" | "capture" | "pipe" | "forward" | "trap";
+  readonly purpose: "condition" | "output" | "filter" | "capture" | "pipe" | "forward" | "reply" | "trap";
   /** latin1 text standing for octets, as everywhere in rules. */
   readonly argv: readonly string[];
   readonly input: readonly Buffer[];
@@ -81,6 +81,10 @@ export type Effect =
   | { readonly kind: "stdout"; readonly octets: readonly Buffer[] }
   /** comsat(8): tells that mail has come. Nobody waits for it. */
   | { readonly kind: "comsat"; readonly service: string; readonly host: string; readonly text: string }
+  /** True when this key was not given, or not within these seconds; then it is from now on, for good, before the answer. */
+  | { readonly kind: "once"; readonly path: string; readonly key: string; readonly seconds: number }
+  /** Takes back what the last "once" has noted. */
+  | { readonly kind: "forget"; readonly path: string; readonly key: string }
   /** Text for the LOGFILE, or "" where none is named. */
   | { readonly kind: "log"; readonly file: string; readonly text: string };
 

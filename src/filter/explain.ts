@@ -27,6 +27,8 @@ export type Doing =
   | { readonly kind: "command"; readonly purpose: RunEffect["purpose"]; readonly command: string; readonly status: number; readonly output: string | undefined; /** By the caller, not by default. */ readonly given: boolean }
   | { readonly kind: "folder"; readonly path: string; readonly as: FolderKind; readonly octets: number; readonly lock: string; readonly flags: readonly string[]; readonly fault: string | undefined }
   | { readonly kind: "lock"; readonly path: string; readonly fault: string | undefined }
+  /** Would be noted, had it not been before; whether it was is not looked at. */
+  | { readonly kind: "once"; readonly path: string; readonly key: string; readonly seconds: number }
   | { readonly kind: "read"; readonly path: string; readonly found: boolean }
   | { readonly kind: "directory"; readonly path: string; readonly found: boolean }
   | { readonly kind: "log"; readonly file: string; readonly text: string };
@@ -76,7 +78,7 @@ export interface RecipeStep extends Placed {
 export type Step =
   | (Placed & { readonly kind: "rc"; readonly entered: boolean })
   | (Placed & { readonly kind: "assign"; readonly name: string; readonly value: string | undefined })
-  | (Placed & { readonly kind: "extension"; readonly name: string; readonly how: string; readonly value: string; readonly fault: string | undefined })
+  | (Placed & { readonly kind: "extension"; readonly name: string; readonly how: string; readonly value: string; readonly said: string | undefined })
   | (Placed & { readonly kind: "clone"; readonly began: boolean })
   | RecipeStep
   /** Behind the last statement: DEFAULT and ORGMAIL, TRAP. */
@@ -291,6 +293,10 @@ class Explaining {
         this.#note({ kind: "lock", path: effect.path, fault });
         return fault === undefined;
       }
+      case "once":
+        this.#note({ kind: "once", path: effect.path, key: effect.key, seconds: effect.seconds });
+        return true;
+      case "forget":
       case "unlock":
       case "drop-privileges":
       case "comsat":

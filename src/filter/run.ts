@@ -21,6 +21,7 @@ import { toDefault, toFolders, type Done } from "./folder.ts";
 import type { Mail } from "./mail.ts";
 import { held, localLock, toAddresses, toProgram, type PipeResult } from "./pipe.ts";
 import { special, unlockGlobally, type Turn } from "./special.ts";
+import { vacate } from "./vacate.ts";
 import { RuleState } from "./state.ts";
 import type { Trace } from "./trace.ts";
 import type { Verdict } from "./verdict.ts";
@@ -216,8 +217,13 @@ export class RuleRun {
   *#extend(extension: Extension): Asking<void> {
     const { name, how, line } = extension;
     const value = (yield* expandValue(extension.value, this.state)) ?? "";
-    const fault = name === "vacation" ? undefined : this.state.extensions.set(name, how, value);
-    this.state.trace?.({ kind: "extension", line, name, how, value, fault });
+    if (name === "vacation") {
+      const done = yield* vacate(this.state, value);
+      this.state.trace?.({ kind: "extension", line, name, how, value, said: done });
+      return;
+    }
+    const fault = this.state.extensions.set(name, how, value);
+    this.state.trace?.({ kind: "extension", line, name, how, value, said: fault });
     if (fault !== undefined) yield* this.state.say(`${this.state.rcName}:${String(line)}: ${name}: ${fault}`);
   }
 

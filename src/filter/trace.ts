@@ -8,7 +8,7 @@ export type TraceEvent =
   /** An rc file begins, or ends by itself, by SWITCHRC or by HOST. */
   | { readonly kind: "rc"; readonly name: string; readonly entered: boolean }
   | { readonly kind: "assign"; readonly line: number; readonly name: string; readonly value: string | undefined }
-  | { readonly kind: "extension"; readonly line: number; readonly name: string; readonly how: string; readonly value: string; readonly fault: string | undefined }
+  | { readonly kind: "extension"; readonly line: number; readonly name: string; readonly how: string; readonly value: string; /** What is wrong with it, or what it has done. */ readonly said: string | undefined }
   /** A recipe is reached; `chained` is the flag that keeps its conditions from being looked at. */
   | { readonly kind: "recipe"; readonly recipe: Recipe; readonly chained: "A" | "a" | "E" | "e" | undefined }
   | {

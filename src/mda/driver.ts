@@ -13,6 +13,7 @@ import { notifyComsat } from "./comsat.ts";
 import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
 import { appendLog, openLog } from "./log-file.ts";
 import { deliverMbox } from "./mbox-file.ts";
+import { forget, once } from "./once.ts";
 import { hold } from "./path-locks.ts";
 import { includedRc } from "./rc-file.ts";
 
@@ -114,6 +115,11 @@ export class Driver {
         return includedRc(utf8(effect.path));
       case "directory":
         return statSync(utf8(effect.path), { throwIfNoEntry: false })?.isDirectory() === true;
+      case "once":
+        return this.#once(effect);
+      case "forget":
+        await forget(utf8(effect.path), effect.key).catch((fault: unknown) => this.#note("", String(fault)));
+        return undefined;
       case "drop-privileges":
         this.#seat.dropPrivileges();
         return undefined;
@@ -125,6 +131,16 @@ export class Driver {
       case "log":
         this.#log(effect.file, Buffer.from(effect.text, "latin1"));
         return undefined;
+    }
+  }
+
+  /** What can not be remembered is not done. */
+  async #once({ path, key, seconds }: Extract<Effect, { readonly kind: "once" }>): Promise<boolean> {
+    try {
+      return await once(utf8(path), key, seconds, Math.floor(Date.now() / 1000));
+    } catch (fault) {
+      this.#note("", `${utf8(path)}: ${fault instanceof Error ? fault.message : String(fault)}`);
+      return false;
     }
   }
 

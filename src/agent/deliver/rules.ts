@@ -6,6 +6,7 @@ import { deferred, sent, type Outcome } from "../../deliver/outcome.ts";
 import { Mail } from "../../filter/mail.ts";
 import { RuleRun, type Verdict } from "../../filter/run.ts";
 import { Driver, type Seat } from "../../mda/driver.ts";
+import { deliverFlagged } from "../../mda/flagged.ts";
 import type { FolderMessage } from "../../mda/folder-file.ts";
 import { fromLine } from "../../mda/from-line.ts";
 import { userRc } from "../../mda/rc-file.ts";
@@ -109,10 +110,12 @@ class AgentSeat implements Seat {
 
   async toStore(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined> {
     const name = storeFolder(this.#location, path);
-    if (name === undefined) return undefined;
     const { context, user, job } = this.#delivery;
+    const flags = new Set(message.flags);
+    const made = { octets: message.octets, flags, internalDate: undefined, sender: senderOf(message.fromLine, job.sender) };
+    if (name === undefined) return flags.size === 0 ? undefined : deliverFlagged(user, context.settings, path, made);
     const store = await context.storeOf(user);
-    await store.deliver(name, { octets: message.octets, flags: new Set(), internalDate: undefined, sender: senderOf(message.fromLine, job.sender) }, true);
+    await store.deliver(name, made, true);
     return this.#location.kind === "maildir" ? "maildir" : "mailbox";
   }
 
