@@ -31,7 +31,7 @@ export async function deliverOne(options: ProcmailOptions, person: Person, expli
   const rights = explicit && process.geteuid?.() === 0 && person.uid !== 0 ? person : undefined;
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
-  const seat = new CommandSeat({ berkeley: options.berkeley, umask, become: rights === undefined ? undefined : await becoming(rights), spool: inbox, inbox: undefined });
+  const seat = new CommandSeat({ berkeley: options.berkeley, umask, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox, inbox: undefined });
   if (options.mode.kind === "filter") await privilegesOf(options.mode.rc ?? "", options, seat);
   if (!filter) {
     const checked = checkSpool(inbox, person);

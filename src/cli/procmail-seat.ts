@@ -3,7 +3,7 @@ import { accessSync, constants, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Seat } from "../mda/driver.ts";
 import type { FolderMessage } from "../mda/folder-file.ts";
-import { rootsAlone } from "../mda/privileges.ts";
+import { rootsAlone, type Person } from "../mda/privileges.ts";
 
 /** A lock is waited for until it is old enough to be broken (LOCKTIMEOUT). */
 const patience: Seat["patience"] = { attempts: Infinity, delay: 1000, stale: 1_024_000 };
@@ -13,6 +13,7 @@ export interface CommandSeatOptions {
   readonly umask: number;
   /** Takes the person's rights; undefined when this process has no others. */
   readonly become: (() => void) | undefined;
+  readonly person: Person;
   /** The system mailbox. */
   readonly spool: string;
   /** Delivers to the system mailbox where this process can not lock it; undefined: it does not. */
@@ -44,8 +45,16 @@ export class CommandSeat implements Seat {
     return this.#become !== undefined;
   }
 
-  async toStore(path: string, message: FolderMessage): Promise<"mailbox" | undefined> {
-    return (await this.#options.inbox?.(message, path)) === true ? "mailbox" : undefined;
+  async toStore(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined> {
+    if ((await this.#options.inbox?.(message, path)) === true) return "mailbox";
+    return message.flags === undefined || message.flags.length === 0 ? undefined : await this.#flagged(path, message);
+  }
+
+  /** With settings as they are where nobody sets them; loaded for the few messages that need it. */
+  async #flagged(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined> {
+    const [{ deliverFlagged }, { resolve }] = await Promise.all([import("../mda/flagged.ts"), import("../config/parse.ts")]);
+    const resolved = resolve([], "");
+    return "settings" in resolved ? deliverFlagged(this.#options.person, resolved.settings, path, message) : undefined;
   }
 
   bypassesLock(path: string): boolean {

@@ -3,7 +3,7 @@ import { asked, readFile, type Asking } from "./effects.ts";
 import type { RuleState } from "./state.ts";
 import { fromField, vacationAnswer } from "./vacation.ts";
 
-/** Who was answered, below the home directory. */
+/** Who was answered, in $HOME. */
 const record = ".posthorn-vacation";
 const day = 86_400;
 
@@ -16,7 +16,7 @@ export function* vacate(state: RuleState, file: string): Asking<string> {
   if (extensions.from !== "" && fromField(extensions.from) === undefined) return yield* said(state, `vacation_from: "${extensions.from}" is no address`);
   const answer = vacationAnswer(state.mail, { message, own: ownAddresses(state), from: utf8(extensions.from), subject: utf8(extensions.subject) });
   if (answer.kind === "silent") return yield* quiet(state, `no answer: ${answer.why}`);
-  const path = `${setting.home}/${record}`;
+  const path = `${variables.get("HOME") ?? setting.home}/${record}`;
   if (!(yield* asked({ kind: "once", path, key: answer.key, seconds: extensions.days * day }))) return yield* quiet(state, `no answer: ${answer.to} has had one`);
   const words = (name: string): string[] => (variables.get(name) ?? "").split(/[ \t\n]+/).filter((word) => word !== "");
   const program = [...words("SENDMAIL"), ...words("SENDMAILFLAGS")];

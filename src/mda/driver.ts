@@ -318,6 +318,8 @@ function pathsOf(effect: Effect): readonly string[] {
     case "unlock":
     case "read":
     case "directory":
+    case "once":
+    case "forget":
       return [utf8(effect.path)];
     case "log":
       return effect.file === "" ? [] : [utf8(effect.file)];

@@ -2,19 +2,20 @@
 import { dirname } from "node:path";
 import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
-import type { NewMessage } from "../store/mailbox.ts";
 import { openStore } from "../store/open.ts";
+import type { FolderMessage } from "./folder-file.ts";
+import { senderIn } from "./from-line.ts";
 
 /**
  * "dir/" is a Maildir, anything else an mbox. undefined when the folder has no place for flags (MH), or a name that no store can have; nothing is done then.
  * Rejects as a store does.
  */
-export async function deliverFlagged(user: MailUser, settings: Settings, path: string, message: NewMessage): Promise<"maildir" | "mailbox" | undefined> {
+export async function deliverFlagged(user: Pick<MailUser, "name" | "uid" | "gid" | "home">, settings: Settings, path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined> {
   if (path.endsWith("/.") || path.includes(":")) return undefined;
   const kind = path.endsWith("/") ? "maildir" : "mailbox";
-  const store = await openStore({ ...user, mail: kind === "maildir" ? `maildir:${path}` : `mbox:${dirname(path)}:INBOX=${path}` }, settings);
+  const store = await openStore({ ...user, shell: "", agent: "", mail: kind === "maildir" ? `maildir:${path}` : `mbox:${dirname(path)}:INBOX=${path}` }, settings);
   try {
-    await store.deliver("INBOX", message, true);
+    await store.deliver("INBOX", { octets: message.octets, flags: new Set(message.flags), internalDate: message.arrived, sender: senderIn(message.fromLine) ?? "" }, true);
   } finally {
     await store.close();
   }

@@ -15,3 +15,9 @@ export function asctime(ms: number): string {
 export function fromLine(sender: string, arrived: number, blanks: "-" | " " = "-"): string {
   return `From ${sender === "" && blanks === "-" ? "MAILER-DAEMON" : sender.replace(/\s/g, blanks)}  ${asctime(arrived)}\n`;
 }
+
+/** The sender that such a line names: "" for the null sender; undefined when it is no such line. */
+export function senderIn(line: string): string | undefined {
+  const sender = /^From (\S+)/.exec(line)?.[1];
+  return sender === "MAILER-DAEMON" ? "" : sender;
+}

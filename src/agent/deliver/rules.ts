@@ -8,7 +8,7 @@ import { RuleRun, type Verdict } from "../../filter/run.ts";
 import { Driver, type Seat } from "../../mda/driver.ts";
 import { deliverFlagged } from "../../mda/flagged.ts";
 import type { FolderMessage } from "../../mda/folder-file.ts";
-import { fromLine } from "../../mda/from-line.ts";
+import { fromLine, senderIn } from "../../mda/from-line.ts";
 import { userRc } from "../../mda/rc-file.ts";
 import { toLf } from "../../message/line-ends.ts";
 import { parseMailLocation, type MailLocation } from "../../store/open.ts";
@@ -112,10 +112,9 @@ class AgentSeat implements Seat {
     const name = storeFolder(this.#location, path);
     const { context, user, job } = this.#delivery;
     const flags = new Set(message.flags);
-    const made = { octets: message.octets, flags, internalDate: undefined, sender: senderOf(message.fromLine, job.sender) };
-    if (name === undefined) return flags.size === 0 ? undefined : deliverFlagged(user, context.settings, path, made);
+    if (name === undefined) return flags.size === 0 ? undefined : deliverFlagged(user, context.settings, path, message);
     const store = await context.storeOf(user);
-    await store.deliver(name, made, true);
+    await store.deliver(name, { octets: message.octets, flags, internalDate: undefined, sender: senderIn(message.fromLine) ?? job.sender }, true);
     return this.#location.kind === "maildir" ? "maildir" : "mailbox";
   }
 
@@ -130,9 +129,4 @@ class AgentSeat implements Seat {
   say(line: string): void {
     log.info(`${this.#delivery.job.queueId}: ${this.#delivery.user.name}: ${printable(line)}`);
   }
-}
-
-function senderOf(line: string, otherwise: string): string {
-  const sender = /^From (\S+)/.exec(line)?.[1];
-  return sender === undefined ? otherwise : sender === "MAILER-DAEMON" ? "" : sender;
 }
