@@ -25,14 +25,15 @@ const privilegedRcs = "/etc/procmailrcs/";
 const spool = "/var/mail";
 
 /** @param explicit with -d. Resolves with the exit status; rejects with system errors before anything was delivered. */
-export async function deliverOne(options: ProcmailOptions, person: Person, explicit: boolean): Promise<number> {
+export async function deliverOne(options: ProcmailOptions, recipient: Person, explicit: boolean): Promise<number> {
+  let person = recipient;
   const filter = options.mode.kind === "filter";
   const inbox = `${spool}/${person.name}`;
   const rights = explicit && process.geteuid?.() === 0 && person.uid !== 0 ? person : undefined;
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
   const seat = new CommandSeat({ berkeley: options.berkeley, umask, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox, inbox: undefined });
-  if (options.mode.kind === "filter") await privilegesOf(options.mode.rc ?? "", options, seat);
+  if (options.mode.kind === "filter") person = (await ownerOf(options.mode.rc ?? "", options, seat)) ?? person;
   if (!filter) {
     const checked = checkSpool(inbox, person);
     for (const note of checked.notes) seat.say(`procmail: ${note}`);
@@ -106,21 +107,22 @@ function planOf({ mode, preserve }: ProcmailOptions, person: Person, explicit: b
   return { ...common, assignments: mode.assignments, global: named.length > 0 || preserve ? "" : globalRc, rcs: named.length > 0 ? named : [own] };
 }
 
-/** -m with a file below /etc/procmailrcs: its owner's identity is taken, where this process may take it. */
-async function privilegesOf(rc: string, options: ProcmailOptions, seat: CommandSeat): Promise<void> {
-  if (!rc.startsWith(privilegedRcs) || rc.split("/").includes("..")) return;
+/** -m with a file below /etc/procmailrcs: this process is its owner from here on, where it may be that. */
+async function ownerOf(rc: string, options: ProcmailOptions, seat: CommandSeat): Promise<Person | undefined> {
+  if (!rc.startsWith(privilegedRcs) || rc.split("/").includes("..")) return undefined;
   const { lstatSync } = await import("node:fs");
   const owner = lstatSync(rc, { throwIfNoEntry: false })?.uid;
   const refused = options.preserve || (options.mode.kind === "filter" && options.mode.assignments.length > 0) || owner === undefined || process.geteuid?.() !== 0;
   if (refused) {
     if (owner !== process.geteuid?.() || options.preserve) seat.say(`procmail: Denying special privileges for "${rc}"`);
-    return;
+    return undefined;
   }
-  if (owner === 0) return;
+  if (owner === 0) return undefined;
   const { getpwuid } = await import("../sys/passwd.ts");
   const person = getpwuid(owner);
   if (person === undefined) throw new Error(`nobody has uid ${String(owner)}, who owns ${rc}`);
   (await becoming(person))();
+  return person;
 }
 
 /** Signals: procmail(1). */

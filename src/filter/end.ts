@@ -12,7 +12,7 @@ const temporaryFailure = 75;
 /** @param verdict undefined: of a copy that was delivered on the way, which comsat hears nothing of */
 export function* logDelivery(state: RuleState, verdict: Verdict | undefined): Asking<void> {
   const failed = verdict?.kind === "undelivered";
-  const folder = failed ? `**${state.setting.requeues === true ? "Requeued" : "Bounced"}**` : state.last.folder;
+  const folder = failed ? `**${(verdict.exit ?? (state.setting.requeues === true ? temporaryFailure : cannotCreate)) === temporaryFailure ? "Requeued" : "Bounced"}**` : state.last.folder;
   if (verdict?.kind === "delivered") yield* notify(state);
   const wanted = truth(state.variables.get("LOGABSTRACT"), true) || /^\s*a/i.test(state.variables.get("LOGABSTRACT") ?? "");
   if (wanted && state.logFile !== "") yield { kind: "log", file: state.logFile, text: abstract(state.mail, folder, failed ? 0 : state.last.octets) };

@@ -208,7 +208,7 @@ export class Driver {
     if (end.errors.length > 0) this.#log(effect.log, end.errors);
     const [program = ""] = argv;
     if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${program}": ${end.why}`);
-    if (end.kind === "timeout") this.#note(effect.log, `Timeout, terminating "${argv.join(" ")}"`);
+    if (end.kind === "timeout" && !this.#interrupted) this.#note(effect.log, `Timeout, terminating "${argv.join(" ")}"`);
     if (end.excess && reads) this.#note(effect.log, `Excessive output quenched from "${program}"`);
   }
 
