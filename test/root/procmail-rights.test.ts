@@ -97,7 +97,7 @@ describe("procmail and rights", { skip: isRoot ? false : "needs root" }, () => {
   });
 
   test("an rc file of /etc/procmailrcs gives root its owner's identity", () => {
-    const files = { "procmailrcs/filter": `SHELL=/bin/sh\n:0 i\n| (id -u; id -G; echo $1 $2) > ${user.home}/who\n` };
+    const files = { "procmailrcs/filter": `SHELL=/bin/sh\nWORDS="$1 $2"\n:0 i\n| (id -u; id -G; echo $WORDS) > ${user.home}/who\n` };
     assert.deepEqual(inEtc(files, ["-m", "/etc/procmailrcs/filter", "one", "two"], "", user), { status: 0, err: "" });
     assert.equal(file("who"), `${user.uid}\n${user.gid}\none two\n`);
     // Root's own stays root's, and nobody else gets anything from it.
