@@ -7,8 +7,9 @@
  * the search is at rest.
  */
 import { LeadSkip } from "./lead.ts";
-import { opAccept, opJump, opMark, opSplit, type Program } from "./nfa.ts";
+import type { Program } from "./nfa.ts";
 import { areaEnd, areaStart } from "./sets.ts";
+import { ascending, Ways } from "./ways.ts";
 
 /** Most octets of the states of one automaton. */
 const memoryLimit = 1 << 20;
@@ -20,38 +21,22 @@ const unknown = -1;
 /** Instead of a state: a search has matched, an extension has come to its end. Offsets of states are larger. */
 const final = 0;
 
-/** What grows with the pattern and is shared by all automata of it. */
-export class Scratch {
-  readonly seen: Uint32Array;
-  readonly stack: Int32Array;
-  readonly members: Int32Array;
-  generation = 0;
-
-  constructor(states: number) {
-    this.seen = new Uint32Array(states);
-    this.stack = new Int32Array(states + 1);
-    this.members = new Int32Array(states);
-  }
-
-  /** Forgets what was seen. */
-  next(): number {
-    if (this.generation === 0xffffffff) {
-      this.seen.fill(0);
-      this.generation = 0;
-    }
-    return ++this.generation;
-  }
-}
+/** New transitions after which is seen whether the table is of use. */
+const trial = 256;
+/** Octets per new transition, below which it is not. */
+const useful = 8;
+/** Octets that are then read without a table. */
+const stretch = 1 << 14;
 
 export class Dfa {
-  /** Steps through the pattern's automaton so far: what remains of the work when a table answers the rest. */
-  work = 0;
   /** Where the last find() was at rest last: no match begins before. -1 is in front of the area. */
   rest = -1;
   /** How far the last extend() had to read, as a place. */
   read = 0;
   readonly #program: Program;
-  readonly #scratch: Scratch;
+  #ways: Ways;
+  #plainEnd = -1;
+  #otherWays: Ways | undefined;
   readonly #searching: boolean;
   readonly #of: Uint8Array | Uint16Array;
   /** Entries of a row: a transition for each class, then 1 if the state accepts. */
@@ -67,26 +52,31 @@ export class Dfa {
   readonly #begin: Int32Array | undefined;
   readonly #begins: Uint8Array;
   /** Of a search, by class: the states to which the begin leads; "match" when the end is among them. */
-  readonly #first: (Int32Array | "match" | undefined)[];
+  readonly #first: readonly (Int32Array | "match")[];
   readonly #lead: LeadSkip;
 
   /** @param searching  a match may begin anywhere, and the first to end is wanted; else the longest is, from given states */
-  constructor(program: Program, scratch: Scratch, searching: boolean) {
+  constructor(program: Program, searching: boolean) {
     this.#program = program;
-    this.#scratch = scratch;
+    this.#ways = new Ways(program);
     this.#searching = searching;
     this.#of = program.classes.of;
     this.#width = program.classes.count + 1;
     this.#table = new Int32Array(this.#width * 8);
-    this.#begins = new Uint8Array(searching ? program.op.length : 0);
-    this.#first = [];
-    scratch.next();
-    const begin = searching ? this.#close([program.start]) : { members: new Int32Array(0), accepts: false };
-    this.#begin = begin.accepts ? undefined : begin.members;
+    this.#begins = new Uint8Array(program.op.length);
+    this.#ways.clear();
+    if (searching) this.#ways.follow(program.start, this.#begins);
+    this.#begin = this.#ways.accepts ? undefined : this.#ways.sorted();
     // With "\\/" it matters which way began where, so all are listed.
     if (!program.marks) for (const member of this.#begin ?? []) this.#begins[member] = 1;
+    this.#first = this.#firsts();
     this.#lead = this.leadSkip();
     this.#forget();
+  }
+
+  /** Steps through the pattern's automaton so far: what remains of the work when a table answers the rest. */
+  get work(): number {
+    return this.#ways.work + (this.#otherWays?.work ?? 0);
   }
 
   leadSkip(): LeadSkip {
@@ -126,6 +116,8 @@ export class Dfa {
       if (state === final) return from;
     }
     if (skip === undefined) lead.begin(i);
+    let made = 0;
+    let since = i;
     while (i < length) {
       if (state === resting) {
         i = lead.skip(area, i);
@@ -142,7 +134,18 @@ export class Dfa {
         state = to;
       } while (i < length);
       if (to > floor) break;
-      if (to === unknown) to = this.#step(state, area[i - 1]);
+      if (to === unknown) {
+        to = this.#step(state, area[i - 1]);
+        if (++made === trial) {
+          if (to !== final && i - since < trial * useful) {
+            i = this.#plainly(area, i, to);
+            if (this.#ways.accepts) return i;
+            to = this.#stateOf(this.#ways.sorted(), false);
+          }
+          made = 0;
+          since = i;
+        }
+      }
       if (to === final) return i;
       state = to;
     }
@@ -155,7 +158,7 @@ export class Dfa {
    */
   extend(area: Buffer, place: number, states: Int32Array): number {
     const { length } = area;
-    let state = this.#stateOf(sorted(states.slice()), false);
+    let state = this.#stateOf(ascending(states.slice()), false);
     let end = -1;
     if (place === 0) {
       state = this.#step(state, areaStart);
@@ -166,12 +169,22 @@ export class Dfa {
     const of = this.#of;
     const flag = this.#width - 1;
     let i = place - 1;
+    let made = 0;
+    let since = i;
     while (i < length) {
       const to = this.#table[state + of[area[i]]];
       state = to === unknown ? this.#step(state, area[i]) : to;
       i++;
       if (state === final) break;
       if (this.#table[state + flag] === 1) end = i + 1;
+      if (to !== unknown || ++made < trial) continue;
+      if (i - since < trial * useful) {
+        i = this.#plainly(area, i, state);
+        end = Math.max(end, this.#plainEnd);
+        state = this.#stateOf(this.#ways.sorted(), false);
+      }
+      made = 0;
+      since = i;
     }
     this.read = i + 1;
     if (state === final || place > length + 1) return end;
@@ -189,84 +202,64 @@ export class Dfa {
     const cell = state + class_;
     const known = this.#table[cell];
     if (known !== unknown) return known;
-    const { next } = this.#program;
     const from = this.#members[state / this.#width];
-    this.#scratch.next();
-    const seeds: number[] = [];
-    for (const member of from) if (this.#eats(member, class_)) seeds.push(next[member]);
-    this.work += from.length;
-    const first = this.#searching ? this.#firstBy(class_) : undefined;
-    this.#scratch.next();
-    const reached = first === "match" ? undefined : this.#close(seeds, first);
-    if (reached === undefined || (this.#searching ? reached.accepts : reached.members.length === 0 && !reached.accepts)) {
+    const ways = this.#ways;
+    if (!this.#enter(ways, from, from.length, class_) || (!this.#searching && ways.count === 0 && !ways.accepts)) {
       this.#table[cell] = final;
       return final;
     }
+    const reached = ways.sorted();
     const table = this.#byMembers;
-    const to = this.#stateOf(reached.members, reached.accepts);
+    const to = this.#stateOf(reached, ways.accepts);
     // A table that was emptied meanwhile holds something else at `cell`.
     if (table === this.#byMembers) this.#table[cell] = to;
     return to;
   }
 
-  #eats(member: number, class_: number): boolean {
-    const { op, classes } = this.#program;
-    return classes.has[op[member] * classes.count + class_] === 1;
+  /** Makes the ways behind a symbol of the class from those before it. False when a search has matched. */
+  #enter(ways: Ways, before: Int32Array, count: number, class_: number): boolean {
+    const first = this.#searching ? this.#first[class_] : undefined;
+    ways.clear();
+    if (first === "match") return false;
+    if (first !== undefined) ways.add(first);
+    ways.advance(before, count, class_, this.#begins);
+    return !(this.#searching && ways.accepts);
   }
 
-  /** Where a match that begins with a symbol of the class stands behind it. */
-  #firstBy(class_: number): Int32Array | "match" {
-    const known = this.#first[class_];
-    if (known !== undefined) return known;
-    const begin = this.#begin ?? [];
-    this.work += begin.length;
-    const seeds: number[] = [];
-    for (const member of begin) if (this.#eats(member, class_)) seeds.push(this.#program.next[member]);
-    this.#scratch.next();
-    const { members, accepts } = this.#close(seeds);
-    return (this.#first[class_] = accepts ? "match" : members);
+  /** By class: where a match that begins with a symbol of it stands behind it. */
+  #firsts(): (Int32Array | "match")[] {
+    const begin = this.#begin ?? new Int32Array(0);
+    const ways = this.#ways;
+    return Array.from({ length: this.#program.classes.count }, (_, class_) => {
+      ways.clear();
+      ways.advance(begin, begin.length, class_, this.#begins);
+      return ways.accepts ? "match" : ways.sorted();
+    });
   }
 
-  /** Eating states reached from the seeds without eating, in ascending order, those that every state of the search has left out; `more` are reached, too. */
-  #close(seeds: readonly number[], more?: Int32Array): { readonly members: Int32Array; readonly accepts: boolean } {
-    const { op, next, other } = this.#program;
-    const { seen, stack, members, generation } = this.#scratch;
-    let count = 0;
-    let accepts = false;
-    let depth = 0;
-    const visit = (state: number): void => {
-      if (state < 0 || seen[state] === generation) return;
-      seen[state] = generation;
-      stack[depth++] = state;
-    };
-    for (const member of more ?? []) {
-      seen[member] = generation;
-      members[count++] = member;
-    }
-    this.work += count;
-    for (const seed of seeds) {
-      visit(seed);
-      while (depth > 0) {
-        const state = stack[--depth];
-        this.work++;
-        switch (op[state]) {
-          case opAccept:
-            accepts = true;
-            break;
-          case opSplit:
-            visit(next[state]);
-            visit(other[state]);
-            break;
-          case opMark:
-          case opJump:
-            visit(next[state]);
-            break;
-          default:
-            if (op[state] >= 0 && this.#begins[state] !== 1) members[count++] = state;
-        }
+  /**
+   * Goes on without a table, where nearly every octet would make a state that is not met again: until nothing is under way, a search has matched, or for a stretch.
+   * Returns the index behind the last octet; #ways are those there. #plainEnd is the last place where an extension could end.
+   */
+  #plainly(area: Buffer, i: number, state: number): number {
+    this.#plainEnd = -1;
+    let now = this.#ways;
+    let then = (this.#otherWays ??= new Ways(this.#program));
+    now.clear();
+    now.add(this.#members[state / this.#width]);
+    const end = Math.min(area.length, i + stretch);
+    while (i < end && now.count > 0) {
+      const going = this.#enter(then, now.states, now.count, this.#of[area[i++]]);
+      [now, then] = [then, now];
+      if (!going) {
+        now.accepts = true;
+        break;
       }
+      if (now.accepts) this.#plainEnd = i + 1;
     }
-    return { members: sorted(members.slice(0, count)), accepts };
+    this.#ways = now;
+    this.#otherWays = then;
+    return i;
   }
 
   #stateOf(members: Int32Array, accepts: boolean): number {
@@ -311,22 +304,10 @@ export class Dfa {
     const { count } = this.#program.classes;
     const leading = new Uint8Array(count);
     for (let class_ = 0; class_ < count; class_++) {
-      const first = this.#firstBy(class_);
+      const first = this.#first[class_];
       if (first === "match" || first.length > 0) leading[class_] = 1;
     }
     for (let octet = 0; octet < 256; octet++) if (leading[this.#of[octet]] === 1) leads.push(octet);
     return leads;
   }
-}
-
-/** In ascending order. Most are few. */
-function sorted(states: Int32Array): Int32Array {
-  if (states.length > 12) return states.sort();
-  for (let n = 1; n < states.length; n++) {
-    const state = states[n];
-    let at = n;
-    for (; at > 0 && states[at - 1] > state; at--) states[at] = states[at - 1];
-    states[at] = state;
-  }
-  return states;
 }

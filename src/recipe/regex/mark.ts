@@ -1,10 +1,10 @@
 /** Finds what stands right of "\/": the earliest place where the left part can end, and from there the longest right part. */
-import { Dfa, type Scratch } from "./dfa.ts";
-import { opAccept, opJump, opMark, opSplit, type Program } from "./nfa.ts";
+import { Dfa } from "./dfa.ts";
+import { opAccept, opMark, opSplit, type Program } from "./nfa.ts";
 import { areaEnd, areaStart } from "./sets.ts";
 
 /** Ways under way: eating states, those behind "\/" with the place where they passed it, in ascending order of places. */
-class Ways {
+class MarkedWays {
   readonly marked: Int32Array;
   readonly marks: Int32Array;
   readonly bare: Int32Array;
@@ -34,8 +34,8 @@ export class Marker {
   readonly #passed: Int32Array;
   #passedCount = 0;
   #generation = 0;
-  #now: Ways;
-  #then: Ways;
+  #now: MarkedWays;
+  #then: MarkedWays;
   /** Places count the virtual newline: place p lies before symbol p, symbol 0 being the newline in front. */
   #place = 0;
   #bestStart = -1;
@@ -44,16 +44,16 @@ export class Marker {
   /** The expression has ended without passing the mark. */
   #unmarked = false;
 
-  constructor(program: Program, scratch: Scratch) {
+  constructor(program: Program) {
     const states = program.op.length;
     this.#program = program;
-    this.#longest = new Dfa(program, scratch, false);
+    this.#longest = new Dfa(program, false);
     this.#markedAt = new Uint32Array(states);
     this.#bareAt = new Uint32Array(states);
     this.#stack = new Int32Array(states + 1);
     this.#passed = new Int32Array(states);
-    this.#now = new Ways(states);
-    this.#then = new Ways(states);
+    this.#now = new MarkedWays(states);
+    this.#then = new MarkedWays(states);
   }
 
   /** Index behind the last octet that the last find() looked at. */
@@ -104,7 +104,7 @@ export class Marker {
   }
 
   /** Makes the ways at #place from those before, all of which eat a symbol of the class, and those that begin here. */
-  #enter(class_: number, before?: Ways): void {
+  #enter(class_: number, before?: MarkedWays): void {
     const { op, next, classes, start } = this.#program;
     if (this.#generation === 0xffffffff) {
       this.#markedAt.fill(0);
@@ -134,7 +134,7 @@ export class Marker {
   }
 
   /** Adds what is reached from `from` without eating. A mark of -1 is not passed yet. */
-  #follow(to: Ways, from: number, mark: number): void {
+  #follow(to: MarkedWays, from: number, mark: number): void {
     const { op, next, other } = this.#program;
     const seen = mark < 0 ? this.#bareAt : this.#markedAt;
     const stack = this.#stack;
@@ -156,9 +156,6 @@ export class Marker {
         case opSplit:
           visit(next[state]);
           visit(other[state]);
-          break;
-        case opJump:
-          visit(next[state]);
           break;
         case opMark:
           if (this.#passedCount < this.#passed.length) this.#passed[this.#passedCount++] = next[state];

@@ -31,8 +31,8 @@ export interface Program {
 export const opSplit = -1;
 export const opMark = -2;
 export const opAccept = -3;
-/** Leads on, and is not even there for "^^" at the end. */
-export const opJump = -4;
+/** Leads on while the automaton is built, and is not even there for "^^" at the end. */
+const opJump = -4;
 /** Eats nothing and leads nowhere. */
 const opFail = -5;
 
@@ -121,7 +121,7 @@ class Compiler {
     const part = this.#close(open);
     this.next[part.end] = this.#state(opAccept);
     this.#anchor();
-    return part.start;
+    return this.#shortened(part.start);
   }
 
   #open(): Open {
@@ -243,6 +243,30 @@ class Compiler {
       while (this.op[then] === opJump) then = this.next[then];
       if (this.op[then] === opAccept) this.op[state] = this.#setNumber(edges(true));
     }
+  }
+
+  /** Nothing leads to a jump any more, but to where it leads. Returns where `start` has gone. */
+  #shortened(start: number): number {
+    const { op, next, other } = this;
+    // "()" has done its work for "^^".
+    const jumps = (state: number): boolean => op[state] === opJump || (op[state] === opSplit && other[state] < 0);
+    const end = (from: number): number => {
+      let to = from;
+      while (to >= 0 && jumps(to)) to = next[to];
+      // What was passed is shortened, too, so that a long chain is gone through once.
+      for (let state = from; state !== to; ) {
+        const passed = state;
+        state = next[state];
+        next[passed] = to;
+      }
+      return to;
+    };
+    for (let state = 0; state < op.length; state++) {
+      if (jumps(state)) continue;
+      next[state] = end(next[state]);
+      other[state] = end(other[state]);
+    }
+    return end(start);
   }
 
   #eats(set: SymbolSet): Part {

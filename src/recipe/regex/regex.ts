@@ -2,7 +2,7 @@
  * procmail's regular expressions over octets: procmailrc(5), "Extended regular expressions".
  * Pure; linear in the text for every pattern; memory bounded per pattern.
  */
-import { Dfa, Scratch } from "./dfa.ts";
+import { Dfa } from "./dfa.ts";
 import { expandMacros } from "./macros.ts";
 import { Marker } from "./mark.ts";
 import { compileProgram, type Program } from "./nfa.ts";
@@ -16,7 +16,6 @@ export class Regex {
   /** True when the pattern has "\/" and a match sets MATCH. */
   readonly marks: boolean;
   readonly #program: Program;
-  readonly #scratch: Scratch;
   readonly #dfa: Dfa;
   #marker: Marker | undefined;
 
@@ -26,8 +25,7 @@ export class Regex {
     this.#program = compileProgram(expanded.pattern, !exact || expanded.ignoreCase);
     this.fault = this.#program.fault;
     this.marks = this.#program.marks;
-    this.#scratch = new Scratch(this.#program.op.length);
-    this.#dfa = new Dfa(this.#program, this.#scratch, true);
+    this.#dfa = new Dfa(this.#program, true);
   }
 
   /** States of the automaton. */
@@ -65,7 +63,7 @@ export class Regex {
       let end = this.#dfa.find(area, from, behindNewline, skip);
       if (end < 0) return;
       if (this.marks && !behindNewline && idle <= idleLimit * length) {
-        this.#marker ??= new Marker(this.#program, this.#scratch);
+        this.#marker ??= new Marker(this.#program);
         const place = this.#marker.find(area, this.#dfa.rest);
         if (place !== undefined) {
           end = place.end;
@@ -87,7 +85,7 @@ export class Regex {
   /** What stands right of "\/" in the match, up to a NUL, as in any variable; undefined when there is none. A view into the area. */
   matched(area: Buffer): Buffer | undefined {
     if (!this.marks || this.#dfa.find(area) < 0) return undefined;
-    this.#marker ??= new Marker(this.#program, this.#scratch);
+    this.#marker ??= new Marker(this.#program);
     const place = this.#marker.find(area, this.#dfa.rest);
     if (place === undefined) return undefined;
     const match = area.subarray(place.start, place.end);
