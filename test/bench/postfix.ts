@@ -20,7 +20,7 @@ export function postfixMissing(): string | undefined {
   return undefined;
 }
 
-const services = `smtp inet n - n - - smtpd
+const services = (command: string): string => `smtp inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -41,7 +41,7 @@ retry unix - - n - - error
 discard unix - - n - - discard
 local unix - n n - - local
 plocal unix - n n - - local
-  -o mailbox_command=${procmail}
+  -o { mailbox_command = ${command} }
 virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
@@ -49,7 +49,8 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `;
 
-export async function startPostfix(directory: string, users: readonly UnixUser[]): Promise<MailHost & { readonly filtered: MailHost["system"] }> {
+/** @param command  mailbox_command of procmail.test */
+export async function startPostfix(directory: string, users: readonly UnixUser[], command = procmail): Promise<MailHost & { readonly filtered: MailHost["system"] }> {
   const [port = 0] = await freePorts(1);
   const uid = Number(run("id", ["-u", "postfix"]));
   const drop = Number(run("getent", ["group", "postdrop"]).split(":")[2]);
@@ -64,7 +65,7 @@ export async function startPostfix(directory: string, users: readonly UnixUser[]
   if (vmail === undefined) throw new Error("postfix needs users");
   own(`${directory}/virtual`, 0o700, vmail.uid, vmail.gid);
   writeFileSync(`${etc}/virtual`, users.map((u) => `${u.name}@virtual.test ${u.name}/Maildir/\n`).join(""));
-  writeFileSync(`${etc}/master.cf`, services.replace("smtp inet", `127.0.0.1:${String(port)} inet`));
+  writeFileSync(`${etc}/master.cf`, services(command).replace("smtp inet", `127.0.0.1:${String(port)} inet`));
   writeFileSync(
     `${etc}/main.cf`,
     `compatibility_level = 3.6
