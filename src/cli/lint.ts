@@ -74,7 +74,15 @@ function lintFile(path: string, octets: Buffer, variables: Variables, around: re
   done.add(path);
   const found = lint(octets, variables, isDirectory);
   const named = found[0]?.rule === "crlf" ? [] : filesNamed(octets, variables, isDirectory);
-  for (const file of named) found.push(...fileFindings(file, [...around, path]));
+  // A directory that is missing is told once.
+  const missing = new Set<string>();
+  for (const file of named) {
+    const directory = file.kind === "directory" ? file.path.replace(/\/+$/, "") : dirname(file.path);
+    if (missing.has(directory)) continue;
+    const faults = fileFindings(file, [...around, path]);
+    if (faults.some((f) => f.rule === "no-directory")) missing.add(directory);
+    found.push(...faults);
+  }
   for (const one of found.sort((a, b) => a.line - b.line)) tell(path, one);
   for (const file of named) {
     const name = utf8(file.path);

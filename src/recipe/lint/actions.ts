@@ -64,6 +64,8 @@ function lockFindings({ lock, line }: Recipe, variables: Variables): Finding[] {
 function half({ flags, line, action }: Recipe): Finding[] {
   if (flags.has("h") === flags.has("b") || flags.has("c") || flags.has("f")) return [];
   const [kept, lost] = flags.has("h") ? ["header", "body"] : ["body", "header"];
+  // A program may well want no more.
+  if (action.kind === "pipe") return [finding("half-to-program", line, `the program gets only the ${kept}, and the ${lost} goes nowhere else`)];
   return [finding("half-message", line, `only the ${kept} is ${action.kind === "forward" ? "forwarded" : "delivered"}; the ${lost} is lost`)];
 }
 

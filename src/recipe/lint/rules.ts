@@ -55,6 +55,7 @@ export const rules = {
   "lock-on-block": { severity: "warning", mend: "set LOCKFILE in the block, or lock the recipes in it" },
   "flags-as-lock": { severity: "error", mend: "put the flags in front of the second colon" },
   "half-message": { severity: "error", mend: "take h or b away, or add c" },
+  "half-to-program": { severity: "note", mend: "take h or b away, or add c" },
   "forward-loop": { severity: "warning", mend: "condition on ! ^X-Loop: ADDRESS and add that field with formail -A before" },
   "reply-loop": { severity: "error", mend: "condition on ! ^FROM_DAEMON and ! ^X-Loop: ADDRESS, and add that field with formail -A" },
   "maildir-part": { severity: "error", mend: "name the Maildir itself, with a slash at the end: Maildir/" },

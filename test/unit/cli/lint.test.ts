@@ -112,9 +112,9 @@ test("procmail: rc-loop", { skip }, () =>
 
 test("no-directory: MAILDIR, of a lock, of an mbox, of the log", () =>
   inDirectory(({ directory, write, lint }) => {
-    const rc = write("rc", `D=${directory}\nLOGFILE=$D/none/log\n:0: $D/none/lock\n* ^x\n$D/x\n:0:\n* ^y\n$D/none/y\nMAILDIR=$D/none\n`);
+    const rc = write("rc", `D=${directory}\nLOGFILE=$D/none/log\n:0: $D/no2/lock\n* ^x\n$D/x\n:0:\n* ^y\n$D/no3/y\nMAILDIR=$D/no4\n:0:\n* ^z\nz\n`);
     assert.deepEqual(ruleLines(lint(rc).out), ["rc:2 no-directory", "rc:3 no-directory", "rc:8 no-directory", "rc:9 no-directory"]);
-    mkdirSync(join(directory, "none"));
+    for (const name of ["none", "no2", "no3", "no4"]) mkdirSync(join(directory, name));
     assert.deepEqual(ruleLines(lint(rc).out), []);
   }));
 

@@ -66,6 +66,7 @@ export const cases: readonly Case[] = [
   { rule: "lock-on-block", line: 1, faulty: ":0:\n{\n:0:\nx\n}\n", clean: ":0\n{\n:0:\nx\n}\n", so: says("Extraneous locallockfile ignored") },
   { rule: "flags-as-lock", line: 1, faulty: ":0: c\nx\n", clean: ":0 c:\nx\n", so: both(to("x"), (r) => r.made.includes("c")), otherwise: to("default x") },
   { rule: "half-message", line: 1, faulty: ":0 h:\nx\n", clean: ":0 hc:\nx\n", so: (r) => r.files.x?.includes("second line") === false && r.folders.length === 1, otherwise: to("default x") },
+  { rule: "half-to-program", line: 1, faulty: ":0 bw:\n| cat >> x\n", clean: ":0 bwc:\n| cat >> x\n", so: (r) => r.files.x?.includes("Subject") === false && r.folders.length === 1, otherwise: to("default x") },
   { rule: "forward-loop", line: 1, faulty: ":0 w\n! carol@example.com\n", clean: ":0 w\n* ! ^X-Loop: me\n! carol@example.com\n", so: (r) => r.sent.includes("carol@example.com") },
   { rule: "reply-loop", line: 1, faulty: ":0 hc\n* ^Subject: hello\n| (formail -rt; echo away) | $SENDMAIL -t\n", clean: ":0 hc\n* ^Subject: hello\n* ! ^FROM_DAEMON\n* ! ^X-Loop: me\n| (formail -rt -A'X-Loop: me'; echo away) | $SENDMAIL -t\n", so: (r) => r.sent.includes("To: bob@example.net") },
   { rule: "maildir-part", line: 2, faulty: ":0\nM/new\n", clean: ":0\nM/\n", so: (r) => r.folders.some((f) => /^M\/new\/msg\./.test(f)), otherwise: (r) => r.folders.some((f) => /^M\/new\/\d+\./.test(f)) },
