@@ -8,7 +8,10 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
+import type { Settings } from "../config/table.ts";
 import { printable } from "../daemon/log.ts";
+import type { MailUser } from "../daemon/protocol.ts";
+import { configFile, loadSettings } from "../daemon/settings.ts";
 import { explain, type FolderKind, type World } from "../filter/explain.ts";
 import type { Setting } from "../filter/environment.ts";
 import { Mail } from "../filter/mail.ts";
@@ -16,8 +19,11 @@ import { fromLine } from "../mda/from-line.ts";
 import { includedRc, rcSuspicion } from "../mda/rc-file.ts";
 import { toLf } from "../message/line-ends.ts";
 import { parseRc } from "../recipe/parse.ts";
+import { parseMailLocation } from "../store/open.ts";
+import { resolveAuto } from "../table/mail-location.ts";
+import { userNamed } from "../table/users.ts";
 import { becomeUser } from "../sys/identity.ts";
-import { getpwnam, getpwuid, type Passwd } from "../sys/passwd.ts";
+import { getpwnam, getpwuid } from "../sys/passwd.ts";
 import { explanationText } from "./explain-text.ts";
 import { CommandFault, exNoPermission, exUsage } from "./fault.ts";
 
@@ -34,6 +40,7 @@ export interface ExplainCommand {
   readonly commands: readonly string[];
   readonly arguments: readonly string[];
   readonly json: boolean;
+  readonly config: string | undefined;
 }
 
 /** @returns what is to be printed. Throws CommandFault. */
@@ -44,16 +51,17 @@ export function explainRc(command: ExplainCommand): string {
   const stubs = command.commands.map(stub);
   const assignments = command.assignments.map(assignment);
   const message = toLf(readFileSync(0));
-  const user = become(command.user);
+  const settings = settingsOf(command.config);
+  const user = become(command.user, settings);
   const mail = withFromLine(message, command.sender ?? user.name);
   const setting: Setting = {
     user: user.name,
     home: user.home,
     shell: user.shell === "" || /(nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell,
     host: hostname(),
-    inbox: `/var/mail/${user.name}`,
-    sendmail: "/usr/sbin/sendmail",
-    arguments: command.arguments.map(latin1),
+    inbox: latin1(inboxOf(user, settings)),
+    sendmail: settings === undefined || settings.sendmail_path === "" ? "/usr/sbin/sendmail" : settings.sendmail_path,
+    arguments: command.arguments.length > 0 || settings === undefined ? command.arguments.map(latin1) : [""],
     extra: {},
   };
   const explanation = explain(parseRc(octets), file, mail, setting, world(stubs), assignments, process.pid);
@@ -91,10 +99,40 @@ function stub(text: string): Stub {
   return { pattern: latin1(pattern), status: Number(status), output };
 }
 
+/** Of the instance whose mail it would be; undefined: of none, and everything is as with procmail alone. */
+function settingsOf(config: string | undefined): Settings | undefined {
+  const file = config === undefined ? configFile() : resolve(config);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (fault) {
+    if (config === undefined) return undefined;
+    throw new CommandFault(`${printable(file)}: ${fault instanceof Error && "code" in fault ? String(fault.code) : String(fault)}`, exNoInput);
+  }
+  return loadSettings(file);
+}
+
+type Person = Pick<MailUser, "name" | "uid" | "gid" | "home" | "shell"> & { /** "" where no instance knows her. */ readonly mail: string };
+
+function personNamed(name: string | undefined, own: number, settings: Settings | undefined): Person | undefined {
+  const passwd = name === undefined ? getpwuid(own) : undefined;
+  const wanted = name ?? passwd?.name ?? "";
+  const known = settings === undefined ? undefined : userNamed(settings, wanted);
+  if (known !== undefined) return known;
+  const user = passwd ?? getpwnam(wanted);
+  return user === undefined ? undefined : { ...user, mail: "" };
+}
+
+/** Where mail goes that no recipe takes. With the user's rights. */
+function inboxOf(user: Person, settings: Settings | undefined): string {
+  if (settings === undefined || user.mail === "") return `/var/mail/${user.name}`;
+  const location = parseMailLocation(resolveAuto({ ...user, agent: "" }, settings).mail);
+  return location.kind === "maildir" ? `${location.root}/` : location.inbox;
+}
+
 /** Takes the user's rights for good where root asks. */
-function become(name: string | undefined): Passwd {
+function become(name: string | undefined, settings: Settings | undefined): Person {
   const own = process.getuid?.() ?? 0;
-  const user = name === undefined ? getpwuid(own) : getpwnam(name);
+  const user = personNamed(name, own, settings);
   if (user === undefined) throw new CommandFault(`${printable(name ?? String(own))}: no such user`, exNoUser);
   if (user.uid === own) return user;
   if (own !== 0) throw new CommandFault(`${printable(user.name)}: permission denied`, exNoPermission);

@@ -110,6 +110,7 @@ async function main(): Promise<number> {
           .positional("what", { choices: ["rc"] as const, demandOption: true })
           .positional("file", { type: "string", demandOption: true, describe: "rc file, as procmailrc(5)" })
           .positional("assignments", { type: "string", array: true, describe: "VAR=value, made before the rc file" })
+          .option("config", { type: "string", requiresArg: true, describe: "configuration file" })
           .option("user", { type: "string", requiresArg: true, describe: "whose mail it is; the caller when left out" })
           .option("sender", { type: "string", requiresArg: true, describe: "envelope sender, where the mail has no From line" })
           .option("arg", { type: "string", array: true, nargs: 1, describe: "$1, $2, ..." })
@@ -117,8 +118,8 @@ async function main(): Promise<number> {
           .option("json", { type: "boolean", default: false, describe: "one JSON object" }),
       async (argv) => {
         const { explainRc } = await import("./explain.ts");
-        const { file, assignments = [], user, sender, command = [], arg = [], json } = argv;
-        process.stdout.write(explainRc({ file, assignments, user, sender, commands: command, arguments: arg, json }));
+        const { file, assignments = [], user, sender, command = [], arg = [], json, config } = argv;
+        process.stdout.write(explainRc({ file, assignments, user, sender, commands: command, arguments: arg, json, config }));
       },
     )
     .command(

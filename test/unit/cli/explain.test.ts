@@ -73,6 +73,16 @@ test("warns when a delivery would pass over the file", () =>
     assert.match(run(join(directory, "rc"), "WHERE=x").out, /^warning: a delivery passes over this file: anyone can write it\n/);
   }));
 
+test("what no recipe takes goes where an instance's users have their INBOX", () =>
+  inDirectory((directory, run) => {
+    const made = spawnSync(posthorn, ["init", join(directory, "i"), "--domain", "example.test", "--user", "alice:x"], { env, encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    writeFileSync(join(directory, "empty"), "", { mode: 0o600 });
+    const { out } = run(join(directory, "empty"), "--config", join(directory, "i/etc/posthorn.conf"), "--user", "alice");
+    assert.match(out, new RegExp(`Maildir ${directory}/i/mail/alice/Maildir/, .* octets\n\ndelivered to ${directory}/i/mail/alice/Maildir/ \\(no recipe took it\\)\n$`));
+    assert.match(run(join(directory, "empty")).out, /delivered to \/var\/mail\/\w+ /);
+  }));
+
 const strace = "/usr/bin/strace";
 test("opens nothing for writing, makes nothing, starts nothing", { skip: existsSync(strace) ? false : "strace is not installed" }, () =>
   inDirectory((directory) => {
