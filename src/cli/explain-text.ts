@@ -46,7 +46,7 @@ function recipeLines(step: RecipeStep, numbered: (line: number, text: string) =>
   }
   if (step.score !== undefined) lines.push(under(`score ${String(step.score)}: match`));
   lines.push(numbered(step.action.line, shown(step.action.text)), ...doing(step.doing));
-  if (step.folder !== undefined) lines.push(under(`=> ${step.copy ? "a copy is" : "the mail is"} delivered to ${shown(step.folder)}`));
+  if (step.folder !== undefined) lines.push(under(`=> ${step.copy ? "a copy" : "the mail"} would be delivered to ${shown(step.folder)}`));
   if (step.ok === false) lines.push(under("=> this fails; the mail goes on"));
   return lines;
 }
@@ -90,7 +90,7 @@ function doingText(doing: Doing): string[] {
       return [`${doing.as} ${shown(doing.path)}, ${String(doing.octets)} octets${flags}${lock}`, ...(doing.fault === undefined ? [] : [`  can not be delivered to: ${shown(doing.fault)}`])];
     }
     case "lock":
-      return [doing.fault === undefined ? `lock ${shown(doing.path)}` : `lock ${shown(doing.path)} can not be had: ${shown(doing.fault)}`];
+      return [doing.fault === undefined ? `would lock ${shown(doing.path)}` : `lock ${shown(doing.path)} can not be had: ${shown(doing.fault)}`];
     case "once":
       return [`once in ${String(Math.round(doing.seconds / 86_400))} days for ${shown(doing.key)}; whether it was before is not looked at`];
     case "read":
