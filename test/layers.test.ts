@@ -10,7 +10,7 @@ const src = join(import.meta.dirname, "../src");
 const rows: readonly (readonly string[])[] = [
   ["syntax"],
   ["message"],
-  ["smtp", "imap", "pop3", "sasl", "recipe", "config"],
+  ["smtp", "imap", "pop3", "sasl", "recipe", "formail", "config"],
   ["sys"],
   ["deliver/outcome.ts"],
   ["daemon"],
@@ -23,7 +23,7 @@ const rows: readonly (readonly string[])[] = [
   ["mtad", "authd", "mailboxd", "agent", "imapd", "pop3d"],
   ["cli"],
 ];
-const pure = new Set(["syntax", "message", "smtp", "imap", "pop3", "sasl", "recipe", "config", "route", "cleanup"]);
+const pure = new Set(["syntax", "message", "smtp", "imap", "pop3", "sasl", "recipe", "formail", "config", "route", "cleanup"]);
 const impureModules = /^node:(fs|net|tls|http|https|child_process|dgram|dns|worker_threads|os|timers)/;
 /** Types only: shapes agreed between processes carry no code. */
 const typeOnly = new Set(["daemon/protocol.ts"]);

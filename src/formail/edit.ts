@@ -1,0 +1,158 @@
+/** What the field options of formail(1) make of a header. */
+import { content, type Field, type FieldArgument, isBlank, makeField, matches, named } from "./field.ts";
+import type { Options } from "./options.ts";
+import { sender, trustOf, unknown } from "./sender.ts";
+
+/** What is not in the message: the text of a `From ` line for a sender, and a new Message-ID. */
+export interface Made {
+  date(): string;
+  messageId(): string;
+}
+
+const anyFromLine = makeField("From ");
+const oldPrefix = Buffer.from("Old-");
+const space = Buffer.from(" ");
+
+export interface Edited {
+  /** As it is written. */
+  readonly header: readonly Field[];
+  /** Whom the message is from; undefined when no field says so. */
+  readonly sender: string | undefined;
+  /** Before fields are added. */
+  readonly fromLine: Field | undefined;
+  readonly subject: Field | undefined;
+}
+
+/** The header as the options want it. */
+export function edit(header: readonly Field[], options: Options, made: Made): Edited {
+  const { fields, reply, force } = options;
+  const fates = header.flatMap((f) => fate(f, options));
+  const came = fates.map(({ came: f }) => f);
+  const changed = fates.flatMap(({ written }) => written);
+  const from = sender(came, trustOf(options));
+  // What -u keeps of the message counts in a reply, though it is not in it.
+  const before = reply ? came.filter((f) => !isKept(f, fields)) : [];
+  const edited = unique(reply ? replyHeader(came, changed, from, options) : changed, fields, before);
+  if (!reply && !force && lacksFromLine(header, came, edited, fields)) {
+    const wanted = fields.addNew.some((a) => named(a.field, "date:") && a.bare);
+    const date = wanted ? came.find((f) => named(f, "date:")) : undefined;
+    edited.unshift(makeField(`From ${sender(edited.filter((f) => !named(f, "from ")), "envelope") ?? unknown}  ${date === undefined ? made.date() : content(date).toString("latin1").replace(/^ /, "")}`));
+  }
+  const find = (name: string): Field | undefined => edited.find((f) => named(f, name));
+  const [fromLine, subject] = [find("from "), find("subject:")];
+  for (const a of fields.addNew) {
+    if (edited.some((f) => matches(f, a))) continue;
+    edited.push(a.bare && (named(a.field, "message-id:") || named(a.field, "resent-message-id:")) ? makeField(`${a.field.text.toString("latin1").trimEnd()} ${made.messageId()}`) : a.field);
+  }
+  for (const list of [fields.add, fields.insert, fields.replace]) for (const a of list) if (!a.bare) edited.push(a.field);
+  return { header: edited, sender: from, fromLine, subject };
+}
+
+/** None came and none was taken away by name, or -a asks for one. */
+function lacksFromLine(header: readonly Field[], came: readonly Field[], edited: readonly Field[], { replace, insert, rename, addNew }: Options["fields"]): boolean {
+  if (addNew.some((a) => a.bare && named(a.field, "from "))) return !edited.some((f) => named(f, "from "));
+  return ![header[0], came[0]].some((f) => f !== undefined && named(f, "from ")) && ![...replace, ...insert, ...rename.map((r) => r.from)].some((a) => matches(anyFromLine, a));
+}
+
+/** What becomes of a field. */
+interface Fate {
+  /** As a reply and a sender are made from it. */
+  readonly came: Field;
+  readonly written: readonly Field[];
+}
+
+/** -i, -I, -R, -z and -c on one field; nothing when it is gone from the beginning. */
+function fate(f: Field, options: Options): readonly Fate[] {
+  const { fields, reply, zap, concatenate } = options;
+  const inserted = fields.insert.find((a) => matches(f, a));
+  const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
+  if (replaced.some((a) => a.bare)) return [];
+  const name = inserted ?? replaced[0];
+  const fresh = name === undefined ? rename(f, fields) : f;
+  const full = zap ? zapped(fresh) : fresh;
+  if (full === undefined) return [];
+  const came = concatenate ? concatenated(full) : full;
+  if (replaced.length > 0) return [{ came, written: [] }];
+  return [{ came, written: [inserted === undefined || (reply && inserted.bare) ? came : old(came)] }];
+}
+
+const old = (f: Field): Field => ({ nameLength: f.nameLength + oldPrefix.length, text: Buffer.concat([oldPrefix, named(f, "from ") ? unquoted(f.text) : f.text]) });
+
+/** -R */
+function rename(f: Field, fields: Options["fields"]): Field {
+  const found = fields.rename.find((r) => matches(f, r.from));
+  if (found === undefined) return f;
+  const { to, from } = found;
+  const name = to.field.text.subarray(0, to.prefix.length);
+  if (!to.whole) return { nameLength: f.nameLength - from.prefix.length + name.length, text: Buffer.concat([name, (named(f, "from ") ? unquoted(f.text) : f.text).subarray(from.prefix.length)]) };
+  const text = Buffer.concat([name, f.text.subarray(f.nameLength)]);
+  const toFrom = named(to.field, "from ");
+  return { nameLength: name.length, text: named(f, "from ") === toFrom ? text : toFrom ? quoted(text) : unquoted(text) };
+}
+
+/** The ">From " lines of a `From ` line that has become a field: continuation lines. */
+function unquoted(text: Buffer): Buffer {
+  return Buffer.from(text.toString("latin1").replaceAll("\n>", "\n "), "latin1");
+}
+
+/** The other way round. */
+function quoted(text: Buffer): Buffer {
+  return Buffer.from(text.toString("latin1").replaceAll(/\n[ \t]/g, "\n>"), "latin1");
+}
+
+/** -u and -U: one of each name. */
+function unique(header: readonly Field[], { first, last }: Options["fields"], before: readonly Field[]): Field[] {
+  const kept = first.length === 0 ? [...header] : once(header, first, before);
+  return last.length === 0 ? kept : once(kept.reverse(), last, []).reverse();
+}
+
+function once(header: readonly Field[], named: readonly FieldArgument[], before: readonly Field[]): Field[] {
+  const name = (f: Field): string => f.text.toString("latin1", 0, f.nameLength).toLowerCase();
+  const seen = new Set(before.map(name));
+  return header.filter((f) => {
+    if (!named.some((a) => matches(f, a))) return true;
+    if (seen.has(name(f))) return false;
+    seen.add(name(f));
+    return true;
+  });
+}
+
+/** -z: fields without content go, and a blank stands behind every colon. */
+function zapped(f: Field): Field | undefined {
+  const { nameLength, text } = f;
+  if (text[nameLength - 1] !== 0x3a) return f;
+  if (text.length === nameLength + 1 || (text.length === nameLength + 2 && isBlank(text[nameLength]))) return undefined;
+  return isBlank(text[nameLength]) ? f : { nameLength, text: Buffer.concat([text.subarray(0, nameLength), space, text.subarray(nameLength)]) };
+}
+
+/** -c: one line. */
+function concatenated(f: Field): Field {
+  if (f.text.indexOf(0x0a) === f.text.length - 1 || named(f, "from ")) return f;
+  const text = Buffer.from(f.text);
+  for (let at = text.indexOf(0x0a); at < text.length - 1; at = text.indexOf(0x0a, at + 1)) text[at] = 0x20;
+  return { nameLength: f.nameLength, text };
+}
+
+/** The header of a reply, with what is kept of the message's: X-Loop: and what -i names. RFC 5322 §3.6.4 for References: and In-Reply-To:. */
+function replyHeader(header: readonly Field[], changed: readonly Field[], from: string | undefined, options: Options): Field[] {
+  const kept = changed.filter((f) => isKept(f, options.fields));
+  const subject = lastOf(header, "subject:");
+  const id = lastOf(header, "message-id:");
+  const references = lastOf(header, "references:");
+  const made = [`To: ${from ?? unknown}`];
+  if (subject !== undefined) made.push(`Subject: Re:${withSpace(subject)}`);
+  if (references !== undefined || id !== undefined) made.push(`References:${references === undefined ? "" : withSpace(references)}${id === undefined ? "" : withSpace(id)}`);
+  if (id !== undefined) made.push(`In-Reply-To:${withSpace(id)}`);
+  return [...kept, ...made.map(makeField).flatMap((f) => fate(f, options)).flatMap(({ written }) => written)];
+}
+
+const isKept = (f: Field, { insert }: Options["fields"]): boolean => named(f, "x-loop:") || insert.some((a) => a.bare && matches(f, a));
+
+/** The last field of that name that has a content; its text. */
+function lastOf(header: readonly Field[], name: string): string | undefined {
+  const found = header.findLast((f) => named(f, name) && content(f).length > 0);
+  return found === undefined ? undefined : content(found).toString("latin1");
+}
+
+const withSpace = (text: string): string => (text.startsWith(" ") || text.startsWith("\t") ? text : ` ${text}`);
+

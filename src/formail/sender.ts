@@ -1,0 +1,82 @@
+/** Whom a message is from: for its `From ` line, for a reply, and for the cache of senders. */
+import { bareAddress } from "./address.ts";
+import { content, type Field, isBlank, named } from "./field.ts";
+import type { Options } from "./options.ts";
+
+/** What stands in for a sender that can not be found. */
+export const unknown = "foo@bar";
+
+/** A bounce must not be answered: the sender of a message whose Return-Path: is empty. */
+export const nobody = "<>";
+
+export type Trust = "envelope" | "header" | "resent";
+
+/** Whom the options ask for. */
+export function trustOf({ trust, resent }: Options): Trust {
+  if (!trust) return "envelope";
+  return resent ? "resent" : "header";
+}
+
+/** Fields that name a sender, the best first. Those in one string are as good as each other. */
+const fields: Readonly<Record<Trust, readonly string[]>> = {
+  envelope: ["from ", "return-path:", "errors-to:", "return-receipt-to:", "path:", "resent-sender:", "resent-from:", "resent-reply-to:", "sender:", "from:", "reply-to:"],
+  header: ["reply-to:", "from:", "sender:", "return-path:", "from ", "errors-to:", "return-receipt-to:", "path:", "resent-from: resent-reply-to: resent-sender:"],
+  resent: ["resent-reply-to:", "resent-from:", "resent-sender:", "reply-to:", "from:", "sender:", "return-path:", "from ", "errors-to:", "return-receipt-to:", "path:"],
+};
+
+/**
+ * The sender by the best field that names one. How complete an address is goes before the field it stands in, and of
+ * equals the first wins. undefined when none names one. Never throws.
+ */
+export function sender(header: readonly Field[], trust: Trust): string | undefined {
+  const order = fields[trust];
+  let best: string | undefined;
+  let bestWeight = -1;
+  for (const f of header) {
+    const rank = order.findIndex((names) => named(f, names) || (names.includes(" ") && names !== "from " && names.split(" ").some((name) => named(f, name))));
+    if (rank < 0) continue;
+    const address = named(f, "from ") ? fromLineAddress(f) : bareAddress(value(f));
+    if (address === "") {
+      if (named(f, "return-path:") && value(f).length > 0) return nobody;
+      continue;
+    }
+    const weight = completeness(address) * order.length + order.length - rank;
+    if (weight > bestWeight) [best, bestWeight] = [address, weight];
+  }
+  return best;
+}
+
+/** The content without blanks before it. */
+function value(f: Field): Buffer {
+  const octets = content(f);
+  let start = 0;
+  while (isBlank(octets[start])) start++;
+  return octets.subarray(start);
+}
+
+/** 0: a bare name; 1: UUCP; 2: a host without domain; 3: a bang path; 4: a domain. */
+function completeness(address: string): number {
+  if (!/[@!/]/.test(address)) return 0;
+  if (address.includes(".UUCP")) return 1;
+  if (address.includes("@") && !address.includes(".")) return 2;
+  return address.includes("!") ? 3 : 4;
+}
+
+/**
+ * The sender in a `From ` line and the ">From " lines behind it: the last one names the user, and each "remote from host" (or "forwarded by
+ * host") is a step of the bang path to it.
+ */
+function fromLineAddress(f: Field): string {
+  let path = "";
+  let address = "";
+  for (const line of content(f).toString("latin1").split("\n")) {
+    let text = line.replace(/^>?From /, "");
+    if (line === content(f).toString("latin1").split("\n")[0]) text = line;
+    const space = text.indexOf(" ");
+    const word = space < 0 ? text : text.slice(0, space);
+    address = bareAddress(Buffer.from(word, "latin1"), true);
+    const host = space < 0 ? null : / (?:remote from|forwarded by) (.*)$/s.exec(text.slice(space + 1));
+    if (host !== null) path += `${host[1] ?? ""}!`;
+  }
+  return address === "" ? "" : path + address;
+}
