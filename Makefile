@@ -21,7 +21,7 @@ NODE := node_modules/node-linux-$(ARCH)/bin/node
 TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 # Without threads of V8, whose shutdown can wait for ever (src/sys/exit.ts); a test that hangs fails and is named.
 RUN_TESTS = --single-threaded --test --test-timeout=900000
-COMMANDS = posthorn mailq newaliases
+COMMANDS = posthorn mailq newaliases formail lockfile mailstat
 
 .PHONY: all build run test check lint bench crash together power differential install uninstall clean
 

@@ -24,8 +24,6 @@ const usage = `Usage: formail [+nnn] [-nnn] [-bczfrktedqBY] [-p prefix] [-D nnn 
    Or: formail -v | -h
 `;
 
-process.exitCode = await main(rawArguments());
-
 async function main(words: readonly Buffer[]): Promise<number> {
   const line = commandLine(words);
   switch (line.kind) {
@@ -111,3 +109,7 @@ function complain(text: string): void {
 function printable(octets: Buffer): string {
   return octets.toString("latin1").replace(/[\0-\x1f\x7f-\xff]/g, "?");
 }
+
+void main(rawArguments()).then((exit) => {
+  process.exitCode = exit;
+});

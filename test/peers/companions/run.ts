@@ -1,7 +1,7 @@
 /** Runs command lines with Debian's programs and with ours, in directories of their own, and compares what they leave. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { steady } from "../../unit/formail/beside.ts";
@@ -46,7 +46,12 @@ async function run(line: string, programs: string, names: readonly string[], fil
 /** Files with their modes and octets. */
 function snapshot(directory: string): Record<string, string> {
   const names = readdirSync(directory).sort();
-  return Object.fromEntries(names.map((name) => [name, `${(statSync(join(directory, name)).mode & 0o777).toString(8)} ${readFileSync(join(directory, name), "latin1")}`]));
+  return Object.fromEntries(
+    names.map((name) => {
+      const stats = lstatSync(join(directory, name));
+      return [name, `${stats.mode.toString(8)} ${stats.isFile() ? readFileSync(join(directory, name), "latin1") : ""}`];
+    }),
+  );
 }
 
 export async function compare(line: string, names: readonly string[], files: Readonly<Record<string, string>>): Promise<void> {
