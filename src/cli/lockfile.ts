@@ -135,6 +135,8 @@ class Run {
           continue;
         case "denied":
           complain(`Forced unlock denied on "${printable(name)}"`);
+          break;
+        case "held":
       }
       if (this.#retries === 0) {
         complain(`Sorry, giving up on "${printable(name)}"`);
@@ -185,7 +187,7 @@ function tryLock(path: string, timeout: number): Tried {
     unlinkSync(own);
   }
   const seen = lstatSync(name, { throwIfNoEntry: false });
-  if (timeout === 0 || seen === undefined || now - seen.mtimeMs <= timeout * 1000) return "held";
+  if (timeout <= 0 || seen === undefined || now - seen.mtimeMs <= timeout * 1000) return "held";
   try {
     unlinkSync(name);
     return "forced";

@@ -58,7 +58,7 @@ function fromInput(log: string, flags: ReadonlySet<string>): number {
 function fromFile(log: string, former: string, flags: ReadonlySet<string>): number {
   const stats = statSync(octets(log), { throwIfNoEntry: false });
   if (stats === undefined || stats.size === 0) {
-    if (!flags.has("s")) print(stats?.isFile() === true ? `No mail arrived since ${since(former)}`.trimEnd() + "\n" : `Can't find your LOGFILE=${log}\n`);
+    if (!flags.has("s")) print(stats?.isFile() === true ? `${`No mail arrived since ${since(former)}`.replace(/ +/g, " ").trimEnd()}\n` : `Can't find your LOGFILE=${log}\n`);
     return 1;
   }
   let fd: number;

@@ -1,5 +1,5 @@
 /** What the field options of formail(1) make of a header. */
-import { content, type Field, type FieldArgument, isBlank, makeField, matches, named } from "./field.ts";
+import { content, type Field, isBlank, makeField, matches, named } from "./field.ts";
 import type { Options } from "./options.ts";
 import { sender, trustOf, unknown } from "./sender.ts";
 
@@ -40,8 +40,7 @@ export function edit(header: readonly Field[], options: Options, made: Made): Ed
   }
   const find = (name: string): Field | undefined => edited.find((f) => named(f, name));
   const [fromLine, subject] = [find("from "), find("subject:")];
-  for (const a of fields.addNew) {
-    if (edited.some((f) => matches(f, a))) continue;
+  for (const a of fields.addNew.filter((one) => !edited.some((f) => matches(f, one)))) {
     edited.push(a.bare && (named(a.field, "message-id:") || named(a.field, "resent-message-id:")) ? makeField(`${a.field.text.toString("latin1").trimEnd()} ${made.messageId()}`) : a.field);
   }
   for (const list of [fields.add, fields.insert, fields.replace]) for (const a of list) if (!a.bare) edited.push(a.field);
@@ -67,13 +66,13 @@ function fate(f: Field, options: Options): readonly Fate[] {
   const inserted = fields.insert.find((a) => matches(f, a));
   const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
   if (replaced.some((a) => a.bare)) return [];
-  const name = inserted ?? replaced[0];
-  const fresh = name === undefined ? rename(f, fields) : f;
+  const kept = reply && inserted?.bare === true;
+  const fresh = kept || (inserted ?? replaced[0]) === undefined ? rename(f, fields) : f;
   const full = zap ? zapped(fresh) : fresh;
   if (full === undefined) return [];
   const came = concatenate ? concatenated(full) : full;
   if (replaced.length > 0) return [{ came, written: [] }];
-  return [{ came, written: [inserted === undefined || (reply && inserted.bare) ? came : old(came)] }];
+  return [{ came, written: [inserted === undefined || kept ? came : old(came)] }];
 }
 
 const old = (f: Field): Field => ({ nameLength: f.nameLength + oldPrefix.length, text: Buffer.concat([oldPrefix, named(f, "from ") ? unquoted(f.text) : f.text]) });
@@ -100,20 +99,18 @@ function quoted(text: Buffer): Buffer {
   return Buffer.from(text.toString("latin1").replaceAll(/\n[ \t]/g, "\n>"), "latin1");
 }
 
-/** -u and -U: one of each name. */
+/** -u and -U: the first or the last of each name; both, where both name it. What is in `before` goes before. */
 function unique(header: readonly Field[], { first, last }: Options["fields"], before: readonly Field[]): Field[] {
-  const kept = first.length === 0 ? [...header] : once(header, first, before);
-  return last.length === 0 ? kept : once(kept.reverse(), last, []).reverse();
-}
-
-function once(header: readonly Field[], named: readonly FieldArgument[], before: readonly Field[]): Field[] {
+  if (first.length + last.length === 0) return [...header];
   const name = (f: Field): string => f.text.toString("latin1", 0, f.nameLength).toLowerCase();
-  const seen = new Set(before.map(name));
-  return header.filter((f) => {
-    if (!named.some((a) => matches(f, a))) return true;
-    if (seen.has(name(f))) return false;
-    seen.add(name(f));
-    return true;
+  const names = header.map(name);
+  const earlier = new Set(before.map(name));
+  return header.filter((f, i) => {
+    const ofFirst = first.some((a) => matches(f, a));
+    const ofLast = last.some((a) => matches(f, a));
+    if (!ofFirst && !ofLast) return true;
+    const own = names[i] ?? "";
+    return (ofFirst && names.indexOf(own) === i && !earlier.has(own)) || (ofLast && names.lastIndexOf(own) === i);
   });
 }
 

@@ -19,7 +19,6 @@ export function lockfileWords(words: readonly string[]): LockfileLine {
       continue;
     }
     let rest = word.slice(1);
-    if (rest === "") return { kind: "usage" };
     while (rest !== "") {
       const letter = rest[0] ?? "";
       if (/\d/.test(letter)) {
@@ -37,7 +36,7 @@ export function lockfileWords(words: readonly string[]): LockfileLine {
       } else if (letter === "r" || letter === "l" || letter === "s") {
         const number = /^\s*[+-]?\d+$/.exec(rest === "" ? (words[++i] ?? "") : rest);
         const value = Number(number?.[0] ?? NaN);
-        if (Number.isNaN(value) || value < (letter === "r" ? -1 : 0)) return { kind: "usage" };
+        if (Number.isNaN(value) || (letter === "r" && value < -1) || (letter === "s" && value < 0)) return { kind: "usage" };
         if (letter === "r") steps.push({ kind: "retries", times: value });
         else steps.push({ kind: letter === "l" ? "timeout" : "suspend", seconds: value });
         break;

@@ -35,12 +35,13 @@ export function sender(header: readonly Field[], trust: Trust): string | undefin
   for (const f of header) {
     const rank = order.findIndex((names) => named(f, names) || (names.includes(" ") && names !== "from " && names.split(" ").some((name) => named(f, name))));
     if (rank < 0) continue;
-    const address = named(f, "from ") ? fromLineAddress(f) : bareAddress(value(f));
+    const { address, forwarded } = named(f, "from ") ? fromLineAddress(f) : { address: bareAddress(value(f)), forwarded: false };
     if (address === "") {
-      if (named(f, "return-path:") && value(f).length > 0) return nobody;
+      if (named(f, "return-path:") && (value(f)[0] ?? 0) !== 0) return nobody;
       continue;
     }
-    const weight = completeness(address) * order.length + order.length - rank;
+    // A `From ` line with others behind it goes after the next best field.
+    const weight = (completeness(address) + 1) * (order.length + 2) - rank - (forwarded ? 1.5 : 0);
     if (weight > bestWeight) [best, bestWeight] = [address, weight];
   }
   return best;
@@ -66,17 +67,16 @@ function completeness(address: string): number {
  * The sender in a `From ` line and the ">From " lines behind it: the last one names the user, and each "remote from host" (or "forwarded by
  * host") is a step of the bang path to it.
  */
-function fromLineAddress(f: Field): string {
+function fromLineAddress(f: Field): { readonly address: string; readonly forwarded: boolean } {
   let path = "";
   let address = "";
   for (const line of content(f).toString("latin1").split("\n")) {
-    let text = line.replace(/^>?From /, "");
-    if (line === content(f).toString("latin1").split("\n")[0]) text = line;
+    const text = line.replace(/^>From /, "");
     const space = text.indexOf(" ");
     const word = space < 0 ? text : text.slice(0, space);
     address = bareAddress(Buffer.from(word, "latin1"), true);
     const host = space < 0 ? null : / (?:remote from|forwarded by) (.*)$/s.exec(text.slice(space + 1));
     if (host !== null) path += `${host[1] ?? ""}!`;
   }
-  return address === "" ? "" : path + address;
+  return { address: address === "" || address.includes("@") ? address : path + address, forwarded: content(f).includes("\n>") };
 }
