@@ -7,7 +7,7 @@ import { releaseMemory } from "../sys/memory.ts";
 /** How long nothing was asked, ms: giving back holds up what is asked meanwhile. */
 const pause = 1_000;
 /** Less is not worth it, octets. */
-const worth = 16 << 20;
+const worth = 8 << 20;
 
 let timer: NodeJS.Timeout | undefined;
 let floor = process.memoryUsage.rss();

@@ -71,7 +71,12 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
     watchers = [];
   };
   let pauses = 0;
-  open();
+  // To watch a directory of many files takes the kernel some ms, for which nobody need wait: what happens until then is found by a look.
+  setImmediate(() => {
+    if (stopped || pauses > 0) return;
+    open();
+    schedule(gather);
+  });
 
   return {
     soon: () => schedule(0),

@@ -70,17 +70,31 @@ function checked(call: string, result: unknown): number {
 function drain(fd: number): void {
   for (let got = -1; got !== 0; ) {
     got = Math.max(0, Number(read(fd, room, room.length)));
+    // Those of one watch come one behind the other, and are counted together.
+    let wd = 0;
+    let mask = 0;
+    let count = 0;
     // Names are padded: every event begins at a multiple of four.
-    for (let at = 0; at < got; at += headLength + words[at / 4 + 3]) note(words[at / 4], words[at / 4 + 1]);
+    for (let word = 0, end = got >> 2; word < end; word += (headLength + words[word + 3]) >> 2) {
+      if (words[word] !== wd && count > 0) {
+        note(wd, mask, count);
+        mask = 0;
+        count = 0;
+      }
+      wd = words[word];
+      mask |= words[word + 1];
+      count++;
+    }
+    if (count > 0) note(wd, mask, count);
   }
 }
 
 const none: ReadonlySet<Counter> = new Set();
 
-function note(wd: number, mask: number): void {
+function note(wd: number, mask: number, count: number): void {
   const concerned = wd < 0 ? [...counters.values()].flatMap((set) => [...set]) : (counters.get(wd) ?? none);
   for (const counter of concerned) {
-    counter.events++;
+    counter.events += count;
     if ((mask & overflow) !== 0) counter.lost = true;
     if ((mask & ended) !== 0) counter.ended = true;
   }

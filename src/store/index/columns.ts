@@ -77,6 +77,11 @@ export class Columns<S extends Schema> {
     return this.#columns[column].subarray(from, to);
   }
 
+  /** As `view`, with room behind the last row. */
+  numbers(column: number): Numbers {
+    return this.#columns[column];
+  }
+
   set(column: number, row: number, value: number): void {
     this.#columns[column][row] = value;
   }

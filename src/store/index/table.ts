@@ -190,11 +190,12 @@ export class Table<X extends Schema> {
 
   set(name: keyof (Common & X), row: number, value: number): void {
     const column = this.#columns.place[name];
-    if (Object.is(this.#columns.at[name][row], value)) return;
+    const numbers = this.#columns.numbers(column);
+    if (Object.is(numbers[row], value)) return;
     if (this.beforeChange !== undefined && this.#watched.includes(column)) this.#before();
     this.#changesOf[column]++;
-    this.#columns.set(column, row, value);
-    this.#track.set(1, row, this.#track.at.dirty[row] | (1 << column));
+    numbers[row] = value;
+    this.#track.numbers(1)[row] |= 1 << column;
     this.#changed = true;
   }
 

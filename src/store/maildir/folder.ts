@@ -55,7 +55,8 @@ export class Folder {
   /** Known but not told yet. */
   #expunged: number[] = [];
   #arrived: number[] = [];
-  readonly #flagged = new Set<number>();
+  /** UIDs; some may be in it more than once, or gone meanwhile. */
+  #flagged: number[] = [];
   #modSeq: ModSeq | undefined;
   /** µs since the epoch. */
   #lookedAt: number | undefined;
@@ -218,7 +219,7 @@ export class Folder {
   forgetAll(): void {
     for (const message of this.list.all) if (this.visible(this.table.rowOf(message.uid)) >= 0) this.#gone(this.table.rowOf(message.uid));
     this.#arrived = [];
-    this.#flagged.clear();
+    this.#flagged = [];
     this.recent.clear();
     this.#anew();
     this.cur.doubt();
@@ -355,11 +356,11 @@ export class Folder {
   flagged(uid: number): void {
     const row = this.rowOf(uid);
     if (row >= 0) this.flaggedRow(row);
-    else this.#flagged.add(uid);
+    else this.#flagged.push(uid);
   }
 
   flaggedRow(row: number): void {
-    this.#flagged.add(this.table.at.uid[row]);
+    this.#flagged.push(this.table.at.uid[row]);
     this.table.set("modSeq", row, this.changing);
   }
 
@@ -376,7 +377,6 @@ export class Folder {
         this.#gone(row);
         seen.push(row);
       }
-      this.#flagged.delete(uid);
       this.recent.delete(uid);
     }
     this.dead += rows.length;
@@ -428,9 +428,9 @@ export class Folder {
 
   #changes(): Changes {
     // What letters mean has changed.
-    if (this.#labelled !== this.keywords.version) for (const { uid } of this.list.all) this.#flagged.add(uid);
+    if (this.#labelled !== this.keywords.version) for (const { uid } of this.list.all) this.#flagged.push(uid);
     this.#labelled = this.keywords.version;
-    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.size === 0) return noChanges;
+    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.length === 0) return noChanges;
     const { table } = this;
     // Of a change of our own the last part was made just now.
     if (this.#lookedAt === undefined) this.#modSeq = undefined;
@@ -471,7 +471,7 @@ export class Folder {
   #told(): void {
     this.#expunged = [];
     this.#arrived = [];
-    this.#flagged.clear();
+    this.#flagged = [];
     this.index.saveSoon();
   }
 

@@ -108,25 +108,30 @@ class RenamedFiles {
   /** Throws what rename(2) says. */
   rename(row: number, suffix: string): void {
     const { table } = this.#folder;
+    const { heap, at } = table;
     const cur = (this.#cur ??= this.#open("cur"));
-    const from = table.at.place[row] === inNew ? (this.#new ??= this.#open("new")) : cur;
-    renameAt(from, this.#put(this.#name, row, table.setAt(table.at.set[row])), cur, this.#put(this.#next, row, suffix));
-  }
-
-  #put(name: Buffer, row: number, suffix: string): Buffer {
-    const { heap, at } = this.#folder.table;
-    const [base, length] = [at.nameAt[row], at.baseLength[row]];
-    const end = length + suffix.length;
-    if (end > longestName) throw new StoreFault("bad-name", "the name of a message file is too long");
-    for (let i = 0; i < length; i++) name[i] = heap[base + i];
-    for (let i = 0; i < suffix.length; i++) name[length + i] = suffix.charCodeAt(i);
-    name[end] = 0;
-    return name;
+    const from = at.place[row] === inNew ? (this.#new ??= this.#open("new")) : cur;
+    const now = table.setAt(at.set[row]);
+    const base = at.nameAt[row];
+    const length = at.baseLength[row];
+    if (length + Math.max(now.length, suffix.length) > longestName) throw new StoreFault("bad-name", "the name of a message file is too long");
+    const name = this.#name;
+    const next = this.#next;
+    for (let i = 0; i < length; i++) name[i] = next[i] = heap[base + i];
+    end(name, length, now);
+    end(next, length, suffix);
+    renameAt(from, name, cur, next);
   }
 
   close(): void {
     for (const directory of [this.#cur, this.#new]) if (directory !== undefined) closeSync(directory);
   }
+}
+
+function end(name: Buffer, at: number, suffix: string): void {
+  const { length } = suffix;
+  for (let i = 0; i < length; i++) name[at + i] = suffix.charCodeAt(i);
+  name[at + length] = 0;
 }
 
 /** Removes the file of a row's message; where it was, or undefined when it is gone already: the next refresh says so. */
