@@ -41,7 +41,11 @@ const holdsForAll = (key: SearchKey): boolean => key.key === "all" || (key.key =
 /** Places of all messages that are still there. */
 function living(view: View): number[] {
   const { messages, expunged } = view;
-  if (expunged.size === 0) return [...messages.keys()];
+  if (expunged.size === 0) {
+    const all = new Array<number>(messages.length);
+    for (let index = 0; index < all.length; index++) all[index] = index;
+    return all;
+  }
   const found: number[] = [];
   for (let index = 0; index < messages.length; index++) {
     const uid = messages[index]?.uid;

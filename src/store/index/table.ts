@@ -52,6 +52,8 @@ export class Table<X extends Schema> {
 
   /** Called before rows, sets or MODSEQs change, once. */
   beforeChange: (() => void) | undefined;
+  /** Row that `rowOf` found last. */
+  #found = 0;
   /** How often rows came or went, and how often each column was changed. */
   #rowChanges = 0;
   readonly #changesOf: number[];
@@ -138,8 +140,14 @@ export class Table<X extends Schema> {
 
   /** Row of a UID, -1 when there is none. */
   rowOf(uid: number): number {
+    const uids = this.at.uid;
+    const { length } = this.#columns;
+    // Mostly the one behind the last, or the same once more.
+    const last = this.#found;
+    if (last < length && uids[last] === uid) return last;
+    if (last + 1 < length && uids[last + 1] === uid) return (this.#found = last + 1);
     const row = this.rowFrom(uid);
-    return row < this.length && this.at.uid[row] === uid ? row : -1;
+    return row < length && uids[row] === uid ? (this.#found = row) : -1;
   }
 
   /** First row from `from` on that has this value in a column, -1 for none. */
