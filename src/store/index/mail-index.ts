@@ -3,7 +3,7 @@
  * from the mailbox; deleting the file costs time only.
  *
  * It is a row of blocks (blocks.ts): first a snapshot, then changes (change.ts), each added by one write at the end, none fsynced. When the
- * changes outgrow the snapshot, a new one is written beside it (`.tmp`), locked, and renamed over it.
+ * changes outgrow the snapshot, or an eighth of it when it is closed, a new one is written beside it (`.tmp`), locked, and renamed over it.
  *
  * Legal states, and what the next one to open it does:
  *
@@ -157,14 +157,15 @@ export class MailIndex<X extends Schema> {
   save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#fd !== undefined) this.#trying(() => this.#save());
+    if (this.#fd !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd)));
   }
 
-  #save(): void {
+  /** @param most octets of changes above which a snapshot is written */
+  #save(most: number): void {
     this.#place.beforeSave?.();
     const { table } = this;
     if (!this.#isInPlace()) return;
-    const grown = this.#end - this.#snapshotEnd > Math.max(allowance, this.#snapshotEnd);
+    const grown = this.#end - this.#snapshotEnd > most;
     if (table.whole || grown || this.#end === 0) {
       this.#replace(table.everything());
     } else {
@@ -233,9 +234,10 @@ export class MailIndex<X extends Schema> {
     this.#letGo();
   }
 
-  /** Saves and lets go of the lock. */
+  /** Saves and lets go of the lock. Who opens it next reads all of it: changes are few then. */
   close(): void {
     this.save();
+    if (this.#fd !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd >> 3)));
     this.#letGo();
   }
 }
