@@ -21,6 +21,8 @@ NODE := node_modules/node-linux-$(ARCH)/bin/node
 TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 # Without threads of V8, whose shutdown can wait for ever (src/sys/exit.ts); a test that hangs fails and is named.
 RUN_TESTS = --single-threaded --test --test-timeout=900000
+# Small commands that are one file each, for their time to start
+BUNDLED = formail lockfile mailstat
 COMMANDS = posthorn mailq newaliases formail lockfile mailstat
 
 .PHONY: all build run test check lint bench crash together power differential install uninstall clean
@@ -33,6 +35,7 @@ node_modules/.stamp: package.json package-lock.json
 
 build: node_modules/.stamp
 	$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+	@$(NODE) build/bundle.ts $(BUNDLED)
 
 run: build
 	@bin/posthorn quickstart ./var
@@ -42,7 +45,7 @@ test: build
 
 lint: node_modules/.stamp
 	$(NODE) node_modules/typescript/bin/tsc -p test/tsconfig.json
-	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings=0 src test
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings=0 src test build
 
 check: build lint test
 
