@@ -4,6 +4,8 @@ import type { ConditionStep, Doing, Explanation, RecipeStep, Step } from "../fil
 import type { Verdict } from "../filter/run.ts";
 
 const valueLimit = 300;
+/** Lines of an answer that are shown. */
+const replyLines = 40;
 
 /** Octets as latin1 to what a terminal may show. */
 export const shown = (octets: string, limit = valueLimit): string => printable(Buffer.from(octets, "latin1").toString("utf8"), limit);
@@ -82,7 +84,7 @@ function doingText(doing: Doing): string[] {
   switch (doing.kind) {
     case "command": {
       const taken = `not run; taken to end with status ${String(doing.status)}${doing.output === undefined ? (doing.purpose === "filter" ? " and to change nothing" : "") : ` and to print ${quoted(doing.output)}`}`;
-      return [`${purposes[doing.purpose]}: ${shown(doing.command)}`, `  (${taken})`];
+      return [`${purposes[doing.purpose]}: ${shown(doing.command)}`, `  (${taken})`, ...(doing.input?.split("\n").slice(0, replyLines).map((line) => `  | ${shown(line)}`) ?? [])];
     }
     case "folder": {
       const flags = doing.flags.length === 0 ? "" : `, flags ${shown(doing.flags.join(" "))}`;

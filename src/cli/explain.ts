@@ -5,7 +5,7 @@
  *   exit 0   explained, wherever the mail would go
  *   64 wrong usage, 66 the rc file can not be read, 67 no such user, 77 neither root nor the user
  */
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Settings } from "../config/table.ts";
@@ -53,18 +53,19 @@ export function explainRc(command: ExplainCommand): string {
   const message = toLf(readFileSync(0));
   const settings = settingsOf(command.config);
   const user = become(command.user, settings);
+  const { inbox, root } = inboxOf(user, settings);
   const mail = withFromLine(message, command.sender ?? user.name);
   const setting: Setting = {
     user: user.name,
     home: user.home,
     shell: user.shell === "" || /(nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell,
     host: hostname(),
-    inbox: latin1(inboxOf(user, settings)),
+    inbox: latin1(inbox),
     sendmail: settings === undefined || settings.sendmail_path === "" ? "/usr/sbin/sendmail" : settings.sendmail_path,
     arguments: command.arguments.length > 0 || settings === undefined ? command.arguments.map(latin1) : [""],
     extra: {},
   };
-  const explanation = explain(parseRc(octets), file, mail, setting, world(stubs), assignments, process.pid);
+  const explanation = explain(parseRc(octets), file, mail, setting, world(stubs, root), assignments, process.pid);
   const suspicion = rcSuspicion(path, user);
   if (command.json) return `${JSON.stringify({ suspicious: suspicion, ...explanation }, (_, value: unknown) => (typeof value === "string" ? utf8(value) : value))}\n`;
   const warning = suspicion === undefined ? "" : `warning: a delivery passes over this file: ${printable(suspicion)}\n`;
@@ -122,11 +123,11 @@ function personNamed(name: string | undefined, own: number, settings: Settings |
   return user === undefined ? undefined : { ...user, mail: "" };
 }
 
-/** Where mail goes that no recipe takes. With the user's rights. */
-function inboxOf(user: Person, settings: Settings | undefined): string {
-  if (settings === undefined || user.mail === "") return `/var/mail/${user.name}`;
+/** Where mail goes that no recipe takes, and the directory of the store, which a delivery makes before it obeys rules. With the user's rights. */
+function inboxOf(user: Person, settings: Settings | undefined): { readonly inbox: string; readonly root: string | undefined } {
+  if (settings === undefined || user.mail === "") return { inbox: `/var/mail/${user.name}`, root: undefined };
   const location = parseMailLocation(resolveAuto({ ...user, agent: "" }, settings).mail);
-  return location.kind === "maildir" ? `${location.root}/` : location.inbox;
+  return { inbox: location.kind === "maildir" ? `${location.root}/` : location.inbox, root: location.root };
 }
 
 /** Takes the user's rights for good where root asks. */
@@ -147,11 +148,15 @@ function withFromLine(message: Buffer, sender: string): Mail {
 const utf8 = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
 const latin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
 
-export function world(stubs: readonly Stub[]): World {
+/** @param made a directory that is there when rules are obeyed, though it may not be yet */
+export function world(stubs: readonly Stub[], made?: string): World {
+  const isMade = (path: string): boolean => made !== undefined && path.replace(/\/\.?$/, "") === made;
+  const below = (path: string): boolean => made !== undefined && statSync(made, { throwIfNoEntry: false }) === undefined && (isMade(path) || dirname(path.replace(/\/\.?$/, "")) === made);
   return {
     rcFile: (path) => includedRc(utf8(path)),
-    isDirectory: (path) => statSync(utf8(path), { throwIfNoEntry: false })?.isDirectory() === true,
-    refusal: (path, kind) => refusal(utf8(path), kind),
+    isDirectory: (path) => isMade(utf8(path)) || statSync(utf8(path), { throwIfNoEntry: false })?.isDirectory() === true,
+    isThere: (path) => lstatSync(utf8(path), { throwIfNoEntry: false }) !== undefined,
+    refusal: (path, kind) => (below(utf8(path)) ? undefined : refusal(utf8(path), kind)),
     command: (text) => stubs.find((s) => text.includes(s.pattern)),
   };
 }
@@ -161,7 +166,7 @@ export function refusal(path: string, kind: FolderKind | "lock"): string | undef
   const place = path.replace(/\/\.?$/, "");
   try {
     const stats = statSync(place, { throwIfNoEntry: false });
-    if (stats === undefined) return kind === "Maildir" || kind === "MH" ? makeable(place) : access(dirname(place), "directory");
+    if (stats === undefined) return access(dirname(place), "directory");
     if (kind === "lock") return undefined;
     if (kind !== "mbox") return stats.isDirectory() ? access(place, "directory") : `${place} is no directory`;
     if (!stats.isFile() && !stats.isCharacterDevice()) return `${place} is no file`;
@@ -169,13 +174,6 @@ export function refusal(path: string, kind: FolderKind | "lock"): string | undef
   } catch (fault) {
     return fault instanceof Error && "code" in fault ? `${place}: ${String(fault.code)}` : String(fault);
   }
-}
-
-/** Directories on the way are made too. */
-function makeable(path: string): string | undefined {
-  const parent = dirname(path);
-  if (parent === path) return undefined;
-  return statSync(parent, { throwIfNoEntry: false }) === undefined ? makeable(parent) : access(parent, "directory");
 }
 
 function access(path: string, kind: "file" | "directory"): string | undefined {

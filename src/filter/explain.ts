@@ -16,6 +16,7 @@ export type FolderKind = "Maildir" | "MH" | "directory" | "mbox";
 export interface World {
   rcFile(path: string): Buffer | undefined;
   isDirectory(path: string): boolean;
+  isThere(path: string): boolean;
   /** Why a mail could not be put there, as far as can be seen beforehand. */
   refusal(path: string, kind: FolderKind | "lock"): string | undefined;
   /** How a command is to be taken to end; undefined: status 0, and no output, or for a filter its input. */
@@ -24,7 +25,7 @@ export interface World {
 
 /** Texts stand for octets as latin1. */
 export type Doing =
-  | { readonly kind: "command"; readonly purpose: RunEffect["purpose"]; readonly command: string; readonly status: number; readonly output: string | undefined; /** By the caller, not by default. */ readonly given: boolean }
+  | { readonly kind: "command"; readonly purpose: RunEffect["purpose"]; readonly command: string; readonly status: number; readonly output: string | undefined; /** By the caller, not by default. */ readonly given: boolean; /** Of an answer, what would be sent. */ readonly input: string | undefined }
   | { readonly kind: "folder"; readonly path: string; readonly as: FolderKind; readonly octets: number; readonly lock: string; readonly flags: readonly string[]; readonly fault: string | undefined }
   | { readonly kind: "lock"; readonly path: string; readonly fault: string | undefined }
   /** Would be noted, had it not been before; whether it was is not looked at. */
@@ -291,7 +292,7 @@ class Explaining {
       case "lock": {
         const fault = this.#world.refusal(effect.path, "lock");
         this.#note({ kind: "lock", path: effect.path, fault });
-        return fault === undefined;
+        return fault === undefined ? "locked" : "impossible";
       }
       case "once":
         this.#note({ kind: "once", path: effect.path, key: effect.key, seconds: effect.seconds });
@@ -326,7 +327,7 @@ class Explaining {
     const reads = purpose === "filter" || purpose === "capture" || purpose === "output";
     const output = given?.output ?? (purpose === "filter" ? Buffer.concat(input) : Buffer.alloc(0));
     const status = given?.status ?? 0;
-    this.#note({ kind: "command", purpose, command, status, output: reads && (given?.output !== undefined || purpose !== "filter") ? output.toString("latin1") : undefined, given: given !== undefined });
+    this.#note({ kind: "command", purpose, command, status, output: reads && (given?.output !== undefined || purpose !== "filter") ? output.toString("latin1") : undefined, given: given !== undefined, input: purpose === "reply" ? Buffer.concat(input).toString("latin1") : undefined });
     return { started: true, status, output, inputLeft: false };
   }
 
@@ -334,26 +335,31 @@ class Explaining {
     const { folders, lock, flags } = effect;
     const names: string[] = [];
     let octets = 0;
+    let first: FolderKind | undefined;
     for (const path of folders) {
-      const as = this.#kindOf(path);
+      const as = this.#kindOf(path, first !== undefined);
       // Only directories can have the mail together.
-      if (as === "mbox" && names.length > 0) {
+      if (first === "mbox" || as === undefined) {
         names.push("");
         continue;
       }
+      first ??= as;
       const fault = this.#world.refusal(path, as);
-      octets = written(effect, as);
-      this.#note({ kind: "folder", path, as, octets, lock: as === "mbox" ? lock : "", flags, fault });
+      const size = written(effect, as);
+      if (names.length === 0) octets = size;
+      this.#note({ kind: "folder", path, as, octets: size, lock: as === "mbox" ? lock : "", flags, fault });
       if (fault !== undefined) return { ok: false, why: fault };
       names.push(path);
     }
     return { ok: true, names, octets };
   }
 
-  #kindOf(path: string): FolderKind {
+  /** A further folder that is not there becomes a directory; one that is a file is undefined. */
+  #kindOf(path: string, further: boolean): FolderKind | undefined {
     if (path.endsWith("/.")) return "MH";
     if (path.endsWith("/")) return "Maildir";
-    return this.#world.isDirectory(path) ? "directory" : "mbox";
+    if (this.#world.isDirectory(path)) return "directory";
+    return !further ? "mbox" : this.#world.isThere(path) ? undefined : "directory";
   }
 }
 

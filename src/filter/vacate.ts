@@ -24,7 +24,10 @@ export function* vacate(state: RuleState, file: string): Asking<string> {
   // The null sender: a bounce of the answer goes nowhere. RFC 3834 §3.3.
   const ran = yield* state.start("reply", [...program, "-f", "<>", "--", answer.to], { name: program[0] ?? "", shown: [...program, answer.to].join(" ") }, [answer.octets], true);
   state.status = status;
-  if (ran.started && ran.status === 0 && !ran.inputLeft) return yield* said(state, `answered ${answer.to}`);
+  if (ran.started && ran.status === 0 && !ran.inputLeft) {
+    yield* said(state, `answered ${answer.to}`);
+    return `an answer to ${answer.to}`;
+  }
   yield { kind: "forget", path, key: answer.key };
   return yield* said(state, `"${program[0] ?? ""}" could not send the answer to ${answer.to} (status ${String(ran.status)})`);
 }

@@ -2,12 +2,16 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import { bench } from "../agent-deliver/bench.ts";
 import { world } from "../../../src/cli/explain.ts";
 import { explanationText } from "../../../src/cli/explain-text.ts";
 import { explain, type ConditionStep, type Doing, type Explanation, type RecipeStep } from "../../../src/filter/explain.ts";
+import { makeTools, prepare as prepareCase, tree } from "../procmail/home.ts";
+import { messages } from "../procmail/messages.ts";
+import { ours } from "../procmail/ours.ts";
+import { readCases } from "../procmail/read-cases.ts";
 import { Mail } from "../../../src/filter/mail.ts";
 import { parseRc } from "../../../src/recipe/parse.ts";
 import cases from "./cases.ts";
@@ -26,9 +30,9 @@ function prepare(directory: string, rc: string): Buffer {
 
 const mailOf = (text: string): Mail => new Mail("From bob@example.net  Sat Nov 21 00:00:00 2026\n", Buffer.from(text));
 
-function explained(home: string, rc: Buffer, text: string, stubs: Parameters<typeof world>[0] = []): Explanation {
+function explained(home: string, rc: Buffer, text: string, seen = world([])): Explanation {
   const setting = { user: "alice", home, shell: "/bin/sh", host: hostname(), inbox: `${home}/Maildir/`, sendmail: "/usr/sbin/sendmail", arguments: [""], extra: {} };
-  return explain(parseRc(rc), join(home, ".procmailrc"), mailOf(text), setting, world(stubs), [], 1);
+  return explain(parseRc(rc), join(home, ".procmailrc"), mailOf(text), setting, seen, [], 1);
 }
 
 const doings = (e: Explanation): Doing[] => e.steps.flatMap((step) => [...(step.kind === "recipe" ? step.conditions.flatMap((c) => c.doing) : []), ...step.doing]);
@@ -108,10 +112,53 @@ for (const [name, rc] of cases) {
 
 test("many were compared", () => assert.ok(compared >= 80, String(compared)));
 
+/** Folders that a run has made or changed, without names of single mails. */
+function madeBy(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>, directory: string): string[] {
+  const files = [...after].filter(([name, text]) => name !== "links" && before.get(name) !== text && !statSync(join(directory, name), { throwIfNoEntry: false })?.isDirectory());
+  return [...new Set(files.map(([name]) => name.replace(/\/(new|cur)\/\*$/, "").replace(/\/(\d+|msg\.\*)$/, "")))].sort();
+}
+
+/** Names of mails that are no "msg.", and files that are no folders. */
+const otherFiles = /MSGPREFIX|LOGFILE=log/;
+
+test("as obeyed: the cases that are compared with procmail", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "posthorn-explain-"));
+  const tools = join(root, "tools");
+  makeTools(tools);
+  const octets = messages.find((m) => m.name === "plain")?.octets ?? Buffer.alloc(0);
+  let done = 0;
+  try {
+    for (const [i, c] of readCases().entries()) {
+      if (otherFiles.test(c.rc)) continue;
+      await t.test(c.name, async () => {
+        const here = join(root, String(i));
+        mkdirSync(here);
+        const rc = prepareCase(here, tools, c, false);
+        const before = tree(here, { ...c, extras: [] });
+        const same = state(here);
+        const setting = { user: "root", home: here, shell: "/bin/sh", host: hostname(), inbox: "", sendmail: "/usr/sbin/sendmail", arguments: ["one", "two"], extra: {} };
+        const e = explain(parseRc(readFileSync(rc)), rc, Mail.fromText(octets), setting, world([]), [], 1);
+        explanationText(e);
+        assert.deepEqual(state(here), same);
+        if (doings(e).some((d) => d.kind === "command")) return;
+        done++;
+        const { exit } = await ours(here, rc, octets, ["one", "two"]);
+        const folders = doings(e).flatMap((d) => (d.kind === "folder" && d.fault === undefined ? [relative(here, d.path.replace(/\/\.?$/, ""))] : []));
+        assert.deepEqual([...new Set(folders)].sort(), madeBy(before, tree(here, { ...c, extras: [] }), here).filter((name) => name !== "log" && name !== "rc"));
+        assert.equal(e.verdict.exit ?? (e.verdict.kind === "undelivered" ? 73 : 0), exit);
+      });
+    }
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+  assert.ok(done >= 250, String(done));
+});
+
 // ---------------------------------------------------------------- what is told
 
 const home = "/nonexistent/home";
-const told = (rc: string, stubs: Parameters<typeof world>[0] = [], text = message): Explanation => explained(home, Buffer.from(rc), text, stubs);
+/** Every folder could be written. */
+const told = (rc: string, stubs: Parameters<typeof world>[0] = [], text = message): Explanation => explained(home, Buffer.from(rc), text, { ...world(stubs), refusal: () => undefined });
 const recipes = (e: Explanation): RecipeStep[] => e.steps.filter((step) => step.kind === "recipe");
 const conditions = (e: Explanation): ConditionStep[] => recipes(e).flatMap((r) => r.conditions);
 
