@@ -1,7 +1,8 @@
 /** Do the conditions of a recipe match? */
 import { parseExpanded } from "../recipe/condition.ts";
 import { expandMacros } from "../recipe/regex/macros.ts";
-import { Regex } from "../recipe/regex/regex.ts";
+import { regexOf } from "../recipe/regex/cache.ts";
+import type { Regex } from "../recipe/regex/regex.ts";
 import type { Condition, Recipe, Weight } from "../recipe/tree.ts";
 import { decodedBody, decodedHeader } from "./decoded.ts";
 import type { Asking, RunEffect } from "./effects.ts";
@@ -178,22 +179,4 @@ function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables,
     default:
       return Buffer.from(variables.get(area) ?? "", "latin1");
   }
-}
-
-/** Automata are kept from one message to the next. */
-const regexes = new Map<string, Regex>();
-const regexLimit = 200;
-
-function regexOf(pattern: string, exact: boolean): Regex {
-  const key = `${exact ? "D" : "i"}${pattern}`;
-  let regex = regexes.get(key);
-  if (regex === undefined) {
-    regex = new Regex(pattern, exact);
-    const [oldest] = regexes.keys();
-    if (regexes.size >= regexLimit && oldest !== undefined) regexes.delete(oldest);
-  } else {
-    regexes.delete(key);
-  }
-  regexes.set(key, regex);
-  return regex;
 }

@@ -4,7 +4,7 @@
  *
  * The tables of the mailbox stores alone: make bench BENCH="--only store,mbox --messages 10000,100000"
  *
- *   --only smtp,virtual,recipes,imap,pop3,memory,store,mbox   parts to run
+ *   --only smtp,virtual,recipes,matcher,imap,pop3,memory,store,mbox   parts to run
  *   --quick          fewer messages and rounds
  *   --rounds N       rounds of each case (3; 2 in mailboxes of 100,000)
  *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
@@ -22,6 +22,7 @@ import { dovecotMissing, startDovecot } from "./dovecot.ts";
 import { filterPart } from "./filter.ts";
 import { machine } from "./machine.ts";
 import { elsewhere } from "./mailbox.ts";
+import { matcherPart } from "./matcher.ts";
 import { idlePart, stackMemory } from "./memory.ts";
 import { posthorn, startOurs, top } from "./ours.ts";
 import type { Delivery, MailHost, ReadHost } from "./peer.ts";
@@ -48,7 +49,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const parts = ["smtp", "virtual", "recipes", "imap", "pop3", "memory", "store", "mbox"] as const;
+const parts = ["smtp", "virtual", "recipes", "matcher", "imap", "pop3", "memory", "store", "mbox"] as const;
 const wanted = new Set(options.only?.split(",") ?? parts);
 for (const w of wanted) if (!parts.some((p) => p === w)) throw new Error(`--only: ${w} is not one of ${parts.join(", ")}`);
 const quick = options.quick;
@@ -96,7 +97,7 @@ async function part(name: (typeof parts)[number], act: () => Promise<void>): Pro
 
 type Pair = { readonly host: MailHost; readonly delivery: Delivery };
 /** Parts that start what they measure themselves. */
-const apart = new Set<string>(["store", "mbox"] satisfies (typeof parts)[number][]);
+const apart = new Set<string>(["matcher", "store", "mbox"] satisfies (typeof parts)[number][]);
 const pair = (host: MailHost | undefined, delivery: Delivery | undefined): Pair[] => (host === undefined || delivery === undefined ? [] : [{ host, delivery }]);
 
 try {
@@ -137,6 +138,10 @@ try {
     const withProcmail = installed(procmail);
     if (!withProcmail) results.note("procmail is not installed");
     if (root) await filterPart(results, [...pair(ours, ours?.system), ...(withProcmail ? pair(postfix, postfix?.filtered) : [])], users, quick, rounds);
+  });
+  await part("matcher", () => {
+    matcherPart(results, directory, quick, rounds, absent === undefined && installed(procmail));
+    return Promise.resolve();
   });
   const readers: Reader[] = [...(ours === undefined ? [] : [{ host: ours, users }]), ...(dovecot === undefined ? [] : [{ host: dovecot, users: theirs }])];
   await part("imap", () => imapPart(results, readers, directory, messages, rounds));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { RegexCache } from "../../../src/recipe/regex/cache.ts";
 import { Regex } from "../../../src/recipe/regex/regex.ts";
 
 function answer(pattern: string, text: string, exact = false): string | undefined {
@@ -114,6 +115,20 @@ describe("procmail's regular expressions", () => {
     assert.equal(answer("^FROM_MAILER", "From: owner-list@example.org\n"), undefined);
     assert.equal(new Regex("^FROM_DAEMON", true).test(Buffer.from("precedence: BULK\n")), true);
     assert.equal(answer("\\^TO", "^TO"), "unset");
+  });
+
+  test("automata are kept while they fit, the least recently used go first", () => {
+    const cache = new RegexCache(1 << 20);
+    const first = cache.get("first", false);
+    assert.equal(cache.get("first", false), first);
+    assert.notEqual(cache.get("first", true), first);
+    const area = Buffer.from("abcdefghijklmnopqrstuvwxyz".repeat(40));
+    for (let i = 0; i < 1000; i++) {
+      assert.equal(cache.get("first", false), first);
+      cache.get(`(a|b)*a.{${String(i)}}(.|$)(.|$)(.|$)(.|$)`, false).test(area);
+    }
+    assert.ok(cache.octets < 1.2 * (1 << 20), String(cache.octets));
+    assert.ok(cache.octets > 1 << 18, String(cache.octets));
   });
 
   test("scoring finds matches one behind the other", () => {
