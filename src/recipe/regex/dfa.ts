@@ -3,20 +3,22 @@
  * made as they are met and kept in a table of bounded size, which is emptied when it is full.
  *
  * A search may begin at every place, so each state of a search has the ways that begin just there: they are
- * the same everywhere and are not listed. A state lists only what is under way; with nothing under way
- * the search is at rest.
+ * the same everywhere and are not listed. Nor are those that began one octet before: they depend on that octet
+ * alone. A state lists only what else is under way; with nothing under way the search is at rest.
  */
 import { LeadSkip } from "./lead.ts";
 import type { Program } from "./nfa.ts";
 import { areaEnd, areaStart } from "./sets.ts";
-import { ascending, Ways } from "./ways.ts";
+import { ascending, Reach, Ways } from "./ways.ts";
 
 /** Most octets of the states of one automaton. */
-const memoryLimit = 1 << 20;
+const memoryLimit = 4 << 20;
 /** About what a state costs beside its row and its members. */
 const stateOverhead = 160;
 
 const newline = 10;
+const none = new Int32Array(0);
+const matches = -1;
 const unknown = -1;
 /** Instead of a state: a search has matched, an extension has come to its end. Offsets of states are larger. */
 const final = 0;
@@ -25,8 +27,9 @@ const final = 0;
 const trial = 256;
 /** Octets per new transition, below which it is not. */
 const useful = 8;
-/** Octets that are then read without a table. */
-const stretch = 1 << 14;
+/** Octets that are then read without a table, the first time and at most. */
+const firstStretch = 1 << 14;
+const longestStretch = 1 << 20;
 
 export class Dfa {
   /** Where the last find() was at rest last: no match begins before. -1 is in front of the area. */
@@ -34,6 +37,7 @@ export class Dfa {
   /** How far the last extend() had to read, as a place. */
   read = 0;
   readonly #program: Program;
+  readonly #reach: Reach;
   #ways: Ways;
   #plainEnd = -1;
   #otherWays: Ways | undefined;
@@ -45,31 +49,34 @@ export class Dfa {
   /** Entries of #table in use. */
   #used = 0;
   #octets = 0;
-  /** By state number (offset / width): its eating states. */
+  /** By state number (offset / width): the number of the first states it has, then its other eating states in ascending order. */
   #members: Int32Array[] = [];
   #byMembers = new Map<string, number>();
   /** Of a search: eating states reached from the start; undefined when the empty string matches. */
   readonly #begin: Int32Array | undefined;
   readonly #begins: Uint8Array;
-  /** Of a search, by class: the states to which the begin leads; "match" when the end is among them. */
-  readonly #first: readonly (Int32Array | "match")[];
+  /** The different sets of eating states one symbol behind a begin; the first one is empty. */
+  readonly #firsts: Int32Array[] = [none];
+  /** By class of that symbol: which of these, or `matches` when the end is reached. */
+  readonly #firstBy: Int32Array;
   readonly #lead: LeadSkip;
 
   /** @param searching  a match may begin anywhere, and the first to end is wanted; else the longest is, from given states */
   constructor(program: Program, searching: boolean) {
     this.#program = program;
-    this.#ways = new Ways(program);
     this.#searching = searching;
     this.#of = program.classes.of;
     this.#width = program.classes.count + 1;
     this.#table = new Int32Array(this.#width * 8);
     this.#begins = new Uint8Array(program.op.length);
+    this.#reach = new Reach(program);
+    this.#ways = new Ways(program, this.#begins, this.#reach);
     this.#ways.clear();
-    if (searching) this.#ways.follow(program.start, this.#begins);
+    if (searching) this.#ways.follow(program.start);
     this.#begin = this.#ways.accepts ? undefined : this.#ways.sorted();
     // With "\\/" it matters which way began where, so all are listed.
     if (!program.marks) for (const member of this.#begin ?? []) this.#begins[member] = 1;
-    this.#first = this.#firsts();
+    this.#firstBy = this.#firstStates();
     this.#lead = this.leadSkip();
     this.#forget();
   }
@@ -87,7 +94,7 @@ export class Dfa {
 
   /** Memory held, in octets. */
   get octets(): number {
-    return this.#octets + this.#table.byteLength;
+    return this.#octets + this.#table.byteLength + this.#reach.octets;
   }
 
   /**
@@ -118,6 +125,7 @@ export class Dfa {
     if (skip === undefined) lead.begin(i);
     let made = 0;
     let since = i;
+    let stretch = firstStretch;
     while (i < length) {
       if (state === resting) {
         i = lead.skip(area, i);
@@ -138,9 +146,10 @@ export class Dfa {
         to = this.#step(state, area[i - 1]);
         if (++made === trial) {
           if (to !== final && i - since < trial * useful) {
-            i = this.#plainly(area, i, to);
+            i = this.#plainly(area, i, to, stretch);
+            stretch = Math.min(stretch * 4, longestStretch);
             if (this.#ways.accepts) return i;
-            to = this.#stateOf(this.#ways.sorted(), false);
+            to = this.#stateOf(0, this.#ways.sorted(), false);
           }
           made = 0;
           since = i;
@@ -158,7 +167,7 @@ export class Dfa {
    */
   extend(area: Buffer, place: number, states: Int32Array): number {
     const { length } = area;
-    let state = this.#stateOf(ascending(states.slice()), false);
+    let state = this.#stateOf(0, ascending(states.slice()), false);
     let end = -1;
     if (place === 0) {
       state = this.#step(state, areaStart);
@@ -171,6 +180,7 @@ export class Dfa {
     let i = place - 1;
     let made = 0;
     let since = i;
+    let stretch = firstStretch;
     while (i < length) {
       const to = this.#table[state + of[area[i]]];
       state = to === unknown ? this.#step(state, area[i]) : to;
@@ -179,9 +189,10 @@ export class Dfa {
       if (this.#table[state + flag] === 1) end = i + 1;
       if (to !== unknown || ++made < trial) continue;
       if (i - since < trial * useful) {
-        i = this.#plainly(area, i, state);
+        i = this.#plainly(area, i, state, stretch);
+        stretch = Math.min(stretch * 4, longestStretch);
         end = Math.max(end, this.#plainEnd);
-        state = this.#stateOf(this.#ways.sorted(), false);
+        state = this.#stateOf(0, this.#ways.sorted(), false);
       }
       made = 0;
       since = i;
@@ -204,36 +215,41 @@ export class Dfa {
     if (known !== unknown) return known;
     const from = this.#members[state / this.#width];
     const ways = this.#ways;
-    if (!this.#enter(ways, from, from.length, class_) || (!this.#searching && ways.count === 0 && !ways.accepts)) {
+    const first = this.#firstBy[class_];
+    if (first !== matches) this.#enter(ways, this.#firsts[first], this.#firsts[from[0]], from, 1, from.length, class_);
+    if (first === matches || (this.#searching ? ways.accepts : ways.count === 0 && !ways.accepts)) {
       this.#table[cell] = final;
       return final;
     }
-    const reached = ways.sorted();
+    const reached = ways.sorted(this.#firsts[first].length);
     const table = this.#byMembers;
-    const to = this.#stateOf(reached, ways.accepts);
+    const to = this.#stateOf(first, reached, ways.accepts);
     // A table that was emptied meanwhile holds something else at `cell`.
     if (table === this.#byMembers) this.#table[cell] = to;
     return to;
   }
 
-  /** Makes the ways behind a symbol of the class from those before it. False when a search has matched. */
-  #enter(ways: Ways, before: Int32Array, count: number, class_: number): boolean {
-    const first = this.#searching ? this.#first[class_] : undefined;
+  /** Makes the ways behind a symbol of the class: those that begin with it, then what the two kinds of ways before it lead to. */
+  #enter(ways: Ways, first: Int32Array, firstBefore: Int32Array, before: Int32Array, begin: number, end: number, class_: number): void {
     ways.clear();
-    if (first === "match") return false;
-    if (first !== undefined) ways.add(first);
-    ways.advance(before, count, class_, this.#begins);
-    return !(this.#searching && ways.accepts);
+    ways.add(first);
+    ways.advance(firstBefore, 0, firstBefore.length, class_);
+    ways.advance(before, begin, end, class_);
   }
 
-  /** By class: where a match that begins with a symbol of it stands behind it. */
-  #firsts(): (Int32Array | "match")[] {
-    const begin = this.#begin ?? new Int32Array(0);
+  #firstStates(): Int32Array {
+    const begin = this.#begin ?? none;
     const ways = this.#ways;
-    return Array.from({ length: this.#program.classes.count }, (_, class_) => {
+    const numbers = new Map([["", 0]]);
+    return Int32Array.from({ length: this.#program.classes.count }, (_, class_) => {
       ways.clear();
-      ways.advance(begin, begin.length, class_, this.#begins);
-      return ways.accepts ? "match" : ways.sorted();
+      ways.advance(begin, 0, begin.length, class_);
+      if (ways.accepts) return matches;
+      const states = ways.sorted();
+      const key = octetsOf(states);
+      const number = numbers.get(key) ?? this.#firsts.push(states) - 1;
+      numbers.set(key, number);
+      return number;
     });
   }
 
@@ -241,17 +257,23 @@ export class Dfa {
    * Goes on without a table, where nearly every octet would make a state that is not met again: until nothing is under way, a search has matched, or for a stretch.
    * Returns the index behind the last octet; #ways are those there. #plainEnd is the last place where an extension could end.
    */
-  #plainly(area: Buffer, i: number, state: number): number {
+  #plainly(area: Buffer, i: number, state: number, stretch: number): number {
     this.#plainEnd = -1;
     let now = this.#ways;
-    let then = (this.#otherWays ??= new Ways(this.#program));
+    let then = (this.#otherWays ??= new Ways(this.#program, this.#begins, this.#reach));
+    const members = this.#members[state / this.#width];
     now.clear();
-    now.add(this.#members[state / this.#width]);
+    now.add(this.#firsts[members[0]]);
+    now.add(members.subarray(1));
     const end = Math.min(area.length, i + stretch);
     while (i < end && now.count > 0) {
-      const going = this.#enter(then, now.states, now.count, this.#of[area[i++]]);
-      [now, then] = [then, now];
-      if (!going) {
+      const class_ = this.#of[area[i++]];
+      const first = this.#firstBy[class_];
+      if (first !== matches) {
+        this.#enter(then, this.#firsts[first], none, now.states, 0, now.count, class_);
+        [now, then] = [then, now];
+      }
+      if (first === matches || (this.#searching && now.accepts)) {
         now.accepts = true;
         break;
       }
@@ -262,8 +284,11 @@ export class Dfa {
     return i;
   }
 
-  #stateOf(members: Int32Array, accepts: boolean): number {
-    const key = (accepts ? "!" : "") + Buffer.from(members.buffer, members.byteOffset, members.byteLength).toString("latin1");
+  #stateOf(first: number, others: Int32Array, accepts: boolean): number {
+    const members = new Int32Array(others.length + 1);
+    members[0] = first;
+    members.set(others, 1);
+    const key = (accepts ? "!" : "") + octetsOf(members);
     const known = this.#byMembers.get(key);
     if (known !== undefined) return known;
     const octets = members.byteLength * 2 + this.#width * 4 + stateOverhead;
@@ -290,11 +315,11 @@ export class Dfa {
 
   #forget(): void {
     // The first row is never used, so that its offset can mean `final`.
-    this.#members = [new Int32Array(0)];
+    this.#members = [none];
     this.#used = this.#width;
     this.#octets = 0;
     this.#byMembers = new Map();
-    this.#add("", new Int32Array(0), false, 0);
+    this.#stateOf(0, none, false);
   }
 
   /** Octets that lead away from rest. */
@@ -304,10 +329,11 @@ export class Dfa {
     const { count } = this.#program.classes;
     const leading = new Uint8Array(count);
     for (let class_ = 0; class_ < count; class_++) {
-      const first = this.#first[class_];
-      if (first === "match" || first.length > 0) leading[class_] = 1;
+      if (this.#firstBy[class_] !== 0) leading[class_] = 1;
     }
     for (let octet = 0; octet < 256; octet++) if (leading[this.#of[octet]] === 1) leads.push(octet);
     return leads;
   }
 }
+
+const octetsOf = (states: Int32Array): string => Buffer.from(states.buffer, states.byteOffset, states.byteLength).toString("latin1");

@@ -11,7 +11,7 @@
  * The text has 258 symbols: the 256 octets and the two virtual newlines in front of and behind the
  * area. "^" and "$" both eat one newline, real or virtual; "^^" eats a virtual one, and so anchors.
  */
-import { anyOctet, classesOf, edges, emptySet, foldCase, literal, newlines, noWord, type Classes, type SymbolSet } from "./sets.ts";
+import { anyOctet, classesOf, edges, emptySet, foldCase, literal, newlines, noWord, union, type Classes, type SymbolSet } from "./sets.ts";
 
 /** For each state by number: what it does, and where it leads. */
 export interface Program {
@@ -51,6 +51,10 @@ interface Open {
   start: number;
   end: number;
   empty: boolean;
+  /** The state of the branch being read if it is nothing but one that eats. */
+  only: number;
+  /** Those of the branches before, while all are such. */
+  onlys: number[] | undefined;
   /** Splits that lead to the branches so far; the last one's `other` is yet to be set. */
   entry: number;
   lastSplit: number;
@@ -115,6 +119,7 @@ class Compiler {
       }
       this.next[open.end] = piece.start;
       open.end = piece.end;
+      open.only = open.empty && piece.start === piece.end && this.op[piece.start] >= 0 && this.#anchors.at(-1) !== piece.start ? piece.start : -1;
       open.empty = false;
     }
     if (this.#at < p.length) this.fault ??= "unmatched )";
@@ -126,11 +131,12 @@ class Compiler {
 
   #open(): Open {
     const start = this.#state(opJump);
-    return { start, end: start, empty: true, entry: start, lastSplit: -1, join: -1 };
+    return { start, end: start, empty: true, only: -1, onlys: [], entry: start, lastSplit: -1, join: -1 };
   }
 
   /** At "|". */
   #branch(open: Open): void {
+    this.#ended(open);
     if (open.join < 0) open.join = this.#state(opJump);
     this.next[open.end] = open.join;
     const split = this.#state(opSplit, open.start);
@@ -139,6 +145,12 @@ class Compiler {
     open.lastSplit = split;
     open.start = open.end = this.#state(opJump);
     open.empty = true;
+    open.only = -1;
+  }
+
+  #ended(open: Open): void {
+    if (open.only < 0) open.onlys = undefined;
+    else open.onlys?.push(open.only);
   }
 
   #close(open: Open): Part {
@@ -147,6 +159,8 @@ class Compiler {
       if (open.empty) this.op[open.start] = opSplit;
       return { start: open.start, end: open.end };
     }
+    this.#ended(open);
+    if (open.onlys !== undefined) return this.#eats(union(open.onlys.map((state) => this.sets[this.op[state]])));
     this.next[open.end] = open.join;
     this.other[open.lastSplit] = open.start;
     return { start: open.entry, end: open.join };

@@ -60,6 +60,12 @@ export function foldCase(set: SymbolSet): void {
   }
 }
 
+export function union(sets: readonly SymbolSet[]): SymbolSet {
+  const whole = emptySet();
+  for (const set of sets) for (let s = 0; s < symbols; s++) whole[s] |= set[s];
+  return whole;
+}
+
 export interface Classes {
   /** Symbol -> class. */
   readonly of: Uint8Array | Uint16Array;

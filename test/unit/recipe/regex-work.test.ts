@@ -11,7 +11,7 @@ const searchLimit = 2;
 const matchLimit = 8;
 /** With "\/" the area may be read some times in vain. */
 const scoreLimit = 32;
-const tables = 2 << 20;
+const tables = 5 << 20;
 
 interface Cost {
   readonly search: number;
