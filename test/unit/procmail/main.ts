@@ -1,19 +1,20 @@
-/** node main.ts [CASE-TEXT [MESSAGE-TEXT]]: the differences of the chosen cases, to read. */
+/** node main.ts [CASE-TEXT [MESSAGE-TEXT [N]]]: the differences of the chosen cases, each with every Nth of the chosen messages, to read. */
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
 import { messages } from "./messages.ts";
 import { readCases } from "./read-cases.ts";
 
-const [, , caseText = "", messageText = "", limit = "1000"] = process.argv;
+const [, , caseText = "", messageText = "", every = "1"] = process.argv;
 const cases = readCases().filter((c) => c.name.includes(caseText));
 const chosen = messages.filter((m) => m.name.includes(messageText));
 const base = mkdtempSync("/dev/shm/posthorn-procmail-");
 let n = 0;
 let shown = 0;
-const jobs = cases.flatMap((c, i) => chosen.map((m, k) => ({ c, m, verbose: (i + k) % 2 === 0 })));
+const jobs = cases.flatMap((c, i) => chosen.flatMap((m, k) => ((i + k) % Number(every) === 0 ? [{ c, m, verbose: (Math.floor(i / Number(every)) + k) % 2 === 0 }] : [])));
 const show = (d: Difference): void => {
-  if (shown++ < Number(limit)) console.log(`=== ${d.case} | ${d.message} | ${d.what}\n--- theirs\n${(d.theirs ?? "(none)").slice(0, 1500)}\n--- ours\n${(d.ours ?? "(none)").slice(0, 1500)}`);
+  shown++;
+  console.log(`=== ${d.case} | ${d.message} | ${d.what}\n--- theirs\n${(d.theirs ?? "(none)").slice(0, 1500)}\n--- ours\n${(d.ours ?? "(none)").slice(0, 1500)}`);
 };
 await Promise.all(
   Array.from({ length: 4 }, async () => {
