@@ -4,7 +4,8 @@
 # make check      build, lint, tests
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
-# make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000)
+# make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000), all rc files of the suite with all of its
+#                     messages beside procmail (MESSAGES=all, or how many for each)
 # make power      Posthorn in a virtual machine whose power is cut under load (CUTS=5); wants root and qemu
 # make together   procmail, mutt, mail, Dovecot and Posthorn on one mailbox at once (TOGETHER=180 seconds)
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc

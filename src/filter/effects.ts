@@ -9,6 +9,8 @@ export interface RunEffect {
   readonly purpose: "condition" | "output" | "filter" | "capture" | "pipe" | "forward" | "reply" | "trap";
   /** latin1 text standing for octets, as everywhere in rules. */
   readonly argv: readonly string[];
+  /** What messages call it: the text for a shell, or the program. */
+  readonly name: string;
   readonly input: readonly Buffer[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;

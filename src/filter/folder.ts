@@ -59,9 +59,10 @@ export function* toOutput(state: RuleState, name: string, { fromLine, octets }: 
 
 export const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 
-/** All other kinds of folder are told by the end of their names. */
 const isMaildir = (word: string): boolean => word.endsWith("/");
-const isDirectory = (word: string): boolean => word.endsWith("/") || word.endsWith("/.");
+
+/** Without the end that says what kind of directory it is. */
+const bare = (word: string): string => word.replace(/\/\.?$/, "");
 
 interface Lock {
   /** "" for none. */
@@ -87,15 +88,17 @@ function* store(state: RuleState, words: readonly string[], { fromLine, octets }
           octets,
           lock: lock.name === "" ? "" : state.path(lock.name),
           raw,
-          prefix: state.variables.get("MSGPREFIX") ?? "msg.",
+          prefix: state.variables.get("MSGPREFIX") ?? "",
           umask: state.number("UMASK", 8),
           flags: state.extensions.flags,
         });
   if (!answer.ok) {
-    yield* state.set("LASTFOLDER", first);
-    if (!isMaildir(first)) yield* state.tell(`Opening "${first}"`);
-    yield* state.say(`Error while writing to "${first}": ${answer.why}`);
-    state.last = { ...state.last, folder: first };
+    const name = bare(first);
+    if (name !== first) yield* state.say(`Unable to treat as directory "${name}"`);
+    yield* state.set("LASTFOLDER", name);
+    yield* state.tell(`Opening "${name}"`);
+    yield* state.say(`Error while writing to "${name}": ${answer.why}`);
+    state.last = { ...state.last, folder: name };
     return undefined;
   }
   return yield* stored(state, words, answer, lock);
@@ -109,16 +112,25 @@ function* stored(state: RuleState, words: readonly string[], answer: Extract<Del
   const lockName = lock.name;
   const locked = lockName !== "" && !(lock.forFile && name !== first);
   const skipped = words.filter((_, i) => i > 0 && names[i] === "");
+  // An mbox, though its name asked for a directory.
+  const asFile = name === bare(first);
   if (locked) yield* state.tell(`Locking "${lockName}"`);
   if (locked && answer.unlocked === true) yield* state.say(`Lock failure on "${lockName}"`);
-  for (const word of skipped) if (name !== first || isDirectory(first)) yield* state.say(`Unable to treat as directory "${word}"`);
-  if (skipped.length > 0) yield* state.say(`Skipped "${skipped.join(" ")}"`);
+  if (asFile && name !== first) yield* state.say(`Unable to treat as directory "${name}"`);
+  if (asFile && skipped.length > 0) yield* state.say(`Skipped "${skipped.join(" ")}"`);
   yield* state.set("LASTFOLDER", name);
-  if (!isMaildir(first)) {
+  if (asFile || !isMaildir(first)) {
     yield* state.tell(`Opening "${name}"`);
     yield* state.tell("Acquiring kernel-lock");
   }
-  for (const linked of more) if (linked !== "") yield* state.tell(`Linking to "${linked}"`);
+  for (const [i, linked] of asFile ? [] : more.entries()) {
+    const word = words[i + 1] ?? "";
+    if (linked !== "") yield* state.tell(`Linking to "${linked}"`);
+    else {
+      yield* state.say(`Unable to treat as directory "${word}"`);
+      yield* state.say(`Skipped "${word}"`);
+    }
+  }
   const folder = names.filter((n) => n !== "").join(" ");
   state.variables.set("LASTFOLDER", folder);
   if (locked && answer.unlocked !== true) yield* state.tell(`Unlocking "${lockName}"`);
@@ -128,7 +140,6 @@ function* stored(state: RuleState, words: readonly string[], answer: Extract<Del
 
 /** Names in messages and LASTFOLDER are spelled as the rc file spelled the folder. */
 function spelled(state: RuleState, name: string, word: string): string {
-  const path = state.path(word).replace(/\/\.?$/, "");
-  if (name === "" || !name.startsWith(path)) return name;
-  return `${word.replace(/\/\.?$/, "")}${name.slice(path.length)}`;
+  const path = bare(state.path(word));
+  return name === "" || !name.startsWith(path) ? name : `${bare(word)}${name.slice(path.length)}`;
 }

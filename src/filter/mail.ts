@@ -28,11 +28,14 @@ export class Mail {
     this.body = octets.subarray(end);
   }
 
-  /** What a filter or a file gave: its own `From ` line counts. */
+  /** What a filter or a file gave: its own `From ` line counts, with the ">From " lines of earlier hosts behind it. */
   static fromText(octets: Buffer): Mail {
     if (!octets.subarray(0, 5).equals(fromWord)) return new Mail("", octets);
-    const lf = octets.indexOf(10);
-    const end = lf < 0 ? octets.length : lf + 1;
+    let end = 0;
+    do {
+      const lf = octets.indexOf(10, end);
+      end = lf < 0 ? octets.length : lf + 1;
+    } while (octets.subarray(end, end + 6).equals(earlierWord));
     return new Mail(octets.subarray(0, end).toString("latin1"), octets.subarray(end));
   }
 
@@ -105,6 +108,7 @@ export const withEmptyLine = (octets: Buffer): Buffer => {
 
 const newline = Buffer.from("\n");
 const fromWord = Buffer.from("From ");
+const earlierWord = Buffer.from(">From ");
 
 function behindHeader(octets: Buffer): number {
   const at = octets.indexOf("\n\n");

@@ -28,7 +28,7 @@ export function* toProgram(state: RuleState, recipe: Recipe, text: string, captu
   const ok = !ran.tooLong && (yield* succeeded(state, recipe, ran));
   let result: PipeResult;
   if (filter) result = yield* filtered(state, recipe, ran, ok);
-  else if (capture !== undefined) result = yield* captured(state, ran, ok);
+  else if (capture !== undefined) result = yield* captured(state, recipe, ran, ok);
   else if (!ran.tooLong) {
     yield* state.set("LASTFOLDER", ran.shown);
     state.last = { ...state.last, folder: ran.shown, octets: sizeOf(input) };
@@ -87,16 +87,21 @@ function* filtered(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): 
     state.mail = state.mail.filtered(flags, ran.output);
     return "filtered";
   }
-  if (!ran.tooLong) yield* state.say("Rescue of unfiltered data succeeded");
+  if (!ran.tooLong) yield* rescued(state, flags);
   return undefined;
 }
 
 /** Exactly one newline at the end is no part of the value. */
-function* captured(state: RuleState, ran: Ran, ok: boolean): Asking<PipeResult> {
+function* captured(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): Asking<PipeResult> {
   if (ok) return { captured: ran.output.subarray(0, captureLimit).toString("latin1").replace(/\n$/, "") };
-  if (!ran.tooLong) yield* state.say("Rescue of unfiltered data succeeded");
+  if (!ran.tooLong) yield* rescued(state, flags);
   return undefined;
 }
+
+/** Flag W keeps it out of the log. */
+const rescued = (state: RuleState, flags: Recipe["flags"]): Asking<void> => (flags.has("W") ? state.tell(rescue) : state.say(rescue));
+
+const rescue = "Rescue of unfiltered data succeeded";
 
 /** Takes the recipe's lock: its name, or "" where there is none to let go. */
 export function* localLock(state: RuleState, recipe: Recipe, text: string): Asking<string | typeof held> {

@@ -17,6 +17,7 @@ export function* special(state: RuleState, name: string, value: string | undefin
     case "MAILDIR":
       return void (yield* changeDirectory(state, value ?? ""));
     case "LOGFILE":
+      if (value !== undefined && value !== "") yield* state.tell(`Opening "${value}"`);
       state.logFile = value === undefined || value === "" ? "" : state.path(value);
       return undefined;
     case "LOG":

@@ -20,6 +20,8 @@ export interface Ran extends RunAnswer {
 
 /** LINEBUF is at least this. */
 const leastLine = 128;
+/** Octets of LINEBUF that output of a command can not have. */
+const lineSlack = 4;
 
 export class RuleState implements ConditionScope {
   readonly setting: Setting;
@@ -143,11 +145,12 @@ export class RuleState implements ConditionScope {
 
   *output(command: string): Asking<string> {
     const answer = yield* this.command("output", command, this.mail.ended, true);
-    const text = answer.output.subarray(0, this.lineBuffer + 1).toString("latin1").replace(/\n+$/, "");
-    if (answer.output.length <= this.lineBuffer) return text;
+    const room = this.lineBuffer - lineSlack;
+    const text = answer.output.subarray(0, room).toString("latin1").replace(/\n+$/, "");
+    if (answer.output.length <= room) return text;
     yield* this.say(`Excessive output quenched from "${answer.name}"`);
     yield* this.set("PROCMAIL_OVERFLOW", "yes");
-    return text.slice(0, this.lineBuffer);
+    return text;
   }
 
   /** Program text as procmail starts it: by SHELL when a character of SHELLMETAS is there, else directly. */
@@ -167,8 +170,7 @@ export class RuleState implements ConditionScope {
   }
 
   programWords(text: string): Asking<Words | undefined> {
-    // Newlines separate words here; they came from continued lines.
-    return expandWords(readExpansion(text.replace(/\\?\n/g, " "), 0, "line").parts, this, true);
+    return expandWords(readExpansion(text.replace(/\\\n/g, " "), 0, "line").parts, this, true);
   }
 
   *start(purpose: RunEffect["purpose"], argv: readonly string[], names: { readonly name: string; readonly shown: string }, input: readonly Buffer[], waits: boolean): Asking<Ran> {
@@ -177,6 +179,7 @@ export class RuleState implements ConditionScope {
       kind: "run",
       purpose,
       argv,
+      name: names.name,
       input,
       env: Object.fromEntries(this.variables),
       cwd: this.directory,

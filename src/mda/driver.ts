@@ -166,7 +166,7 @@ export class Driver {
           insteadOfRoot: this.#seat.insteadOfRoot,
         }),
       );
-      this.#tell(effect, end, argv, reads);
+      this.#tell(effect, end, reads);
       this.#succeeded(effect, end, argv);
       return answerOf(effect, end, reads);
     } finally {
@@ -204,17 +204,20 @@ export class Driver {
   }
 
   /** What a command said where there is no LOGFILE, and how it failed. */
-  #tell(effect: RunEffect, end: CommandEnd, argv: readonly string[], reads: boolean): void {
+  #tell(effect: RunEffect, end: CommandEnd, reads: boolean): void {
     if (end.errors.length > 0) this.#log(effect.log, end.errors);
-    const [program = ""] = argv;
-    if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${program}": ${end.why}`);
-    if (end.kind === "timeout" && !this.#interrupted) this.#note(effect.log, `Timeout, terminating "${argv.join(" ")}"`);
-    if (end.excess && reads) this.#note(effect.log, `Excessive output quenched from "${program}"`);
+    const name = utf8(effect.name);
+    if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${name}": ${end.why}`);
+    if (end.kind === "timeout" && !this.#interrupted) this.#note(effect.log, `Timeout, terminating "${name}"`);
+    if (end.excess && reads) this.#note(effect.log, `Excessive output quenched from "${name}"`);
   }
 
   async #deliver(effect: DeliverEffect): Promise<DeliverAnswer> {
     const paths = effect.folders.map(utf8);
-    const [first = "", ...others] = paths;
+    const [named = "", ...others] = paths;
+    // A file is written to as one, though its name asks for a directory.
+    const bare = named.replace(/\/\.?$/, "");
+    const first = bare !== named && statSync(bare, { throwIfNoEntry: false })?.isFile() === true ? bare : named;
     try {
       if (folderKind(first) !== undefined) return await this.#toDirectories(paths, effect);
       const done = await this.#toMbox(first, effect);

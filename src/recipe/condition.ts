@@ -16,13 +16,13 @@ const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
 
 /**
  * Prefixes in any order that makes sense: weight, "!", "VAR ??", "$"; then "?", "<", ">", or a regular expression, from
- * which one leading backslash is taken. Continuation lines are joined with their indentation, but not under "$".
+ * which one leading backslash is taken. Continuation lines are joined without their indentation.
  *
  * @param begun what was read in front of a "$" whose expansion this text is. Never throws.
  */
 export function parseCondition(text: string, line: number, begun: Begun = nothing): Condition {
   let { weight, negated, area } = begun;
-  let rest = trimStart(text);
+  let rest = trimStart(joined(text));
   const made = (test: Test): Condition => ({ line, text, weight, negated, area, shown: rest, test });
   for (;;) {
     const named = variable.exec(rest);
@@ -41,20 +41,29 @@ export function parseCondition(text: string, line: number, begun: Begun = nothin
     }
   }
   if (rest.startsWith("$")) return made({ kind: "expanded", text: readExpansion(trimStart(rest.slice(1)), 0, "quoted").parts });
-  rest = rest.replace(/\\\n[ \t]*/g, "").replace(/[ \t]+$/, "");
+  rest = rest.replace(/[ \t]+$/, "");
   if (rest.startsWith("?")) {
     rest = rest.slice(1);
     return made({ kind: "program", command: rest });
   }
   const size = /^([<>])[ \t]*([-+]?\d*)[ \t]*(.*)$/s.exec(rest);
   if (size !== null) return made({ kind: "size", than: size[1] === "<" ? "<" : ">", octets: Number(size[2]), rest: size[3] ?? "" });
-  return made({ kind: "regex", pattern: rest.startsWith("\\") ? rest.slice(1) : rest });
+  return made({ kind: "regex", pattern: unquoted(rest) });
 }
 
 /** The condition that a "$" condition has become. */
 export const parseExpanded = (condition: Condition, expanded: string): Condition => parseCondition(expanded, condition.line, condition);
 
-const trimStart = (text: string): string => text.replace(/^(?:[ \t]|\\\n)+/, "");
+const trimStart = (text: string): string => text.replace(/^[ \t]+/, "");
+
+/** Lines that go on are one, without the indentation; a line of nothing than a backslash is an empty line. */
+const joined = (text: string): string => (text.includes("\n") ? text.replace(/(^|\n)[ \t]*\\\n/g, "$1\n").replace(/\\\n[ \t]*/g, "") : text);
+
+/** Without a leading backslash. It also keeps a macro behind it from being replaced (regex/macros.ts). */
+function unquoted(pattern: string): string {
+  if (!pattern.startsWith("\\")) return pattern;
+  return /^\\\^(TO|FROM_)/.test(pattern) ? `(^)${pattern.slice(2)}` : pattern.slice(1);
+}
 
 /** procmailsc(5): weights lie between these. */
 const limited = (n: number): number => Math.min(Math.max(n, -2147483647), 2147483647);

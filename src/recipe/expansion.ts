@@ -1,8 +1,8 @@
 /** Reads text with the substitutions of sh(1) that procmail knows: quotes, backslashes, $variables, `commands`. Pure. */
 import type { Expansion, Part } from "./tree.ts";
 
-/** Where expansion text ends: a word at an unquoted blank, a line at a newline, quoted text at its end. */
-export type Extent = "word" | "line" | "quoted";
+/** Where expansion text ends: a word at an unquoted blank, a line at a newline, quoted text at its end. A comment ends a line; among folders it may begin within a word. */
+export type Extent = "word" | "line" | "folders" | "quoted";
 
 export interface Read {
   readonly parts: Expansion;
@@ -57,7 +57,7 @@ class ExpansionReader {
   }
 
   /** @param brace up to "}" of ${name:-word} too */
-  #unquoted(extent: "word" | "line", brace: boolean): void {
+  #unquoted(extent: Exclude<Extent, "quoted">, brace: boolean): void {
     const text = this.#text;
     let wordStart = true;
     while (!this.#ended) {
@@ -67,7 +67,8 @@ class ExpansionReader {
         this.#ended = brace;
         break;
       }
-      if (extent === "line" && c === "#" && wordStart && !brace) {
+      if (c === "#" && !brace && extent === "word" && wordStart) break;
+      if (c === "#" && !brace && extent !== "word" && (extent === "folders" || wordStart)) {
         while (this.at < text.length && text[this.at] !== "\n") this.at++;
         break;
       }
@@ -76,7 +77,7 @@ class ExpansionReader {
     }
   }
 
-  #one(c: string, extent: "word" | "line"): void {
+  #one(c: string, extent: Exclude<Extent, "quoted">): void {
     switch (c) {
       case "\\": {
         const next = this.#text[this.at + 1];
@@ -115,7 +116,7 @@ class ExpansionReader {
     this.at = end < 0 ? stop : stop + 1;
   }
 
-  /** Up to the closing quote, or to the end when there is none to come. */
+  /** Up to the closing quote; where there is none, to the end, and quotes on the way are passed over. */
   #doubleQuoted(close: string | undefined): void {
     const text = this.#text;
     for (;;) {
@@ -139,7 +140,8 @@ class ExpansionReader {
           this.at++;
           this.#add("\\", true);
         }
-      } else if (c === "`") this.#command(true);
+      } else if (c === '"' && close === undefined) this.at++;
+      else if (c === "`") this.#command(true);
       else if (c === "$") this.#dollar("quoted");
       else {
         this.at++;
@@ -167,7 +169,7 @@ class ExpansionReader {
         break;
       }
       const next = text[this.at + 1];
-      if (c === "\\" && (next === "`" || next === "\\" || (next === '"' && quoted))) {
+      if (c === "\\" && (next === "`" || next === "\\" || next === "$" || (next === '"' && quoted))) {
         command += next;
         this.at++;
       } else command += c;

@@ -150,7 +150,7 @@ class RcParser {
       this.#at += capture[0].length;
       return { action: { kind: "pipe", command: this.#program(), capture: capture[1] } };
     }
-    const read = this.#expansion("line");
+    const read = this.#expansion("folders");
     return { action: { kind: "folder", folders: read.parts }, read };
   }
 
@@ -192,7 +192,7 @@ class RcParser {
     return this.#text.slice(from, end);
   }
 
-  #expansion(extent: "word" | "line"): Read {
+  #expansion(extent: "word" | "line" | "folders"): Read {
     const read = readExpansion(this.#text, this.#at, extent);
     this.#advance(read.end);
     return read;

@@ -53,7 +53,7 @@ export async function compare(base: string, c: Case, m: Message, verbose: boolea
 }
 
 /** Two processes of procmail go on after a block with flag c, each as quick as it is. */
-const clones = (c: Case): boolean => c.extras.concat({ name: "", mode: 0, text: c.rc }).some(({ text }) => /^[ \t]*:\d*.*c.*\n([ \t]*[*#].*\n)*[ \t]*\{/m.test(text));
+const clones = (c: Case): boolean => c.extras.concat({ name: "", mode: 0, text: c.rc }).some(({ text }) => /^[ \t]*:\d*[^:\n]*c[^\n]*\n([ \t]*[*#].*\n)*[ \t]*\{/m.test(text));
 
 /** Lines that procmail writes at each of eight tries to make a lock where it can not. */
 const tries = /^procmail: (Locking ".*"|Error while writing to ".*\/_.*")\n(?=procmail: (Locking|Error while writing to ".*\/_|Lock failure))/gm;

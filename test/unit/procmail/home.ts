@@ -36,7 +36,7 @@ export function prepare(directory: string, tools: string, c: Case, verbose: bool
     `ORGMAIL=${directory}/orgmail`,
     `DEFAULT=${directory}/inbox`,
     `SENDMAIL=${tools}/sendmail`,
-    "LOCKSLEEP=1",
+    "LOCKSLEEP=0",
     "SHELL=/bin/sh",
     `LOGFILE=${directory}/log`,
     `VERBOSE=${verbose ? "on" : "off"}`,
@@ -97,7 +97,7 @@ export function logOf(directory: string): string {
   }
   return plain(text, directory)
     .replace(/^procmail: \[\d+\] .*\n/gm, "")
-    .replace(/\/new\/\d[\w.,=-]*/g, "/new/<unique>")
+    .replace(/\/new(?:\/\d[\w.,=-]*)?(?=[ \t"\n])/g, "/new/<unique>")
     .replace(/\/msg\.[\w.-]+/g, "/msg.<unique>")
     // The column of the size hangs on the length of the name.
     .replace(/^(  Folder: .*<unique>.*?)[\t ]+(\d+)$/gm, "$1 $2");

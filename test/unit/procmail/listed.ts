@@ -1,0 +1,74 @@
+/** Where we differ from Debian's procmail 3.22 on purpose: each entry knows its difference by the cause, and says why. procmailrc(5), DIFFERENCES. */
+import type { Difference } from "./compare.ts";
+import type { Message } from "./messages.ts";
+import type { Case } from "./read-cases.ts";
+
+interface Listed {
+  readonly reason: string;
+  readonly is: (d: Difference, c: Case, m: Message) => boolean;
+}
+
+const latin1 = (m: Message): string => m.octets.toString("latin1");
+const headerOf = (m: Message): string => latin1(m).split(/\n\n/, 1)[0] ?? "";
+
+/** The same but for what `without` takes away, and for sizes in logs. */
+const same = (d: Difference, without: (text: string) => string): boolean => d.ours !== undefined && d.theirs !== undefined && without(sizeless(d, d.ours)) === without(sizeless(d, d.theirs));
+const sizeless = (d: Difference, text: string): string => (d.what === "log" ? text.replace(/^(  Folder: .*?)[\t ]+\d+$/gm, "$1") : text);
+
+/** Each line of one log that the other does not have. */
+function more(d: Difference): { readonly ours: readonly string[]; readonly theirs: readonly string[] } {
+  const [ours, theirs] = [(d.ours ?? "").split("\n"), (d.theirs ?? "").split("\n")];
+  const rest = (of: readonly string[], other: readonly string[]): string[] => {
+    const left = [...other];
+    return of.filter((line) => {
+      const at = left.indexOf(line);
+      if (at >= 0) left.splice(at, 1);
+      return at < 0;
+    });
+  };
+  return { ours: rest(ours, theirs), theirs: rest(theirs, ours) };
+}
+
+const onlyLines = (d: Difference, ours: RegExp, theirs: RegExp): boolean => d.what === "log" && more(d).ours.every((line) => ours.test(line)) && more(d).theirs.every((line) => theirs.test(line));
+const none = /^$/;
+
+const listed: readonly Listed[] = [
+  {
+    reason: "a message without a newline at its end gets an empty line behind it in an mbox too: otherwise the next message's `From ` line would follow its text directly, and readers would miss that message",
+    is: (d, _c, m) => !latin1(m).endsWith("\n") && same(d, (text) => text.replace(/\n+/g, "\n")),
+  },
+  {
+    reason: "a filter that drops the `From ` line does not take it from the message: in an mbox the message would become part of the one before",
+    is: (d, c) => /^:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => (d.what === "log" ? text.replace(/^(From | (?! Folder)).*\n/gm, "") : text.replace(/^(\d+ )?From bob.*\n/gm, "$1"))),
+  },
+  {
+    reason: "flag b writes a body by itself: Content-Length, which tells of the whole message, can not say which of its lines are no `From ` lines",
+    is: (d, c, m) => /^Content-Length:/im.test(headerOf(m)) && /^:\d*[^:\n]*b/m.test(c.rc) && same(d, (text) => text.replace(/^>From /gm, "From ").replace(/^(\d+ )>From /gm, "$1From ")),
+  },
+  {
+    reason: "a NUL in the header does not hide the end of the header: what flags h and b leave out stays out",
+    is: (d, c, m) => headerOf(m).includes("\0") && (/^:\d*[^:\n]*[hbHB]/m.test(c.rc) || /[HB]+ \?\?/.test(c.rc)) && d.what !== "exit",
+  },
+  {
+    reason: "a lock file in a directory that is not there is not tried eight times; why a folder can not be written is told",
+    is: (d) => onlyLines(d, none, /^procmail: Lock failure on /),
+  },
+  {
+    reason: "VERBOSE: the condition that is longer than LINEBUF is not told with what the buffer held before",
+    is: (d, c) => c.rc.includes("LINEBUF") && onlyLines(d, none, /^procmail: No match on "\w*"$/),
+  },
+  { reason: "a backquote that is never closed is told, like an open quote", is: (d) => onlyLines(d, /^procmail: Unexpected EOL$/, none) },
+  {
+    reason: "VAR =| with a blank before the sign captures into VAR; procmail sets a variable without a name, and the value is lost",
+    is: (d, c) => /^[A-Za-z]\w*[ \t]+=[ \t]*\|/m.test(c.rc) && d.what === "log",
+  },
+  {
+    reason: "whether a capture without w succeeded does not hang on what a filter before it did",
+    is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: Assigning "A=4"$/, none),
+  },
+  { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d) => onlyLines(d, none, /^procmail: (Locking|Unlocking) "(one)?\.lock"$/) },
+  { reason: "weights count the shortest matches, also where \\/ is in the expression; MATCH is the first one", is: (d, c) => c.name === "scoring: MATCH under a weight" && d.what === "log" },
+  { reason: "a range that is upside down ([z-a]) matches nothing", is: (d, c) => c.name === "regex: classes with odd members" && onlyLines(d, /No match on "\[z-a\]"/, /(Match on "\[z-a\]"|A=6)/) },
+];
+
+export const reasonOf = (d: Difference, c: Case, m: Message): string | undefined => listed.find((one) => one.is(d, c, m))?.reason;

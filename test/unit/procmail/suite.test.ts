@@ -1,0 +1,64 @@
+/**
+ * Debian's procmail and ours with the same rc files and mails: the same files with the same octets, modes and links, the same log, exit code and standard
+ * output, but for what is listed with its reason (listed.ts). Each rc file is tried with one mail, another one each day; MESSAGES=all takes all,
+ * a number so many.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { missing, procmail } from "../recipe/oracle.ts";
+import { compare, type Difference } from "./compare.ts";
+import { reasonOf } from "./listed.ts";
+import { messages, type Message } from "./messages.ts";
+import { readCases, type Case } from "./read-cases.ts";
+
+const wanted = process.env.MESSAGES ?? "1";
+const perCase = wanted === "all" ? messages.length : Number(wanted);
+const today = Math.floor(Date.now() / 86_400_000);
+const skip = missing(procmail);
+const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "posthorn-procmail-"));
+after(() => rmSync(base, { recursive: true, force: true }));
+
+/** Runs at once. */
+const width = 4;
+
+const groups = new Map<string, Case[]>();
+for (const c of readCases()) {
+  const group = c.name.split(":", 1)[0] ?? "";
+  groups.set(group, [...(groups.get(group) ?? []), c]);
+}
+
+/** Numbers mean the same run each day, whatever is chosen of them. */
+function* jobs(cases: readonly Case[]): Generator<{ readonly c: Case; readonly m: Message; readonly verbose: boolean }> {
+  for (const [i, c] of cases.entries()) {
+    for (let k = 0; k < perCase; k++) {
+      const at = (today + i * 7 + k * Math.max(Math.floor(messages.length / perCase), 1)) % messages.length;
+      const m = messages[at];
+      if (m !== undefined) yield { c, m, verbose: (i + at) % 2 === 0 };
+    }
+  }
+}
+
+const told = (d: Difference): string => `${d.case} | ${d.message} | ${d.what}\n--- procmail\n${(d.theirs ?? "(none)").slice(0, 1000)}\n--- ours\n${(d.ours ?? "(none)").slice(0, 1000)}`;
+
+let runs = 0;
+for (const [group, cases] of groups) {
+  test(`rc files beside procmail: ${group}`, { skip }, async () => {
+    const waiting = jobs(cases);
+    const unlisted: string[] = [];
+    const work = async (): Promise<void> => {
+      for (const { c, m, verbose } of waiting) {
+        for (const d of await compare(join(base, String(runs++)), c, m, verbose)) if (reasonOf(d, c, m) === undefined) unlisted.push(told(d));
+      }
+    };
+    await Promise.all(Array.from({ length: width }, work));
+    assert.equal(unlisted.slice(0, 5).join("\n\n"), "");
+  });
+}
+
+test("there are rc files and mails enough", () => {
+  assert.ok(readCases().length >= 300);
+  assert.ok(messages.length >= 30);
+});
