@@ -17,8 +17,8 @@ export interface CommandRequest {
   readonly outputLimit: number;
   /** Where standard error goes: into the same output, apart (bounded to 16 KiB), or to an open file. */
   readonly errors: "merged" | "apart" | { readonly fd: number };
-  /** Standard output goes where errors go. */
-  readonly outputToErrors?: boolean;
+  /** Standard output where nobody reads it: goes where errors go, or nowhere. */
+  readonly unread?: "errors" | "nowhere";
   /** false: resolves with status 0 when it has all its input; nobody waits for its end. */
   readonly waits?: boolean;
   /** Aborted: it is ended as at the time limit, now. */
@@ -210,7 +210,7 @@ interface Started {
 }
 
 /** With real pipes: a script may open /dev/stdin. Throws SystemFault, or what spawn throws; no descriptor is left open then. */
-function start(program: string, args: readonly string[], { cwd, env, errors, outputToErrors }: CommandRequest): Started {
+function start(program: string, args: readonly string[], { cwd, env, errors, unread }: CommandRequest): Started {
   const made: number[] = [];
   const theirs: number[] = [];
   const pipe = (mine: "read" | "write"): { readonly mine: number; readonly their: number } => {
@@ -224,8 +224,8 @@ function start(program: string, args: readonly string[], { cwd, env, errors, out
     const input = pipe("write");
     const error = typeof errors === "object" ? undefined : pipe("read");
     const errorEnd = typeof errors === "object" ? errors.fd : (error?.their ?? 2);
-    const output = outputToErrors === true ? undefined : pipe("read");
-    const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.their, output?.their ?? errorEnd, errorEnd], detached: true });
+    const output = unread === undefined ? pipe("read") : undefined;
+    const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.their, unread === "nowhere" ? "ignore" : (output?.their ?? errorEnd), errorEnd], detached: true });
     for (const their of theirs) closeSync(their);
     made.length = 0;
     const reading = (fd: number | undefined): Socket | undefined => (fd === undefined ? undefined : new Socket({ fd, readable: true, writable: false }).on("error", () => {}));

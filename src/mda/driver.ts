@@ -160,7 +160,7 @@ export class Driver {
           timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
           outputLimit: reads ? outputLimit : 64 * 1024,
           errors: log === undefined ? "apart" : { fd: log },
-          outputToErrors: !reads,
+          ...(reads ? {} : { unread: effect.purpose === "trap" ? ("errors" as const) : ("nowhere" as const) }),
           waits: effect.waits,
           stop: this.#command?.signal,
           insteadOfRoot: this.#seat.insteadOfRoot,

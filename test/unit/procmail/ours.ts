@@ -1,5 +1,5 @@
 /** Our rules with an rc file and a mail, in this process, on the real files and with real commands. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { Mail } from "../../../src/filter/mail.ts";
 import { RuleRun } from "../../../src/filter/run.ts";
@@ -32,6 +32,7 @@ export async function ours(directory: string, rc: string, message: Buffer, args:
   const output: Buffer[] = [];
   const toOutput = (octets: readonly Buffer[]): boolean => output.push(...octets) > 0;
   const verdict = await new Driver({ ...seat, toOutput }).drive(run.obey(parseRc(readFileSync(rc)), rc));
+  await quiet(directory);
   const exit = verdict.exit ?? (verdict.kind === "undelivered" ? 73 : 0);
   return { exit, output: Buffer.concat(output).toString("latin1") };
 }
@@ -40,4 +41,16 @@ function incoming(message: Buffer): Mail {
   const octets = Buffer.from(message);
   mendContentLength(octets);
   return Mail.fromText(octets);
+}
+
+/** Resolves when no command works in the directory any more: those without flag w are not waited for. */
+async function quiet(directory: string): Promise<void> {
+  const works = (pid: string): boolean => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
+    } catch {
+      return false;
+    }
+  };
+  for (let tries = 0; tries < 2000 && readdirSync("/proc").some((name) => /^\d+$/.test(name) && works(name)); tries++) await new Promise((resolve) => setTimeout(resolve, 5));
 }
