@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { bench } from "../agent-deliver/bench.ts";
 import { deliveryFields } from "../../../src/agent/deliver/envelope.ts";
 import { asctime } from "../../../src/mda/from-line.ts";
+import { quiet } from "../procmail/quiet.ts";
 import { missing, procmail } from "../recipe/oracle.ts";
 import cases from "./cases.ts";
 
@@ -62,6 +63,7 @@ for (const [name, rc] of cases) {
       const fields = deliveryFields({ sender: "bob@example.net", recipient: "alice@example.org", original: "alice@example.org", arrived });
       const run = spawnSync(procmail, ["-m", join(theirs, ".procmailrc")], { input: `From bob@example.net  ${asctime(arrived)}\n${fields}${message}`, cwd: theirs, timeout: 20_000 });
       const { outcome } = await b.deliver(message);
+      await quiet(b.home);
       assert.deepEqual(tree(b.home), tree(theirs), `procmail: ${String(run.status)}; ours: ${outcome.text}`);
       assert.equal(outcome.kind === "sent", run.status === 0);
     } finally {

@@ -46,6 +46,14 @@ const listed: readonly Listed[] = [
     is: (d, c, m) => /^Content-Length:/im.test(headerOf(m)) && /^:\d*[^:\n]*b/m.test(c.rc) && same(d, (text) => text.replace(/^>From /gm, "From ").replace(/^(\d+ )>From /gm, "$1From ")),
   },
   {
+    reason: "Content-Length is mended once, as the mail comes in: a filter that changes the message is asked to mind the field itself",
+    is: (d, c, m) => /^Content-Length:/im.test(headerOf(m)) && /^:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => text.replace(/^>From /gm, "From ").replace(/^(Content-Length:).*/gim, "$1")),
+  },
+  {
+    reason: "a mail with CRLF has no empty line in procmail's eyes nor in ours; what a filter of its body gives, which is empty, is not told from its header afterwards",
+    is: (d, c, m) => latin1(m).includes("\r\n\r\n") && /^[ \t]*:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => text.replace(/\n+/g, "\n")),
+  },
+  {
     reason: "a NUL in the header does not hide the end of the header: what flags h and b leave out stays out",
     is: (d, c, m) => headerOf(m).includes("\0") && (/^:\d*[^:\n]*[hbHB]/m.test(c.rc) || /[HB]+ \?\?/.test(c.rc)) && d.what !== "exit",
   },

@@ -1,11 +1,12 @@
 /** Our rules with an rc file and a mail, in this process, on the real files and with real commands. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Mail } from "../../../src/filter/mail.ts";
 import { RuleRun } from "../../../src/filter/run.ts";
 import { mendContentLength } from "../../../src/mda/content-length.ts";
 import { Driver, type Seat } from "../../../src/mda/driver.ts";
 import { parseRc } from "../../../src/recipe/parse.ts";
+import { quiet } from "./quiet.ts";
 import type { Ended } from "./theirs.ts";
 
 const seat: Omit<Seat, "toOutput"> = {
@@ -41,16 +42,4 @@ function incoming(message: Buffer): Mail {
   const octets = Buffer.from(message);
   mendContentLength(octets);
   return Mail.fromText(octets);
-}
-
-/** Resolves when no command works in the directory any more: those without flag w are not waited for. */
-async function quiet(directory: string): Promise<void> {
-  const works = (pid: string): boolean => {
-    try {
-      return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
-    } catch {
-      return false;
-    }
-  };
-  for (let tries = 0; tries < 2000 && readdirSync("/proc").some((name) => /^\d+$/.test(name) && works(name)); tries++) await new Promise((resolve) => setTimeout(resolve, 5));
 }
