@@ -23,7 +23,7 @@ TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test
 # Without threads of V8, whose shutdown can wait for ever (src/sys/exit.ts); a test that hangs fails and is named.
 RUN_TESTS = --single-threaded --test --test-timeout=900000
 # Small commands that are one file each, for their time to start
-BUNDLED = formail lockfile mailstat
+BUNDLED = formail lockfile mailstat procmail+mda/command.js+sys/identity.js
 COMMANDS = posthorn mailq newaliases formail lockfile mailstat
 
 .PHONY: all build run test check lint bench crash together power differential install uninstall clean

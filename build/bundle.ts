@@ -2,7 +2,9 @@
  * Puts a command and what it always loads into one file, dist/cli/NAME.cjs: Node takes about 1 ms to load a module, and a filter of a
  * user is started once for a message. What a command loads only when it needs it (`await import`) stays a file of its own.
  *
- *   node build/bundle.ts formail lockfile mailstat       after tsc has written dist/
+ *   node build/bundle.ts formail procmail+mda/command.js       after tsc has written dist/
+ *
+ * "+" names what is loaded when it is needed and stands in the file all the same.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,14 +13,16 @@ import ts from "typescript";
 const dist = join(import.meta.dirname, "../dist");
 
 /** Modules in the order they run, by their paths in dist/. */
-function collect(path: string, found: Map<string, string>): Map<string, string> {
+function collect(path: string, also: readonly string[], found = new Map<string, string>()): Map<string, string> {
   if (found.has(path)) return found;
-  const source = readFileSync(join(dist, path), "utf8");
+  // The script's own require finds the same packages.
+  const source = readFileSync(join(dist, path), "utf8").replace("const require = createRequire(import.meta.url);", "");
   // Its place is taken before those it imports are looked at, so that a circle ends.
   found.set(path, "");
   for (const { fileName } of ts.preProcessFile(source).importedFiles) {
     const dynamic = source.includes(`import("${fileName}")`);
-    if (fileName.startsWith(".") && !dynamic) collect(join(dirname(path), fileName), found);
+    const target = join(dirname(path), fileName);
+    if (fileName.startsWith(".") && (!dynamic || also.includes(target))) collect(target, also, found);
   }
   found.delete(path);
   found.set(path, source);
@@ -27,8 +31,10 @@ function collect(path: string, found: Map<string, string>): Map<string, string> 
 
 function commonJs(path: string, source: string, known: ReadonlyMap<string, string>): string {
   if (source.includes("import.meta")) throw new Error(`${path}: import.meta has no meaning in CommonJS`);
-  // import() of a file stays what it is.
-  const kept = source.replaceAll("import(", "nativeImport(");
+  // import() of another file stays what it is.
+  const kept = source
+    .replace(/\bimport\("(\.[^"]+)"\)/g, (text, to: string) => (known.has(join(dirname(path), to)) ? `Promise.resolve().then(() => load("${join(dirname(path), to)}"))` : text))
+    .replaceAll("import(", "nativeImport(");
   const { outputText } = ts.transpileModule(kept, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2024, removeComments: true } });
   return outputText
     .replaceAll("nativeImport(", "import(")
@@ -39,9 +45,10 @@ function commonJs(path: string, source: string, known: ReadonlyMap<string, strin
     });
 }
 
-function bundle(command: string): void {
+function bundle(wanted: string): void {
+  const [command = "", ...also] = wanted.split("+");
   const entry = `cli/${command}.js`;
-  const modules = collect(entry, new Map());
+  const modules = collect(entry, also);
   const parts = [...modules].map(([path, source]) => `${JSON.stringify(path)}: (function (exports) {\n${commonJs(path, source, modules)}})`);
   const text = `"use strict";\nconst modules = {\n${parts.join(",\n")}\n};\nconst loaded = {};\nfunction load(path) {\n  if (loaded[path] === undefined) modules[path]((loaded[path] = {}));\n  return loaded[path];\n}\nload(${JSON.stringify(entry)});\n`;
   writeFileSync(join(dist, `cli/${command}.cjs`), text);

@@ -1,9 +1,12 @@
 /**
  * procmail(1): a mail from standard input, sorted by rc files. Started for each message by other MTAs (mailbox_command, .forward), so
- * it loads little: nothing of the settings, no library unless a lock or a command asks for it.
+ * it is one file (build/bundle.ts) and loads little: nothing of the settings, no library unless a lock or a command asks for it.
  */
-import { procmailOptions, usage, type ProcmailOptions } from "./procmail-options.ts";
 import { version } from "../filter/environment.ts";
+import { readWhole } from "../mda/incoming.ts";
+import { deliverOne } from "./procmail-deliver.ts";
+import { procmailOptions, usage, type ProcmailOptions } from "./procmail-options.ts";
+import { callerOrNamed } from "./procmail-person.ts";
 
 const exUsage = 64;
 const exNoInput = 66;
@@ -58,7 +61,6 @@ async function main(words: readonly string[]): Promise<number> {
 
 /** @param recipient undefined: whoever runs it */
 async function one(options: ProcmailOptions, recipient: string | undefined): Promise<number> {
-  const { callerOrNamed } = await import("./procmail-person.ts");
   const person = callerOrNamed(recipient);
   if (person === undefined) {
     tell(`procmail: Unknown user "${(recipient ?? "").toLowerCase()}"\n`);
@@ -69,13 +71,11 @@ async function one(options: ProcmailOptions, recipient: string | undefined): Pro
     tell("procmail: Insufficient privileges\n");
     return exNoPermission;
   }
-  const { deliverOne } = await import("./procmail-deliver.ts");
   return deliverOne(options, person, recipient !== undefined);
 }
 
 /** A process for each: what is done for one can not touch what is done for another. */
 async function several(options: ProcmailOptions, recipients: readonly string[], words: readonly string[]): Promise<number> {
-  const { readWhole } = await import("../mda/incoming.ts");
   const { spawnSync } = await import("node:child_process");
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
@@ -93,11 +93,15 @@ async function several(options: ProcmailOptions, recipients: readonly string[], 
   return failed ? (options.soft ? exTemporary : exCannotCreate) : status;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (fault) {
-  tell(`procmail: ${fault instanceof Error ? fault.message : String(fault)}\n`);
-  process.exitCode = fault instanceof Error && "code" in fault ? exOsFailure : exTemporary;
+async function run(): Promise<void> {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (fault) {
+    tell(`procmail: ${fault instanceof Error ? fault.message : String(fault)}\n`);
+    process.exitCode = fault instanceof Error && "code" in fault ? exOsFailure : exTemporary;
+  }
+  // What is still open belongs to commands that nobody waits for.
+  process.exit();
 }
-// What is still open belongs to commands that nobody waits for.
-process.exit();
+
+void run();

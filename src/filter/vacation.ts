@@ -2,7 +2,6 @@
  * The answer of somebody who is away: whether a mail gets one, and its octets. RFC 3834, RFC 5230 §4. Pure: that nobody gets it
  * twice in a period is seen to elsewhere (vacate.ts).
  */
-import { createHash } from "node:crypto";
 import { addrSpec, mailboxes, parseAddresses } from "../message/address.ts";
 import { fieldsNamed, fieldValue, firstField, parseHeader, type Header } from "../message/header.ts";
 import { ownId, references } from "../message/message-id.ts";
@@ -56,7 +55,7 @@ export function vacationAnswer(mail: Mail, absence: Absence): VacationAnswer {
     "Content-Type: text/plain; charset=utf-8",
     ...bodyLines(body),
   ];
-  const digest = createHash("sha256").update(`${from}\0${said ?? ""}\0${text}`).digest("hex").slice(0, 16);
+  const digest = process.getBuiltinModule("node:crypto").createHash("sha256").update(`${from}\0${said ?? ""}\0${text}`).digest("hex").slice(0, 16);
   return { kind: "reply", to: sender, key: `${sender.toLowerCase()} ${digest}`, octets: Buffer.from(lines.join("\n")) };
 }
 

@@ -8,7 +8,7 @@ import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, 
 import type { Verdict } from "../filter/run.ts";
 import type { Patience } from "../store/dotlock.ts";
 import { StoreFault } from "../store/mailbox.ts";
-import { runCommand, type CommandEnd } from "./command.ts";
+import type { CommandEnd } from "./command.ts";
 import { notifyComsat } from "./comsat.ts";
 import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
 import { appendLog, openLog } from "./log-file.ts";
@@ -148,6 +148,8 @@ export class Driver {
     const { timeLimit, outputLimit } = this.#seat;
     const argv = effect.argv.map(utf8);
     const reads = effect.purpose === "filter" || effect.purpose === "capture" || effect.purpose === "output";
+    // Loaded when it is needed: a command that is started for each message must start quickly.
+    const { runCommand } = await import("./command.ts");
     const log = this.#logDescriptor(effect);
     this.#command = new AbortController();
     try {

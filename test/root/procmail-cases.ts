@@ -66,8 +66,8 @@ export const cases: readonly Case[] = [
   { args: ["-m", "rc"], files: { rc: 'TRAP="exit 4;"\nEXITCODE=\n:0\nbox\n' } },
   { args: ["-m", "rc"], files: { rc: ":0\nno/such/box\n" } },
   { args: ["-t", "-m", "rc"], files: { rc: ":0\nno/such/box\n" } },
-  { args: ["-m", "rc"], files: { rc: ":0w\n| exit 3;\n" } },
-  { args: ["-t", "-m", "rc"], files: { rc: ":0w\n| exit 3;\n" } },
+  { args: ["-m", "rc"], files: { rc: ":0w\n| cat > /dev/null; exit 3\n" } },
+  { args: ["-t", "-m", "rc"], files: { rc: ":0w\n| cat > /dev/null; exit 3\n" } },
   // Recipients.
   { args: ["-d", "USER"], rc: ":0\nfound\n" },
   { args: ["-dUSER"], rc: ":0\nfound\n" },
