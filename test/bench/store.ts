@@ -42,7 +42,7 @@ const largest = 100_000;
 const fullOctets = 4_500_000;
 /** A system that has used no CPU for so long has nothing to do, ms. */
 const stillness = 2000;
-/** How long a system is left alone before its memory is looked at, ms. */
+/** How long a system is left alone before its memory is looked at, or somebody logs in who has no process, ms. */
 const restTime = 1500;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
@@ -173,10 +173,11 @@ class Steps {
     }
   }
 
-  /** No index, no UIDs, no process: the first SELECT, and the first FETCH with nothing cached. */
+  /** No index, no UIDs, no process of the user's: the first SELECT, and the first FETCH with nothing cached. The system has nothing else to do. */
   async #cold(client: StoreClient): Promise<void> {
     await client.end();
     forgetState(this.#plan.kind, client.user);
+    await client.quiet(restTime, indexing);
     const start = performance.now();
     client.use(await client.login());
     this.#add(client, "LOGIN that starts the user's process", performance.now() - start);
@@ -190,6 +191,7 @@ class Steps {
   /** What the last session left on disk, read by a new process. */
   async #freshProcess(client: StoreClient): Promise<void> {
     await client.end();
+    await client.quiet(restTime, indexing);
     const start = performance.now();
     client.use(await client.login());
     const selected = await this.#timed(client, "warm open: SELECT, new process", "SELECT INBOX", { times: 2 });
