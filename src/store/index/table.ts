@@ -10,6 +10,7 @@ import type { ModSeq, Uid } from "../mailbox.ts";
 import type { Cells, Change } from "./change.ts";
 import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
 import { History } from "./history.ts";
+import { ascending, endsWithin, isBelow, uidsAscend } from "./sound.ts";
 
 export const commonSchema = {
   uid: "u32",
@@ -437,36 +438,3 @@ export class Table<X extends Schema> {
     this.#whole = true;
   }
 }
-
-// One kind of array each, so that the loops are those of numbers however seldom they ran.
-
-function uidsAscend(uids: Uint32Array): boolean {
-  let last = 0;
-  for (let row = 0, { length } = uids; row < length; row++) {
-    const uid = uids[row];
-    if (uid <= last) return false;
-    last = uid;
-  }
-  return true;
-}
-
-function endsWithin(at: Uint32Array, lengths: Uint32Array, end: number): boolean {
-  for (let row = 0, { length } = at; row < length; row++) if (at[row] + lengths[row] > end) return false;
-  return true;
-}
-
-function isBelow(numbers: Uint32Array, end: number): boolean {
-  for (let row = 0, { length } = numbers; row < length; row++) if (numbers[row] >= end) return false;
-  return true;
-}
-
-function ascending(rows: Uint32Array, below: number): boolean {
-  let last = -1;
-  for (let i = 0, { length } = rows; i < length; i++) {
-    const row = rows[i];
-    if (row >= below || row <= last) return false;
-    last = row;
-  }
-  return true;
-}
-

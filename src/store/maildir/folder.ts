@@ -8,12 +8,13 @@ import { noChanges } from "../hearers.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
-import { listOf, MessageList, type Unseen } from "../message-list.ts";
+import { listOf, type MessageList } from "../message-list.ts";
 import { Directory } from "./directory.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
 import { folderHead, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
 import { MessageFiles } from "./message-files.ts";
+import { listed, messagesAt } from "./listed.ts";
 import { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
@@ -125,59 +126,8 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
-    this.list = this.#listed();
+    this.list = listed(this);
     this.#labelled = this.keywords.version;
-  }
-
-  /** All that sessions may see, as long as nothing changes. */
-  #listed(): MessageList<MaildirMessage> {
-    const { table } = this;
-    let count = table.length;
-    for (let row = table.rowWith("place", nowhere); row >= 0; row = table.rowWith("place", nowhere, row + 1)) count--;
-    const list = new MessageList(count, () => this.#messagesAt(this.#visibleRows()), () => this.#unseen());
-    table.beforeChange = () => list.all;
-    return list;
-  }
-
-  #visibleRows(): number[] {
-    const { table } = this;
-    const { place } = table.at;
-    const rows: number[] = [];
-    for (let row = 0, { length } = table; row < length; row++) if (place[row] !== nowhere) rows.push(row);
-    return rows;
-  }
-
-  #unseen(): Unseen {
-    const { table } = this;
-    const { place, set } = table.at;
-    const seen = new Map<number, boolean>();
-    let [count, first, at] = [0, -1, 0];
-    for (let row = 0, { length } = table; row < length; row++) {
-      if (place[row] === nowhere) continue;
-      let is = seen.get(set[row]);
-      if (is === undefined) seen.set(set[row], (is = lettersIn(table.setAt(set[row])).includes("S")));
-      if (!is && ++count === 1) first = at;
-      at++;
-    }
-    return { count, first };
-  }
-
-  /** What sessions get of these rows. */
-  #messagesAt(rows: readonly number[]): MaildirMessage[] {
-    const { uid, set, more, modSeq } = this.table.at;
-    // Thousands of messages have the same few flags.
-    const known = new Map<number, Flags>();
-    let last = -1;
-    let flags: Flags | undefined;
-    return rows.map((row) => {
-      const key = set[row] + more[row] * 0x1_0000_0000;
-      if (key !== last || flags === undefined) {
-        flags = known.get(key);
-        if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
-        last = key;
-      }
-      return new MaildirMessage(this.files, uid[row], flags, modSeq[row]);
-    });
   }
 
   #inode(): string {
@@ -460,7 +410,7 @@ export class Folder {
       const gone = new Set(this.#expunged);
       messages = messages.filter((message) => !gone.has(message.uid));
     }
-    const arrived = this.#messagesAt(this.#rowsOf(this.#arrived.sort((a, b) => a - b)));
+    const arrived = messagesAt(this, this.#rowsOf(this.#arrived.sort((a, b) => a - b)));
     messages = messages.concat(arrived);
     const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
     this.list = listOf(messages);
@@ -477,7 +427,7 @@ export class Folder {
 
   /** There were none before: all have arrived. */
   #firstSeen(): Changes {
-    const list = this.#listed();
+    const list = listed(this);
     this.list = list;
     this.#told();
     return {

@@ -1,0 +1,60 @@
+/** From rows to what sessions get of them. */
+import type { Flags } from "../mailbox.ts";
+import { MessageList, type Unseen } from "../message-list.ts";
+import { lettersIn } from "./filename.ts";
+import { MaildirMessage, type Source } from "./message.ts";
+import { nowhere, type MaildirTable } from "./row.ts";
+
+export interface Listable {
+  readonly table: MaildirTable;
+  readonly files: Source;
+  flagsOf(row: number): Flags;
+}
+
+/** All that sessions may see now; made at the latest before the first change of the table. */
+export function listed(folder: Listable): MessageList<MaildirMessage> {
+  const { table } = folder;
+  let count = table.length;
+  for (let row = table.rowWith("place", nowhere); row >= 0; row = table.rowWith("place", nowhere, row + 1)) count--;
+  const list = new MessageList(count, () => messagesAt(folder, visibleRows(table)), () => unseen(table));
+  table.beforeChange = () => list.all;
+  return list;
+}
+
+function visibleRows(table: MaildirTable): number[] {
+  const { place } = table.at;
+  const rows: number[] = [];
+  for (let row = 0, { length } = table; row < length; row++) if (place[row] !== nowhere) rows.push(row);
+  return rows;
+}
+
+function unseen(table: MaildirTable): Unseen {
+  const { place, set } = table.at;
+  const seen = new Map<number, boolean>();
+  let [count, first, at] = [0, -1, 0];
+  for (let row = 0, { length } = table; row < length; row++) {
+    if (place[row] === nowhere) continue;
+    let is = seen.get(set[row]);
+    if (is === undefined) seen.set(set[row], (is = lettersIn(table.setAt(set[row])).includes("S")));
+    if (!is && ++count === 1) first = at;
+    at++;
+  }
+  return { count, first };
+}
+
+export function messagesAt(folder: Listable, rows: readonly number[]): MaildirMessage[] {
+  const { uid, set, more, modSeq } = folder.table.at;
+  // Thousands of messages have the same few flags.
+  const known = new Map<number, Flags>();
+  let last = -1;
+  let flags: Flags | undefined;
+  return rows.map((row) => {
+    const key = set[row] + more[row] * 0x1_0000_0000;
+    if (key !== last || flags === undefined) {
+      flags = known.get(key);
+      if (flags === undefined) known.set(key, (flags = folder.flagsOf(row)));
+      last = key;
+    }
+    return new MaildirMessage(folder.files, uid[row], flags, modSeq[row]);
+  });
+}
