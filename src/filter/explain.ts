@@ -199,7 +199,7 @@ class Explaining {
       folder: undefined,
       copy: flags.has("c"),
     });
-    this.#recipes.set(recipe, step);
+    if (chained === undefined) this.#recipes.set(recipe, step);
     // What conditions ask for is theirs.
     this.#current = undefined;
   }
@@ -236,6 +236,7 @@ class Explaining {
     step.score = score;
     step.doing.push(...this.#pending);
     this.#pending = [];
+    if (!matched || recipe.action.kind === "block") this.#recipes.delete(recipe);
     if (!matched) return;
     if (recipe.action.kind === "block") this.#depth++;
     this.#current = step.doing;

@@ -1,7 +1,7 @@
 /** What a recipe does with the mail, and its flags and lock. Pure. */
 import type { Condition, Recipe } from "../tree.ts";
 import { finding, type Finding } from "./rules.ts";
-import { folderKind, folderWords, outline, unknown, type Place, type Variables } from "./walk.ts";
+import { after, folderKind, folderWords, outline, unknown, type Place, type Variables } from "./walk.ts";
 
 export function actionFindings(place: Place<Recipe>): Finding[] {
   const { statement: recipe, variables } = place;
@@ -69,13 +69,17 @@ function half({ flags, line, action }: Recipe): Finding[] {
   return [finding("half-message", line, `only the ${kept} is ${action.kind === "forward" ? "forwarded" : "delivered"}; the ${lost} is lost`)];
 }
 
+/** Recipes of a chain that are looked at. */
+const chainLimit = 100;
+
 /** Conditions that must have matched: its own, those of the blocks around it, and of the recipes it is chained to. */
-function all({ statement, inside, before }: Place<Recipe>): readonly Condition[] {
+function all({ statement, inside, level, index }: Place<Recipe>): readonly Condition[] {
   const recipes = [...inside, statement];
   const chained = (r: Recipe): boolean => r.flags.has("A") || r.flags.has("a") || r.flags.has("e");
   if (chained(statement)) {
-    for (const s of before.toReversed()) {
-      if (s.kind !== "recipe") continue;
+    for (let i = index - 1; i >= Math.max(0, index - chainLimit); i--) {
+      const s = level[i];
+      if (s?.kind !== "recipe") continue;
       recipes.push(s);
       if (!chained(s)) break;
     }
@@ -97,7 +101,7 @@ function forwardFindings(place: Place<Recipe>): Finding[] {
 const sends = /\$\{?SENDMAIL|\bsendmail\b|\bmailx?\b\s/;
 
 function pipeFindings(place: Place<Recipe>, command: string, capture: string | undefined): Finding[] {
-  const { statement: recipe, after, variables } = place;
+  const { statement: recipe, variables } = place;
   const { flags, lock, line } = recipe;
   const found: Finding[] = [];
   const filter = flags.has("f") && capture === undefined;
@@ -111,7 +115,8 @@ function pipeFindings(place: Place<Recipe>, command: string, capture: string | u
   if (cache && lock === undefined) found.push(finding("cache-without-lock", line, "two deliveries at once write the cache of formail -D"));
   if (lock !== undefined && lock.name === undefined && !/>>\s*[^\s;|&<>"']/.test(command)) found.push(finding("lock-without-name", line, "no name of a lock file can be made, as there is no >> in the command: Couldn't determine implicit lockfile, and nothing is locked"));
   if (replies && !(guards(place, /FROM_DAEMON/) && guards(place, /X-Loop/i))) found.push(finding("reply-loop", line, "two programs that answer by themselves answer each other without end, or a mailing list"));
-  const other = after?.kind === "recipe" && (after.flags.has("a") || after.flags.has("A"));
+  const next = after(place);
+  const other = next?.kind === "recipe" && (next.flags.has("a") || next.flags.has("A"));
   if (!filter && capture === undefined && !cache && !replies && !sends.test(command) && !other) found.push(...half(recipe));
   return [...found, ...lockFindings(recipe, variables)];
 }

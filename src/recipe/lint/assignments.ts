@@ -20,9 +20,9 @@ export function assignFindings({ statement, variables }: Place<Assign>): Finding
   return found;
 }
 
-export function unsetFindings({ statement, before }: Place<Unset>): Finding[] {
+export function unsetFindings({ statement, level, index }: Place<Unset>): Finding[] {
   const { name, line } = statement;
-  const last = before.at(-1);
+  const last = level[index - 1];
   if (shellWords.has(name)) return [finding("shell-statement", line, `"${name}" is no statement here: words alone unset the variables of that name, those behind it too`)];
   if (last?.kind === "unset" && last.line === line) return [];
   if (last?.kind === "assign" && last.line === line) return [finding("second-word", line, `the value of ${last.name} ends at the blank; "${name}" is a statement of its own, which unsets a variable`)];

@@ -1,14 +1,16 @@
 /** Recipes that can never be tried, or never be reached. procmailrc(5), flags A a E e. Pure. */
 import type { Recipe } from "../tree.ts";
 import { finding, type Finding } from "./rules.ts";
-import type { Place } from "./walk.ts";
+import { after, recipeBefore, type Place } from "./walk.ts";
 
-export function chainFindings({ statement: recipe, before, inside, after }: Place<Recipe>): Finding[] {
+export function chainFindings(place: Place<Recipe>): Finding[] {
+  const { statement: recipe, inside } = place;
   const { flags, line } = recipe;
   const found: Finding[] = [];
   const conflict = flags.has("e") ? [...flags].find((f) => f === "E" || f === "a") : undefined;
   if (conflict !== undefined) found.push(finding("conflicting-flags", line, `e together with ${conflict}: the ${conflict} is suppressed`));
-  const previous = before.findLast((s) => s.kind === "recipe");
+  const previous = recipeBefore(place);
+  const next = after(place);
   // A block begins with what was so before it, so its first recipe has one before it too.
   const chained = [...flags].filter((f) => "AaEe".includes(f));
   const first = chained[0];
@@ -18,7 +20,7 @@ export function chainFindings({ statement: recipe, before, inside, after }: Plac
   }
   if (previous !== undefined && flags.has("E") && always(previous)) found.push(finding("never-matches", line, "E: the recipe before has no conditions and always matches, so this one is never tried"));
   if (previous !== undefined && flags.has("e") && !flags.has("E") && previous.action.kind === "block") found.push(finding("never-matches", line, "e: a block never fails, so this one is never tried"));
-  if (after !== undefined && endsAll(recipe) && !(after.kind === "recipe" && after.flags.has("e"))) found.push(finding("unreachable", after.line, `reached only when the delivery in line ${String(line)} fails, as that has no conditions`));
+  if (next !== undefined && endsAll(recipe) && !(next.kind === "recipe" && next.flags.has("e"))) found.push(finding("unreachable", next.line, `reached only when the delivery in line ${String(line)} fails, as that has no conditions`));
   return found;
 }
 

@@ -58,11 +58,11 @@ function misplacedExtensions(text: string, statements: readonly Statement[]): Fi
     }
   };
   note(statements);
-  const spans = recipesOf(statements).map((r) => [r.line, r.actionLine] as const);
+  const within = new Set<number>();
+  for (const r of recipesOf(statements)) for (let line = r.line + 1; line <= r.actionLine; line++) within.add(line);
   return text.split("\n").flatMap((line, i) => {
-    const number = i + 1;
-    const inRecipe = spans.some(([from, to]) => number > from && number <= to);
-    return /^[ \t]*#[ \t]*posthorn:/.test(line) && !taken.has(number) && inRecipe ? [finding("extension-in-recipe", number, "within a recipe this is a comment like any other")] : [];
+    const misplaced = within.has(i + 1) && !taken.has(i + 1) && /^[ \t]*#[ \t]*posthorn:/.test(line);
+    return misplaced ? [finding("extension-in-recipe", i + 1, "within a recipe this is a comment like any other")] : [];
   });
 }
 

@@ -6,9 +6,9 @@ export type Variables = ReadonlyMap<string, string | undefined>;
 
 export interface Place<S extends Statement = Statement> {
   readonly statement: S;
-  /** In the same block. */
-  readonly before: readonly Statement[];
-  readonly after: Statement | undefined;
+  /** The statements of its block, and its place among them. */
+  readonly level: readonly Statement[];
+  readonly index: number;
   /** Blocks around it, outermost first. */
   readonly inside: readonly Recipe[];
   readonly variables: Variables;
@@ -31,7 +31,7 @@ export function walk(statements: readonly Statement[], variables: Variables, isD
   const state = { included: false };
   const level = (list: readonly Statement[], inside: readonly Recipe[]): void => {
     for (const [i, statement] of list.entries()) {
-      visit({ statement, before: list.slice(0, i), after: list[i + 1], inside, variables: known, included: state.included, isDirectory: directory });
+      visit({ statement, level: list, index: i, inside, variables: known, included: state.included, isDirectory: directory });
       if (statement.kind === "assign") {
         // Set to this or not set: behind a block either may be true, and the value of the block is the best guess.
         const value = constant(statement.value, known);
@@ -49,6 +49,17 @@ export function walk(statements: readonly Statement[], variables: Variables, isD
 }
 
 const marks = ({ test }: Condition): boolean => (test.kind === "regex" && test.pattern.includes("\\/")) || test.kind === "expanded";
+
+export const after = ({ level, index }: Place): Statement | undefined => level[index + 1];
+
+/** The recipe before it in its block. */
+export function recipeBefore({ level, index }: Place): Recipe | undefined {
+  for (let i = index - 1; i >= 0; i--) {
+    const statement = level[i];
+    if (statement?.kind === "recipe") return statement;
+  }
+  return undefined;
+}
 
 /** Stands in `outline` for what can not be known. */
 export const unknown = "\0";

@@ -39,6 +39,10 @@ test("any octets are answered", () => {
   }
 });
 
+test("a file of many lines takes no longer for each", () => {
+  for (const line of ["A=1\n", ":0 A\n* a\nx/\n", ":0\n| formail -r | $SENDMAIL\n", "# posthorn: flags = a\n", "export A\n", ":0\n* $ a\n{ }\n"]) lint(Buffer.from(line.repeat(50_000)), variables, () => false);
+});
+
 const skip = missing(procmail);
 test("what is said of procmail", { skip, concurrency: 64 }, async (t) => {
   const told = cases.map(({ rule, faulty, clean: other, so, otherwise }) =>
