@@ -24,7 +24,7 @@ TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test
 RUN_TESTS = --single-threaded --test --test-timeout=900000
 # Small commands that are one file each, for their time to start
 BUNDLED = formail lockfile mailstat procmail+mda/command.js+sys/identity.js
-COMMANDS = posthorn mailq newaliases formail lockfile mailstat
+COMMANDS = posthorn mailq newaliases procmail formail lockfile mailstat
 
 .PHONY: all build run test check lint bench crash together power differential install uninstall clean
 

@@ -8,10 +8,10 @@ import { RuleRun, type Verdict } from "../filter/run.ts";
 import { mendContentLength } from "../mda/content-length.ts";
 import { Driver, Interrupted } from "../mda/driver.ts";
 import { opened, readWhole } from "../mda/incoming.ts";
+import { obeyAll, type OpenRc, type Plan, type RcName } from "../mda/obey-all.ts";
 import type { Person } from "../mda/privileges.ts";
 import { rcAt } from "../mda/rc-file.ts";
 import { checkSpool } from "../mda/spool-check.ts";
-import { obeyAll, type OpenRc, type Plan, type RcName } from "./procmail-obey.ts";
 import type { ProcmailOptions } from "./procmail-options.ts";
 import { CommandSeat } from "./procmail-seat.ts";
 

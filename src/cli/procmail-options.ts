@@ -1,4 +1,5 @@
 /** The command line of procmail(1). Pure. */
+import type { Assignment } from "../mda/obey-all.ts";
 
 export interface ProcmailOptions {
   /** What is done. A recipient with -d; an rc file and its arguments with -m. */
@@ -23,11 +24,6 @@ export interface ProcmailOptions {
   readonly berkeley: boolean;
   /** What is wrong with it, for standard error; procmail goes on. */
   readonly complaints: readonly string[];
-}
-
-export interface Assignment {
-  readonly name: string;
-  readonly value: string;
 }
 
 export const usage = `Usage: procmail [-vptoY] [-f fromwhom] [parameter=value | rcfile] ...

@@ -19,6 +19,7 @@ export const deliverySettings = {
   deliver_lock_delay: setting(duration, "1s", "Time between two tries."),
   stale_lock_time: setting(duration, "500s", "Age after which a dotlock counts as left behind."),
   procmailrc: setting(text, "~/.procmailrc", "The user's rc file; empty switches recipes off."),
+  global_procmailrc: setting(text, "/etc/procmailrc", "Rules of the host, obeyed before each user's own and with the user's rights; empty switches them off."),
   sendmail_path: setting(path, "", "Program that a forward (!) of a recipe runs unless it sets SENDMAIL; empty takes the sendmail of this package."),
   agent_idle_timeout: setting(duration, "60s", "How long an agent without work stays."),
   agent_limit: setting(number, "200", "Agents at once."),

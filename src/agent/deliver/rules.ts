@@ -9,7 +9,8 @@ import { Driver, type Seat } from "../../mda/driver.ts";
 import { deliverFlagged } from "../../mda/flagged.ts";
 import type { FolderMessage } from "../../mda/folder-file.ts";
 import { fromLine, senderIn } from "../../mda/from-line.ts";
-import { userRc } from "../../mda/rc-file.ts";
+import { obeyAll, type Plan } from "../../mda/obey-all.ts";
+import { rcAt, userRc, type RcFile } from "../../mda/rc-file.ts";
 import { toLf } from "../../message/line-ends.ts";
 import { parseMailLocation, type MailLocation } from "../../store/open.ts";
 import { resolveAuto } from "../../table/mail-location.ts";
@@ -27,21 +28,20 @@ const ownSendmail = fileURLToPath(new URL("../../../bin/sendmail", import.meta.u
 /** undefined: there are no rules to obey, and INBOX decides. Never rejects but for bugs. */
 export async function deliverByRules(delivery: Delivery): Promise<Outcome | undefined> {
   const { user, context, job } = delivery;
-  const found = userRc(context.settings.procmailrc, user);
-  switch (found.kind) {
-    case "none":
-      return undefined;
-    case "suspicious":
-      log.warning(`${job.queueId}: Suspicious rcfile "${printable(found.path)}": ${found.why}; filtering is off`);
-      return undefined;
-    case "unreadable":
-      return deferred("4.3.0", `cannot read ${found.path}: ${found.why}`);
-    case "rc":
-      return obey(delivery, found.rc, found.path);
+  const { settings } = context;
+  const global = settings.global_procmailrc === "" ? none : rcAt(settings.global_procmailrc, root);
+  const own = settings.procmailrc === "" ? none : userRc(settings.procmailrc, user);
+  for (const found of [global, own]) {
+    if (found.kind === "unreadable") return deferred("4.3.0", `cannot read ${found.path}: ${found.why}`);
+    if (found.kind === "suspicious") log.warning(`${job.queueId}: Suspicious rcfile "${printable(found.path)}": ${found.why}; filtering is off`);
   }
+  return global.kind === "rc" || own.kind === "rc" ? obey(delivery, global, own) : undefined;
 }
 
-async function obey(delivery: Delivery, rc: Parameters<RuleRun["obey"]>[0], path: string): Promise<Outcome> {
+const none: RcFile = { kind: "none" };
+const root = { name: "root", home: "/root", uid: 0, gid: 0 };
+
+async function obey(delivery: Delivery, global: RcFile, own: RcFile): Promise<Outcome> {
   const { user, recipient, job, octets, context } = delivery;
   const location = parseMailLocation(resolveAuto(user, context.settings).mail);
   // Makes the user's Maildir where it is not there yet: rc files say MAILDIR=$HOME/Maildir. Whether it can be had shows when it is delivered to.
@@ -62,7 +62,10 @@ async function obey(delivery: Delivery, rc: Parameters<RuleRun["obey"]>[0], path
   );
   const seat = new AgentSeat(delivery, location);
   const driver = new Driver(seat);
-  return outcome(await driver.drive(run.obey(rc, path)), driver.success, seat.failure);
+  const rcs = own.kind === "rc" ? [{ name: own.path, path: own.path, directory: user.home, optional: false }] : [];
+  const plan: Plan = { assignments: [], global: global.kind === "rc" ? global.path : "", rcs, home: user.home, anybodys: false };
+  const decisions = obeyAll(run, plan, (_, whose) => (whose === "root" ? global : own));
+  return outcome(await driver.drive(decisions), driver.success, seat.failure);
 }
 
 function outcome(verdict: Verdict, success: string, failure: Outcome | undefined): Outcome {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 import { storeFolder } from "../../../src/agent/deliver/store-folder.ts";
@@ -26,6 +26,29 @@ describe("~/.procmailrc", () => {
     b.write(".procmailrc", "LOGFILE=log\nLOGABSTRACT=no\nLOG=\"$HOME $LOGNAME $1 $# $SENDER $RECIPIENT\n\"\n");
     await b.deliver(message, { extension: "ext" });
     assert.equal(b.read("log"), `${b.home} alice ext 1 bob@example.net alice@example.org\n`);
+  });
+
+  test("rules of the host come before the user's, with a PATH of their own; HOST in them ends only them", async () => {
+    await b.close();
+    const directory = mkdtempSync("/var/tmp/posthorn-global-");
+    try {
+      const global = `${directory}/procmailrc`;
+      writeFileSync(global, 'LOGFILE=$HOME/log\nLOGABSTRACT=no\nLOG="$PATH\n"\n:0\n* ^Subject: hello\n$HOME/global\nHOST=other\n:0\n$HOME/never\n', { mode: 0o644 });
+      b = await bench({ global_procmailrc: global });
+      assert.equal((await b.deliver(message)).outcome.kind, "sent");
+      assert.match(b.read("global"), /Subject: hello/);
+      assert.equal(b.read("log"), "/usr/local/bin:/usr/bin:/bin\n");
+      // Without rules of her own it goes to INBOX.
+      await b.deliver("Subject: other\n\nx\n");
+      assert.equal(b.maildir("Maildir").length, 1);
+      b.write(".procmailrc", 'LOG="$PATH\n"\n:0\nown\n');
+      await b.deliver("Subject: other\n\nx\n");
+      assert.match(b.read("own"), /Subject: other/);
+      assert.equal(b.read("log").split("\n").at(-2), `${b.home}/bin:/usr/local/bin:/usr/bin:/bin`);
+      assert.ok(!b.exists("never"));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   for (const mode of [0o602, 0o666]) {

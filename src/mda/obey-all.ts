@@ -1,10 +1,15 @@
-/** One message for one person, as procmail(1) goes about it: assignments, /etc/procmailrc, rc files, DEFAULT. Decides only; files are asked for through `open`. */
+/** One message for one person, as procmail goes about it: assignments, /etc/procmailrc, rc files, DEFAULT. Files are asked for through `open`. */
 import type { Asking } from "../filter/effects.ts";
 import { expandValue } from "../filter/expand.ts";
 import type { RuleRun, Verdict } from "../filter/run.ts";
-import type { RcFile } from "../mda/rc-file.ts";
 import { readExpansion } from "../recipe/expansion.ts";
-import type { Assignment } from "./procmail-options.ts";
+import type { RcFile } from "./rc-file.ts";
+
+/** From the command line; the value is expanded as in an rc file. */
+export interface Assignment {
+  readonly name: string;
+  readonly value: string;
+}
 
 export interface Plan {
   readonly assignments: readonly Assignment[];
