@@ -57,7 +57,7 @@ export const parseExpanded = (condition: Condition, expanded: string): Condition
 const trimStart = (text: string): string => text.replace(/^[ \t]+/, "");
 
 /** Lines that go on are one, without the indentation; a line of nothing than a backslash is an empty line. */
-const joined = (text: string): string => (text.includes("\n") ? text.replace(/(^|\n)[ \t]*\\\n/g, "$1\n").replace(/\\\n[ \t]*/g, "") : text);
+const joined = (text: string): string => (text.includes("\n") ? text.replace(/(^|\n)[ \t]*\\\n[ \t]*/g, "$1\n").replace(/\\\n[ \t]*/g, "") : text);
 
 /** Without a leading backslash. It also keeps a macro behind it from being replaced (regex/macros.ts). */
 function unquoted(pattern: string): string {

@@ -55,6 +55,8 @@ async function obey(delivery: Delivery, global: RcFile, own: RcFile): Promise<Ou
       inbox: location.kind === "maildir" ? `${location.root}/` : location.inbox,
       sendmail: context.settings.sendmail_path === "" ? ownSendmail : context.settings.sendmail_path,
       arguments: [recipient.extension],
+      // Mail that finds no place is deferred.
+      requeues: true,
       extra: { ...commandEnvironment(delivery), POSTHORN_CONFIG: context.settings.config_file },
     },
     new Mail(fromLine(job.sender, job.arrived), toLf(octets)),
