@@ -6,6 +6,7 @@
  * the same everywhere and are not listed. Nor are those that began one octet before: they depend on that octet
  * alone. A state lists only what else is under way; with nothing under way the search is at rest.
  */
+import { BitWays } from "./bits.ts";
 import { LeadSkip } from "./lead.ts";
 import type { Program } from "./nfa.ts";
 import { areaEnd, areaStart } from "./sets.ts";
@@ -39,6 +40,7 @@ export class Dfa {
   readonly #program: Program;
   readonly #reach: Reach;
   #ways: Ways;
+  #bits: BitWays | "too large" | undefined;
   #plainEnd = -1;
   #otherWays: Ways | undefined;
   readonly #searching: boolean;
@@ -83,7 +85,7 @@ export class Dfa {
 
   /** Steps through the pattern's automaton so far: what remains of the work when a table answers the rest. */
   get work(): number {
-    return this.#ways.work + (this.#otherWays?.work ?? 0);
+    return this.#ways.work + (this.#otherWays?.work ?? 0) + (this.#bits instanceof BitWays ? this.#bits.work : 0);
   }
 
   leadSkip(): LeadSkip {
@@ -94,7 +96,7 @@ export class Dfa {
 
   /** Memory held, in octets. */
   get octets(): number {
-    return this.#octets + this.#table.byteLength + this.#reach.octets;
+    return this.#octets + this.#table.byteLength + this.#reach.octets + (this.#bits instanceof BitWays ? this.#bits.octets : 0);
   }
 
   /**
@@ -259,13 +261,15 @@ export class Dfa {
    */
   #plainly(area: Buffer, i: number, state: number, stretch: number): number {
     this.#plainEnd = -1;
+    const end = Math.min(area.length, i + stretch);
+    const members = this.#members[state / this.#width];
+    const bits = this.#bitWays();
+    if (bits !== undefined) return this.#byBits(bits, area, i, end, members);
     let now = this.#ways;
     let then = (this.#otherWays ??= new Ways(this.#program, this.#begins, this.#reach));
-    const members = this.#members[state / this.#width];
     now.clear();
     now.add(this.#firsts[members[0]]);
     now.add(members.subarray(1));
-    const end = Math.min(area.length, i + stretch);
     while (i < end && now.count > 0) {
       const class_ = this.#of[area[i++]];
       const first = this.#firstBy[class_];
@@ -282,6 +286,26 @@ export class Dfa {
     this.#ways = now;
     this.#otherWays = then;
     return i;
+  }
+
+  #byBits(bits: BitWays, area: Buffer, i: number, end: number, members: Int32Array): number {
+    bits.clear();
+    bits.add(this.#firsts[members[0]]);
+    bits.add(members.subarray(1));
+    const read = bits.run(area, i, end, this.#searching);
+    this.#ways.clear();
+    this.#ways.add(bits.states());
+    this.#ways.accepts = bits.matched;
+    if (bits.lastEnd >= 0) this.#plainEnd = bits.lastEnd + 1;
+    return read;
+  }
+
+  #bitWays(): BitWays | undefined {
+    if (this.#bits === undefined) {
+      const first = (class_: number): Int32Array | undefined => (this.#firstBy[class_] === matches ? undefined : this.#firsts[this.#firstBy[class_]]);
+      this.#bits = BitWays.of(this.#program, this.#begins, first) ?? "too large";
+    }
+    return this.#bits === "too large" ? undefined : this.#bits;
   }
 
   #stateOf(first: number, others: Int32Array, accepts: boolean): number {

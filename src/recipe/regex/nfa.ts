@@ -68,6 +68,8 @@ class Compiler {
   readonly other: number[] = [];
   readonly sets: SymbolSet[] = [];
   readonly #setNumbers = new Map<string, number>();
+  /** By octet. */
+  readonly #literals: (number | undefined)[] = [];
   /** States of "^^". */
   readonly #anchors: number[] = [];
   readonly #pattern: string;
@@ -187,7 +189,7 @@ class Compiler {
         return this.#escaped();
       default:
         // Repetition operators come here only where they have nothing to repeat.
-        return this.#eats(literal(c.charCodeAt(0), this.#ignoreCase));
+        return this.#octet(c.charCodeAt(0));
     }
   }
 
@@ -196,7 +198,7 @@ class Compiler {
     if (c !== undefined) this.#at++;
     switch (c) {
       case undefined:
-        return this.#eats(literal(92, false));
+        return this.#octet(92);
       case "/": {
         this.marks = true;
         const state = this.#state(opMark);
@@ -206,7 +208,7 @@ class Compiler {
       case ">":
         return this.#eats(noWord());
       default:
-        return this.#eats(literal(c.charCodeAt(0), this.#ignoreCase));
+        return this.#octet(c.charCodeAt(0));
     }
   }
 
@@ -288,6 +290,12 @@ class Compiler {
     return { start: state, end: state };
   }
 
+  /** An octet that stands for itself. */
+  #octet(octet: number): Part {
+    const state = this.#state((this.#literals[octet] ??= this.#setNumber(literal(octet, this.#ignoreCase))));
+    return { start: state, end: state };
+  }
+
   #setNumber(set: SymbolSet): number {
     const key = Buffer.from(set.buffer, set.byteOffset, set.length).toString("latin1");
     const known = this.#setNumbers.get(key);
@@ -304,10 +312,31 @@ class Compiler {
   }
 }
 
+/** The states that are reached, numbered anew in the order of the pattern. */
+function compact(op: readonly number[], next: readonly number[], other: readonly number[], start: number): Pick<Program, "op" | "next" | "other" | "start"> {
+  const number = new Int32Array(op.length).fill(-1);
+  const stack = [start];
+  for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
+    if (number[state] === 0) continue;
+    number[state] = 0;
+    if (next[state] >= 0) stack.push(next[state]);
+    if (other[state] >= 0) stack.push(other[state]);
+  }
+  let count = 0;
+  for (let state = 0; state < op.length; state++) if (number[state] === 0) number[state] = count++;
+  const kept = (values: readonly number[], value: (v: number) => number): Int32Array => {
+    const made = new Int32Array(count);
+    for (let state = 0; state < op.length; state++) if (number[state] >= 0) made[number[state]] = value(values[state]);
+    return made;
+  };
+  const renumbered = (state: number): number => (state < 0 ? -1 : number[state]);
+  return { op: kept(op, (does) => does), next: kept(next, renumbered), other: kept(other, renumbered), start: number[start] };
+}
+
 /** Octets as a latin1 string in, automaton out. Never throws: a bad pattern has a `fault` and matches what procmail makes of it. */
 export function compileProgram(pattern: string, ignoreCase: boolean): Program {
   const compiler = new Compiler(pattern, ignoreCase);
   const start = compiler.whole();
   const { op, next, other, sets, marks, fault } = compiler;
-  return { op: Int32Array.from(op), next: Int32Array.from(next), other: Int32Array.from(other), classes: classesOf(sets), start, marks, fault };
+  return { ...compact(op, next, other, start), classes: classesOf(sets), marks, fault };
 }
