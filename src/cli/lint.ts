@@ -27,6 +27,12 @@ export interface LintCommand {
   readonly fix: boolean;
 }
 
+/** The table of rules, a line each and how to mend what they find. */
+export function printRules(json: boolean): string {
+  const list = Object.entries(rules).map(([rule, { severity, mend }]) => ({ rule, severity, mend }));
+  return list.map((one) => (json ? `${JSON.stringify(one)}\n` : `${one.rule} (${one.severity})\n    ${one.mend}\n`)).join("");
+}
+
 /** Prints; returns the exit code. Throws CommandFault. */
 export function lintRcs({ files, json, fix }: LintCommand): number {
   const user = getpwuid(process.getuid?.() ?? 0);

@@ -123,17 +123,21 @@ async function main(): Promise<number> {
       },
     )
     .command(
-      "lint <what> <files..>",
+      "lint <what> [files..]",
       "tell known traps in rc files; exit 65 if there is one",
       (y) =>
         y
           .positional("what", { choices: ["rc"] as const, demandOption: true })
-          .positional("files", { type: "string", array: true, demandOption: true, describe: "rc files, as procmailrc(5)" })
+          .positional("files", { type: "string", array: true, describe: "rc files, as procmailrc(5)" })
           .option("json", { type: "boolean", default: false, describe: "a line of JSON for each finding" })
+          .option("rules", { type: "boolean", default: false, describe: "print the rules" })
           .option("fix", { type: "boolean", default: false, describe: "mend line ends that are CRLF" }),
       async (argv) => {
-        const { lintRcs } = await import("./lint.ts");
-        exit = lintRcs({ files: argv.files, json: argv.json, fix: argv.fix });
+        const { lintRcs, printRules } = await import("./lint.ts");
+        const { files = [], json, fix } = argv;
+        if (argv.rules) process.stdout.write(printRules(json));
+        else if (files.length === 0) throw new CommandFault("Name an rc file.", exUsage);
+        else exit = lintRcs({ files, json, fix });
       },
     )
     .command(

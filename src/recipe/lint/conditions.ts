@@ -24,6 +24,7 @@ function ofCondition(condition: Condition): Finding[] {
   if (written === "") return condition.weight !== undefined ? [] : [finding("empty-condition", line, "an empty condition always matches")];
   const comment = /[ \t]#+([ \t].*|$)/.exec(written);
   if (comment !== null && test.kind !== "program") found.push(finding("comment-on-condition", line, `"${comment[0].trim()}" is no comment here: it is part of the condition`));
+  if (test.kind === "size" && !/\d/.test(written)) return [...found, finding("size-without-number", line, `what begins with "${test.than}" is a size, here of 0 octets, and no pattern`)];
   if (test.kind === "size" && test.rest !== "") found.push(finding("size-unit", line, `"${test.rest}" is passed over (Skipped "${test.rest}"): the size is ${String(test.octets)} octets`));
   if (test.kind === "expanded") {
     // Variables stand for something that can not go wrong here.
@@ -35,7 +36,8 @@ function ofCondition(condition: Condition): Finding[] {
   if (/^"[^"]*"$|^'[^']*'$/.test(written)) found.push(finding("quoted-condition", line, "the quotes are searched for too"));
   const variable = /(?:^|[^\\])(\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_]\w*\}|\\[A-Za-z_]\w*))/.exec(written)?.[1];
   if (variable !== undefined && isName(variable)) found.push(finding("variable-in-condition", line, `"${variable}" is not expanded: "$" is a line end, and "${variable.slice(1)}" is searched for behind it`));
-  if (/^\\[<>/.*+?()[\]|^$\\]/.test(written)) found.push(finding("leading-backslash", line, `the backslash at the beginning is taken away: "${written.slice(0, 2)}" is "${written.slice(1, 2)}"`));
+  // "\<" in front of a ">" is meant as it is: the beginning of a tag.
+  if (/^\\[/.*+?()[\]|^$\\]|^\\<(?!.*[^\\]>)/.test(written)) found.push(finding("leading-backslash", line, `the backslash at the beginning is taken away: "${written.slice(0, 2)}" is "${written.slice(1, 2)}"`));
   return [...found, ...patternFindings(test.pattern, condition)];
 }
 

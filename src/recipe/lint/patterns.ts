@@ -57,7 +57,7 @@ export function patternFindings(pattern: string, condition: Condition): Finding[
     const { fault } = new Regex(pattern);
     if (fault !== undefined) say("invalid-pattern", `Invalid regexp (${fault}): what it then matches is not what stands there`);
   }
-  if (sets.some((s) => /[\x80-\xff]/.test(s))) say("octets-in-set", "a character that is not ASCII is several octets, and a set takes one of them: it matches halves of other characters too");
+  if (sets.some((s) => /[\xc2-\xf4][\x80-\xbf]/.test(s))) say("octets-in-set", "a character that is not ASCII is several octets, and a set takes one of them: it matches halves of other characters too");
   if (/(?:^|[^\\])\^TO(?!_)/.test(pattern)) say("to-without-underscore", `"^TO" also matches in the middle of an address: "^TOuser" finds new.user@example.com; "^TO_user" does not`);
   return found;
 }

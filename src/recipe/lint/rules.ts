@@ -32,6 +32,7 @@ export const rules = {
   "empty-condition": { severity: "warning", mend: "remove the line, or write the condition" },
   "variable-in-condition": { severity: "error", mend: "begin the condition with $: * $ ..., and write $\\NAME for a value that is no pattern" },
   "size-unit": { severity: "warning", mend: "write the number of octets" },
+  "size-without-number": { severity: "error", mend: "begin a pattern with a backslash: \\<" },
   "leading-backslash": { severity: "error", mend: "put () in front of it" },
   // patterns
   "newline-pair": { severity: "warning", mend: "write one $ or ^ for one line end" },

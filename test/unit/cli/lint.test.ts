@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { rules } from "../../../src/recipe/lint/rules.ts";
 import { missing, procmail } from "../recipe/oracle.ts";
 
 const posthorn = join(import.meta.dirname, "../../../bin/posthorn");
@@ -57,6 +58,13 @@ test("notes alone are no failure, warnings and errors are, and what can not be r
     assert.equal(lint(write("rc", ":0\n* ^x\n| false\n")).status, 65);
     assert.equal(lint(join(directory, "none")).status, 66);
     assert.equal(lint().status, 64);
+  }));
+
+test("--rules prints every rule", () =>
+  inDirectory(({ lint }) => {
+    const { out, status } = lint("--rules");
+    assert.equal(status, 0);
+    for (const rule of Object.keys(rules)) assert.match(out, new RegExp(`^${rule} \\((error|warning|note)\\)\n    \\S`, "m"));
   }));
 
 test("JSON, a line for each", () =>

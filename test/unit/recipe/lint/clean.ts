@@ -26,6 +26,8 @@ const clean: readonly (readonly [name: string, rc: string])[] = [
   ["braces meant as such", ":0:\n* B ?? \\{code\\}\ncode\n"],
   ["extensions", "# posthorn: decode = yes\n:0\n* ^Subject:.*B\xc3\xbccher\n{\n  # posthorn: flags = \\Seen Books\n  :0\n  $HOME/Maildir/.books/\n}\n"],
   ["size of a variable, and of the body", ":0:\n* MATCH ?? > 3\n* B ?? < 1000\nshort\n"],
+  ["tags", ":0:\n* B ?? \\<html>\n* 2^.5 \\<(b|i)>\nhtml\n"],
+  ["what has eight bits", ":0:\n* [\x80-\xff]\neight\n"],
   ["folder in quotes", ':0:\n* ^Subject: x\n"My Folder"\n'],
   ["several Maildirs", ":0\n* ^Subject: x\none/ two/\n"],
   ["bounce", ":0\n* ^From:.*spammer@\n{\n  EXITCODE=67\n  :0\n  /dev/null\n}\n"],

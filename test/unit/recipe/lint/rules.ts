@@ -41,6 +41,7 @@ export const cases: readonly Case[] = [
   { rule: "empty-condition", line: 2, faulty: ":0:\n*\nx\n", clean: ":0:\n* -1^0\n* 1^1 ^Subject:\nx\n", so: to("x"), otherwise: to("default") },
   { rule: "variable-in-condition", line: 3, faulty: "A=hello\n:0:\n* ^Subject:.*$A\nx\n", clean: "A=hello\n:0:\n* $ ^Subject:.*$A\nx\n", so: to("default"), otherwise: to("x") },
   { rule: "size-unit", line: 2, faulty: ":0:\n* > 1k\nx\n", clean: ":0:\n* > 1000\nx\n", so: both(says('Skipped "k"'), to("x")), otherwise: to("default") },
+  { rule: "size-without-number", line: 2, faulty: ":0:\n* <bob@example.net>\nx\n", clean: ":0:\n* \\<bob@example.net>\nx\n", so: to("default"), otherwise: to("x") },
   { rule: "leading-backslash", line: 2, faulty: ":0:\n* \\<hello\nx\n", clean: ":0:\n* ()\\<hello\nx\n", so: to("default"), otherwise: to("x") },
 
   { rule: "newline-pair", line: 2, faulty: ":0:\n* B ?? first line$^second\nx\n", clean: ":0:\n* B ?? first line$second\nx\n", so: to("default"), otherwise: to("x") },
