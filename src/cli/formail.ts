@@ -10,6 +10,7 @@
  *   exit 74   (EX_IOERR) what was written is not all taken
  *   else      of a program that -s started
  */
+import type { Sink } from "../formail/body.ts";
 import { formail, type Io } from "../formail/formail.ts";
 import { commandLine, type Options } from "../formail/options.ts";
 import { Source } from "../formail/source.ts";
@@ -48,16 +49,14 @@ async function main(words: readonly Buffer[]): Promise<number> {
 
 async function run(options: Options): Promise<number> {
   const out = new Output(1);
-  let serial = 0;
   const common = {
     source: new Source(readInput),
     out,
     complain,
     date,
-    messageId: () => messageIds(serial++),
+    messageId: wantsId(options) ? await messageIds() : () => "",
     seen: (_key: Buffer) => false,
   };
-  const messageIds = wantsId(options) ? await idMaker() : () => "";
   if (options.cache !== undefined) {
     const { openCache } = await import("./formail-cache.ts");
     const cache = openCache(options.cache.path, options.cache.maxlen);
@@ -67,13 +66,7 @@ async function run(options: Options): Promise<number> {
     }
     common.seen = cache;
   }
-  if (options.split !== undefined && options.split.command.length > 0) {
-    const { Children } = await import("./formail-children.ts");
-    const children = new Children(options.split.command, options, complain);
-    const exit = formail(options, { ...common, open: () => children.open(), close: () => children.close() });
-    out.flush();
-    return children.end() || exit;
-  }
+  if (options.split !== undefined && options.split.command.length > 0) return startPrograms(options, options.split.command, common, out);
   const io: Io = { ...common, open: () => out, close: () => undefined };
   const exit = formail(options, io);
   out.flush();
@@ -82,14 +75,37 @@ async function run(options: Options): Promise<number> {
   return exIoError;
 }
 
+async function startPrograms(options: Options, command: readonly string[], common: Omit<Io, "open" | "close">, out: Output): Promise<number> {
+  const [{ Children }, { Inside, insideOptions }] = await Promise.all([import("./formail-children.ts"), import("./formail-inside.ts")]);
+  const children = new Children(command, options, complain);
+  const own = insideOptions(command);
+  const inside = own === undefined ? undefined : new Inside(own, { ...common, messageId: wantsId(own) ? await messageIds() : common.messageId }, beforeFlushed(children, out));
+  const starter = inside ?? children;
+  const exit = formail(options, { ...common, open: () => starter.open(), close: () => starter.close() });
+  out.flush();
+  return children.end() || inside?.exit || exit;
+}
+
+/** What is written here goes before what a program writes. */
+function beforeFlushed(children: { open(): Sink | undefined; close(): void }, out: Output): { open(): Sink | undefined; close(): void } {
+  return {
+    open: () => {
+      out.flush();
+      return children.open();
+    },
+    close: () => children.close(),
+  };
+}
+
 function wantsId({ fields }: Options): boolean {
   return fields.addNew.some((a) => a.bare && /^(?:resent-)?message-id:$/.test(a.prefix.toString("latin1")));
 }
 
-async function idMaker(): Promise<(serial: number) => string> {
+async function messageIds(): Promise<() => string> {
   const [{ messageId }, { hostname }] = await Promise.all([import("../formail/message-id.ts"), import("node:os")]);
   const host = hostname();
-  return (serial) => messageId(serial, { random: Math.random, pid: process.pid, now: Date.now(), host });
+  let serial = 0;
+  return () => messageId(serial++, { random: Math.random, pid: process.pid, now: Date.now(), host });
 }
 
 /** ctime(3): "Mon Jan  1 00:00:00 2024". */

@@ -2,7 +2,7 @@
  * Babyl files (formail -B): messages stand between lines that start with ^_; the first line behind is flags. A message is its header, the line
  * "*** EOOH ***" with the header as it was shown, an empty line, and its text.
  */
-import { fieldsAhead, type Sink } from "./body.ts";
+import { fieldsAhead, passLine, type Sink } from "./body.ts";
 import type { Source } from "./source.ts";
 
 const separator = 0x1f;
@@ -29,16 +29,6 @@ export function passBabyl(source: Source, sink: Sink, ended: boolean, minFields:
   do skipLine(source);
   while (source.at(0) !== undefined && fieldsAhead(source, minFields).count < minFields);
   return true;
-}
-
-/** The rest of a line, in pieces: it may be long. */
-function passLine(source: Source, sink: Sink): void {
-  for (;;) {
-    const end = source.glance(0);
-    const piece = source.take(end);
-    sink.write(piece);
-    if (end === 0 || piece[end - 1] === 0x0a) return;
-  }
 }
 
 function skipLine(source: Source): void {

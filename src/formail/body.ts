@@ -55,11 +55,48 @@ export function passBody(source: Source, sink: Sink, options: BodyOptions, begin
       state = after(state, from, count);
       continue;
     }
+    if (!quoteAll && !from && !(digest && every)) {
+      state = passLines(source, sink, digest);
+      continue;
+    }
     state = source.at(0) === 0x0a ? "blank" : "text";
     if (quoteAll && state !== "blank") sink.write(prefix);
     if (from && escape) sink.write(prefix);
-    const length = source.line();
-    sink.write(source.take(length));
+    passLine(source, sink);
+  }
+}
+
+const fromLine = Buffer.from("\nFrom ");
+const emptyLine = Buffer.from("\n\n");
+
+/**
+ * Passes lines at hand up to the next that must be looked at: one that starts with "From ", and in a digest one behind an empty line.
+ * The first is not looked at. Returns what stands before the next line.
+ */
+function passLines(source: Source, sink: Sink, digest: boolean): Before {
+  const { buffer, start, end } = source;
+  let next = buffer.indexOf(fromLine, start) + 1;
+  if (next === 0 || next + fromLine.length - 1 > end) next = buffer.lastIndexOf(0x0a, end - 1) + 1;
+  if (digest) {
+    const behind = buffer[start] === 0x0a ? start + 1 : buffer.indexOf(emptyLine, start) + 2;
+    if (behind > 1 && behind < next) next = behind;
+  }
+  if (next <= start) {
+    passLine(source, sink);
+    return "text";
+  }
+  const length = next - start;
+  sink.write(source.take(length));
+  return length === 1 || buffer[next - 2] === 0x0a ? "blank" : "text";
+}
+
+/** A line, in pieces: it may be long. */
+export function passLine(source: Source, sink: Sink): void {
+  for (;;) {
+    const length = source.glance(0);
+    const piece = source.take(length);
+    sink.write(piece);
+    if (length === 0 || piece[length - 1] === 0x0a) return;
   }
 }
 

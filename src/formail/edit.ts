@@ -16,7 +16,7 @@ const space = Buffer.from(" ");
 export interface Edited {
   /** As it is written. */
   readonly header: readonly Field[];
-  /** Whom the message is from; undefined when no field says so. */
+  /** Whom a reply goes to; undefined when no field says so, and without -r. */
   readonly sender: string | undefined;
   /** Before fields are added. */
   readonly fromLine: Field | undefined;
@@ -26,10 +26,8 @@ export interface Edited {
 /** The header as the options want it. */
 export function edit(header: readonly Field[], options: Options, made: Made): Edited {
   const { fields, reply, force } = options;
-  const fates = header.flatMap((f) => fate(f, options));
-  const came = fates.map(({ came: f }) => f);
-  const changed = fates.flatMap(({ written }) => written);
-  const from = sender(came, trustOf(options));
+  const { came, changed } = fates(header, options);
+  const from = reply ? sender(came, trustOf(options)) : undefined;
   // What -u keeps of the message counts in a reply, though it is not in it.
   const before = reply ? came.filter((f) => !isKept(f, fields)) : [];
   const edited = unique(reply ? replyHeader(came, changed, from, options) : changed, fields, before);
@@ -51,6 +49,19 @@ export function edit(header: readonly Field[], options: Options, made: Made): Ed
 function lacksFromLine(header: readonly Field[], came: readonly Field[], edited: readonly Field[], { replace, insert, rename, addNew }: Options["fields"]): boolean {
   if (addNew.some((a) => a.bare && named(a.field, "from "))) return !edited.some((f) => named(f, "from "));
   return ![header[0], came[0]].some((f) => f !== undefined && named(f, "from ")) && ![...replace, ...insert, ...rename.map((r) => r.from)].some((a) => matches(anyFromLine, a));
+}
+
+interface Fates {
+  readonly came: readonly Field[];
+  readonly changed: readonly Field[];
+}
+
+/** What becomes of all fields. */
+function fates(header: readonly Field[], options: Options): Fates {
+  const { insert, replace, rename: names } = options.fields;
+  if (insert.length + replace.length + names.length === 0 && !options.zap && !options.concatenate) return { came: header, changed: header };
+  const all = header.flatMap((f) => fate(f, options));
+  return { came: all.map(({ came }) => came), changed: all.flatMap(({ written }) => written) };
 }
 
 /** What becomes of a field. */

@@ -55,8 +55,8 @@ export class Source {
   line(offset = 0): number {
     let searched = offset;
     for (;;) {
-      const found = this.buffer.subarray(0, this.end).indexOf(0x0a, this.start + searched);
-      if (found >= 0) return found - this.start - offset + 1;
+      const found = this.#lineFeed(searched);
+      if (found >= 0) return found - offset + 1;
       searched = Math.max(offset, this.length);
       if (!this.fill()) return this.length - offset;
     }
@@ -69,11 +69,17 @@ export class Source {
   glance(offset: number, limit = 4096): number {
     let searched = offset;
     for (;;) {
-      const found = this.buffer.subarray(0, this.end).indexOf(0x0a, this.start + searched);
-      if (found >= 0) return found - this.start + 1;
+      const found = this.#lineFeed(searched);
+      if (found >= 0) return found + 1;
       searched = Math.max(offset, this.length);
       if (searched - offset >= limit || !this.fill()) return this.length;
     }
+  }
+
+  /** The first line feed at hand from `offset` on; -1 when there is none. */
+  #lineFeed(offset: number): number {
+    const found = this.buffer.indexOf(0x0a, this.start + offset);
+    return found < 0 || found >= this.end ? -1 : found - this.start;
   }
 
   /** Takes `length` octets away: valid until the next call of `fill`, `at` or `line`. */
