@@ -78,8 +78,8 @@ function passLines(source: Source, sink: Sink, digest: boolean): Before {
   let next = buffer.indexOf(fromLine, start) + 1;
   if (next === 0 || next + fromLine.length - 1 > end) next = buffer.lastIndexOf(0x0a, end - 1) + 1;
   if (digest) {
-    const behind = buffer[start] === 0x0a ? start + 1 : buffer.indexOf(emptyLine, start) + 2;
-    if (behind > 1 && behind < next) next = behind;
+    const empty = buffer[start] === 0x0a ? start - 1 : buffer.indexOf(emptyLine, start);
+    if ((empty >= 0 || buffer[start] === 0x0a) && empty + 2 < next) next = empty + 2;
   }
   if (next <= start) {
     passLine(source, sink);

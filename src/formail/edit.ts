@@ -74,16 +74,16 @@ interface Fate {
 /** -i, -I, -R, -z and -c on one field; nothing when it is gone from the beginning. */
 function fate(f: Field, options: Options): readonly Fate[] {
   const { fields, reply, zap, concatenate } = options;
-  const inserted = fields.insert.find((a) => matches(f, a));
+  const asked = fields.insert.find((a) => matches(f, a));
+  const inserted = reply && asked?.bare === true ? undefined : asked;
   const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
   if (replaced.some((a) => a.bare)) return [];
-  const kept = reply && inserted?.bare === true;
-  const fresh = kept || (inserted ?? replaced[0]) === undefined ? rename(f, fields) : f;
+  const fresh = inserted === undefined && replaced.length === 0 ? rename(f, fields) : f;
   const full = zap ? zapped(fresh) : fresh;
   if (full === undefined) return [];
   const came = concatenate ? concatenated(full) : full;
   if (replaced.length > 0) return [{ came, written: [] }];
-  return [{ came, written: [inserted === undefined || kept ? came : old(came)] }];
+  return [{ came, written: [inserted === undefined ? came : old(came)] }];
 }
 
 const old = (f: Field): Field => ({ nameLength: f.nameLength + oldPrefix.length, text: Buffer.concat([oldPrefix, named(f, "from ") ? unquoted(f.text) : f.text]) });

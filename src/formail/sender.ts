@@ -65,18 +65,20 @@ function completeness(address: string): number {
 
 /**
  * The sender in a `From ` line and the ">From " lines behind it: the last one names the user, and each "remote from host" (or "forwarded by
- * host") is a step of the bang path to it.
+ * host") is a step of the bang path to it. Without a date behind the last there is no path.
  */
 function fromLineAddress(f: Field): { readonly address: string; readonly forwarded: boolean } {
   let path = "";
   let address = "";
+  let dated = true;
   for (const line of content(f).toString("latin1").split("\n")) {
     const text = line.replace(/^>From /, "");
     const space = text.indexOf(" ");
-    const word = space < 0 ? text : text.slice(0, space);
+    dated = space >= 0;
+    const word = dated ? text.slice(0, space) : text;
     address = bareAddress(Buffer.from(word, "latin1"), true);
     const host = space < 0 ? null : / (?:remote from|forwarded by) (.*)$/s.exec(text.slice(space + 1));
     if (host !== null) path += `${host[1] ?? ""}!`;
   }
-  return { address: address === "" || address.includes("@") ? address : path + address, forwarded: content(f).includes("\n>") };
+  return { address: address === "" || address.includes("@") || !dated ? address : path + address, forwarded: content(f).includes("\n>") };
 }
