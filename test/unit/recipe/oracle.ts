@@ -31,10 +31,10 @@ const reply = (i: number): string => `LOG="$=,$MATCH:${String(i)}>\n"\n`;
 /** A backslash in front keeps what follows from being a sign of the condition, but also a macro from being one. */
 const quoted = (pattern: string): string => (pattern.startsWith("^") ? "" : "\\") + pattern;
 
-/** Asks about many patterns in one run. `weight` in front of the condition makes $= a score; without, the score is 1 for a match. */
-export function ask(questions: readonly Question[], flags = "", weight = "1^0 "): Answer[] {
+/** Asks about many patterns in one run. `weight` in front of the condition makes $= a score; without, the score is 1 for a match. `quote` is false for patterns written as in an rc file. */
+export function ask(questions: readonly Question[], flags = "", weight = "1^0 ", quote = true): Answer[] {
   return answers(
-    questions.map(({ pattern, text }) => `T='${text}'\nMATCH=unset\n:0 ${flags}\n* ${weight}T ?? ${quoted(pattern)}\n{ }\n`),
+    questions.map(({ pattern, text }) => `T='${text}'\nMATCH=unset\n:0 ${flags}\n* ${weight}T ?? ${quote ? quoted(pattern) : pattern}\n{ }\n`),
     Buffer.from("Subject: x\n\n"),
   );
 }
