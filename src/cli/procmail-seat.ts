@@ -25,7 +25,8 @@ export class CommandSeat implements Seat {
   readonly umask: number;
   readonly patience = patience;
   readonly timeLimit = 0;
-  readonly outputLimit = Infinity;
+  /** A filter may give back a large mail; nothing may fill the memory. */
+  readonly outputLimit = 256 << 20;
   readonly mailboxLimit = 0;
   readonly berkeley: boolean;
   readonly insteadOfRoot = undefined;

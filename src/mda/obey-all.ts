@@ -47,7 +47,7 @@ export function* obeyAll(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict
   let discarded: Verdict | undefined;
   for (const rc of plan.rcs) {
     const found = rc.path === "/dev/null" ? { kind: "rc" as const, path: rc.path, rc: { statements: [], faults: [] } } : open(rc.path, plan.anybodys ? "anybody" : "user");
-    if (found.kind === "suspicious") yield* state.say(`Suspicious rcfile "${rc.name}"`);
+    if (found.kind === "suspicious" && !plan.anybodys) yield* state.say(`Suspicious rcfile "${rc.name}"`);
     if (found.kind !== "rc") {
       if (found.kind !== "none" || (!rc.optional && !told)) yield* state.say(`Couldn't read "${rc.name}"`);
       told = true;

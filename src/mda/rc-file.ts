@@ -50,7 +50,7 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
   }
   try {
     const stats = fstatSync(fd);
-    const why = user === undefined ? (stats.isFile() || path === "/dev/null" ? undefined : "not a regular file") : suspicion(stats, statSync(dirname(path)), user);
+    const why = user === undefined ? unfit(stats) : suspicion(stats, statSync(dirname(path)), user);
     if (why !== undefined) return { kind: "suspicious", path, why };
     const stamp = `${String(stats.ino)}:${String(stats.size)}:${String(stats.mtimeMs)}:${String(stats.ctimeMs)}`;
     const known = parsed.get(path);
@@ -73,8 +73,11 @@ export function rcSuspicion(path: string, user: RcUser): string | undefined {
   return stats === undefined ? undefined : suspicion(stats, statSync(dirname(path)), user);
 }
 
+function unfit(file: Stats): string | undefined {
+  return !file.isFile() ? "not a regular file" : file.size > rcSizeLimit ? "too large" : undefined;
+}
+
 function suspicion(file: Stats, directory: Stats, user: RcUser): string | undefined {
-  if (!file.isFile()) return "not a regular file";
   if (file.uid !== user.uid && file.uid !== 0) return "owned by somebody else";
   if ((file.mode & 0o002) !== 0) return "anyone can write it";
   if ((file.mode & 0o020) !== 0 && file.gid !== user.gid) return "its group can write it";
@@ -82,8 +85,7 @@ function suspicion(file: Stats, directory: Stats, user: RcUser): string | undefi
     if ((directory.mode & 0o002) !== 0) return "anyone can write its directory";
     if ((directory.mode & 0o020) !== 0 && directory.gid !== user.gid) return "a group can write its directory";
   }
-  if (file.size > rcSizeLimit) return "too large";
-  return undefined;
+  return unfit(file);
 }
 
 /** A file that INCLUDERC or SWITCHRC names; undefined when it can not be read. A FIFO or device must not stop the delivery. */
