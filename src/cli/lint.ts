@@ -7,8 +7,9 @@
 import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { printable } from "../daemon/log.ts";
+import { Extensions } from "../filter/extensions.ts";
 import { includedRc, rcSuspicion } from "../mda/rc-file.ts";
-import { filesNamed, type Named } from "../recipe/lint/files.ts";
+import { extensionsGiven, filesNamed, type Named } from "../recipe/lint/files.ts";
 import { lint } from "../recipe/lint/lint.ts";
 import { finding, rules, type Finding, type Severity } from "../recipe/lint/rules.ts";
 import type { Variables } from "../recipe/lint/walk.ts";
@@ -80,6 +81,10 @@ function lintFile(path: string, octets: Buffer, variables: Variables, around: re
   done.add(path);
   const found = lint(octets, variables, isDirectory);
   const named = found[0]?.rule === "crlf" ? [] : filesNamed(octets, variables, isDirectory);
+  for (const { line, name, how, value } of extensionsGiven(octets, variables)) {
+    const fault = name === "vacation" ? undefined : new Extensions().set(name, how, value);
+    if (fault !== undefined) found.push(finding("bad-extension", line, `${name}: ${fault}`));
+  }
   // A directory that is missing is told once.
   const missing = new Set<string>();
   for (const file of named) {
@@ -104,6 +109,8 @@ function fileFindings({ kind, path, line }: Named, around: readonly string[]): F
     case "include":
       if (around.includes(name)) return [finding("rc-loop", line, `${path} is read again from itself, until the system lets no more files be opened`)];
       return includedRc(name) === undefined ? [finding("rc-missing", line, `${path} can not be read: it is passed over`)] : [];
+    case "message":
+      return includedRc(name) === undefined ? [finding("message-missing", line, `${path} can not be read: nobody gets an answer`)] : [];
     case "directory":
       return isDirectory(path) ? [] : [finding("no-directory", line, `${path} is no directory: Couldn't chdir, and folders are looked for where procmail was started`)];
     case "lock":

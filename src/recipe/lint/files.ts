@@ -1,11 +1,12 @@
 /** Files and folders that an rc file names, where their names can be known. Pure; whoever asks looks at them. */
+import type { Extension, ExtensionName } from "../extensions.ts";
 import { parseRc } from "../parse.ts";
 import { constant, folderKind, folderWords, located, walk, type Place, type Variables } from "./walk.ts";
 
 export interface Named {
   readonly line: number;
-  /** "include": another rc file; "directory": MAILDIR; "lock" and "log": files that are made; the rest are folders. */
-  readonly kind: "include" | "directory" | "lock" | "log" | "Maildir" | "MH" | "mbox" | "plain directory";
+  /** "include": another rc file; "message": the text of a vacation; "directory": MAILDIR; "lock" and "log": files that are made; the rest are folders. */
+  readonly kind: "include" | "message" | "directory" | "lock" | "log" | "Maildir" | "MH" | "mbox" | "plain directory";
   /** Absolute. */
   readonly path: string;
   /** As known there: an included file is read with them. */
@@ -23,6 +24,23 @@ export function filesNamed(octets: Buffer, variables: Variables, isDirectory: (p
   return found;
 }
 
+/** An extension with a value that can be known. */
+export interface Given {
+  readonly line: number;
+  readonly name: ExtensionName;
+  readonly how: Extension["how"];
+  readonly value: string;
+}
+
+export function extensionsGiven(octets: Buffer, variables: Variables): Given[] {
+  const found: Given[] = [];
+  walk(parseRc(octets).statements, variables, () => false, ({ statement, variables: known }) => {
+    const value = statement.kind === "extension" ? constant(statement.value, known) : undefined;
+    if (statement.kind === "extension" && value !== undefined) found.push({ line: statement.line, name: statement.name, how: statement.how, value });
+  });
+  return found;
+}
+
 interface Name {
   readonly line: number;
   readonly kind: Named["kind"];
@@ -36,6 +54,7 @@ function names({ statement, variables, isDirectory }: Place): Name[] {
     const kind = assigned[statement.name];
     return kind === undefined ? [] : [{ line: statement.line, kind, name: constant(statement.value, variables) }];
   }
+  if (statement.kind === "extension") return statement.name === "vacation" ? [{ line: statement.line, kind: "message", name: constant(statement.value, variables) }] : [];
   if (statement.kind !== "recipe") return [];
   const { lock, action, line, actionLine } = statement;
   const list: Name[] = [];

@@ -80,6 +80,7 @@ export const rules = {
   "extension-in-recipe": { severity: "error", mend: "put it before the recipe, or into its block" },
   // files
   "rc-ignored": { severity: "error", mend: "chmod go-w the file and its directory; both belong to the user" },
+  "message-missing": { severity: "error", mend: "write the message, readable for the user" },
   "rc-missing": { severity: "error", mend: "name a file that is there" },
   "rc-loop": { severity: "error", mend: "do not include a file from itself" },
   "no-directory": { severity: "error", mend: "make the directory" },

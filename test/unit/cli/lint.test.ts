@@ -136,6 +136,14 @@ test("procmail: no-directory", { skip }, () =>
     assert.ok(files.includes("x"));
   }));
 
+test("extensions: values that can be none, and a message that is not there", () =>
+  inDirectory(({ directory, write, lint }) => {
+    const rc = write("rc", `MAILDIR=${directory}\n# posthorn: decode = perhaps\n# posthorn: flags = a(b\n# posthorn: flags = $LOGNAME\n# posthorn: vacation_days = 0\n# posthorn: vacation = away\n`);
+    assert.deepEqual(ruleLines(lint(rc).out), ["rc:2 bad-extension", "rc:3 bad-extension", "rc:5 bad-extension", "rc:6 message-missing"]);
+    write("away", "I am away.\n");
+    assert.deepEqual(ruleLines(lint(rc).out), ["rc:2 bad-extension", "rc:3 bad-extension", "rc:5 bad-extension"]);
+  }));
+
 test("not-writable: folders that are something else, or in something else", () =>
   inDirectory(({ directory, write, lint }) => {
     write("file", "");
@@ -146,7 +154,7 @@ test("not-writable: folders that are something else, or in something else", () =
 test("procmail: not-writable", { skip }, () =>
   inDirectory((b) => {
     b.write("file", "");
-    b.write("rc", ":0 c\nfile/\n:0\nfile/x/\n:0:\nfile/y\n:0:\nx\n");
+    b.write("rc", ":0 c\nfile/\n:0\nfile/x/\n:0\nfile/y\n:0:\nx\n");
     const { log, files } = b.procmail("rc");
     assert.match(log, /Unable to treat as directory "file"\n/);
     assert.match(readFileSync(join(b.directory, "file"), "latin1"), /Subject: x/);
