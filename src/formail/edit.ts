@@ -72,10 +72,11 @@ interface Fate {
 }
 
 /** -i, -I, -R, -z and -c on one field; nothing when it is gone from the beginning. */
-function fate(f: Field, options: Options): readonly Fate[] {
+function fate(f: Field, options: Options, ofReply = false): readonly Fate[] {
   const { fields, reply, zap, concatenate } = options;
+  // -i says which fields of the message stay in a reply, and renames those of the reply.
   const asked = fields.insert.find((a) => matches(f, a));
-  const inserted = reply && asked?.bare === true ? undefined : asked;
+  const inserted = reply && (!ofReply || asked?.bare === true) ? undefined : asked;
   const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
   if (replaced.some((a) => a.bare)) return [];
   const fresh = inserted === undefined && replaced.length === 0 ? rename(f, fields) : f;
@@ -151,7 +152,7 @@ function replyHeader(header: readonly Field[], changed: readonly Field[], from: 
   if (subject !== undefined) made.push(`Subject: Re:${withSpace(subject)}`);
   if (references !== undefined || id !== undefined) made.push(`References:${references === undefined ? "" : withSpace(references)}${id === undefined ? "" : withSpace(id)}`);
   if (id !== undefined) made.push(`In-Reply-To:${withSpace(id)}`);
-  return [...kept, ...made.map(makeField).flatMap((f) => fate(f, options)).flatMap(({ written }) => written)];
+  return [...kept, ...made.map(makeField).flatMap((f) => fate(f, options, true)).flatMap(({ written }) => written)];
 }
 
 const isKept = (f: Field, { insert }: Options["fields"]): boolean => named(f, "x-loop:") || insert.some((a) => a.bare && matches(f, a));

@@ -4,7 +4,7 @@
  *
  * The tables of the mailbox stores alone: make bench BENCH="--only store,mbox --messages 10000,100000"
  *
- *   --only smtp,virtual,recipes,matcher,imap,pop3,memory,store,mbox   parts to run
+ *   --only smtp,virtual,recipes,matcher,imap,pop3,memory,store,mbox,formail   parts to run
  *   --quick          fewer messages and rounds
  *   --rounds N       rounds of each case (3; 2 in mailboxes of 100,000)
  *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { dovecotMissing, startDovecot } from "./dovecot.ts";
 import { filterPart } from "./filter.ts";
+import { formailPart } from "./formail.ts";
 import { machine } from "./machine.ts";
 import { elsewhere } from "./mailbox.ts";
 import { matcherPart } from "./matcher.ts";
@@ -49,7 +50,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const parts = ["smtp", "virtual", "recipes", "matcher", "imap", "pop3", "memory", "store", "mbox"] as const;
+const parts = ["smtp", "virtual", "recipes", "matcher", "imap", "pop3", "memory", "store", "mbox", "formail"] as const;
 const wanted = new Set(options.only?.split(",") ?? parts);
 for (const w of wanted) if (!parts.some((p) => p === w)) throw new Error(`--only: ${w} is not one of ${parts.join(", ")}`);
 const quick = options.quick;
@@ -155,6 +156,11 @@ try {
       if (root) await storePart(results, { kind, directory, users, sizes, rounds: options.rounds === undefined && !quick ? undefined : rounds, ours: noOurs === undefined, peer: noDovecot === undefined, cpu: options.cpu });
     });
   }
+  await part("formail", async () => {
+    if (installed("/usr/bin/formail")) formailPart(results, directory, rounds, quick);
+    else results.note("formail is not installed");
+    return Promise.resolve();
+  });
   if (wanted.has("recipes")) results.note("Recipes: procmail does not fsync what it delivers; Posthorn does.");
   process.stdout.write(`${machine(directory)}\n${plain(results)}\n`);
   if (options.write) {
