@@ -77,22 +77,35 @@ export interface Classes {
 /** The coarsest division of the symbols in which each set is a union of classes. */
 export function classesOf(sets: readonly SymbolSet[]): Classes {
   const of = new Uint16Array(symbols);
-  let count = 1;
+  /** By class: how many symbols it has, how many of them are in the set looked at, and the number those get. */
+  const size = [symbols];
+  const inside = new Int32Array(symbols);
+  const part = new Int32Array(symbols);
   for (const set of sets) {
-    // A class of which only a part is in the set gives that part a new number.
-    const inside = new Int32Array(count).fill(-1);
-    const outside = new Uint8Array(count);
-    for (let s = 0; s < symbols; s++) if (set[s] === 0) outside[of[s]] = 1;
-    for (let s = 0; s < symbols; s++) {
-      const old = of[s];
-      if (set[s] === 0 || outside[old] === 0) continue;
-      if (inside[old] < 0) inside[old] = count++;
-      of[s] = inside[old];
+    const members: number[] = [];
+    for (let s = set.indexOf(1); s >= 0; s = set.indexOf(1, s + 1)) {
+      members.push(s);
+      inside[of[s]]++;
     }
+    for (const s of members) {
+      const old = of[s];
+      if (inside[old] === 0) continue;
+      // A class of which only a part is in the set gives that part a new number.
+      if (inside[old] === size[old]) part[old] = old;
+      else {
+        size[old] -= inside[old];
+        part[old] = size.push(inside[old]) - 1;
+      }
+      inside[old] = 0;
+    }
+    for (const s of members) of[s] = part[of[s]];
   }
+  const count = size.length;
+  const sample = new Int32Array(count);
+  for (let s = 0; s < symbols; s++) sample[of[s]] = s;
   const has = new Uint8Array(sets.length * count);
   sets.forEach((set, n) => {
-    for (let s = 0; s < symbols; s++) has[n * count + of[s]] = set[s];
+    for (let class_ = 0; class_ < count; class_++) has[n * count + class_] = set[sample[class_]];
   });
   return { of, count, has };
 }
