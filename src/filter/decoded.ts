@@ -5,11 +5,16 @@
 import { isAscii } from "node:buffer";
 import { innerHeaders, leaves, partText, decodeWords } from "../message/text.ts";
 import { fieldValue, type Header } from "../message/header.ts";
-import { scanMime } from "../message/mime.ts";
+import { param } from "../message/content.ts";
+import { scanMime, type Part } from "../message/mime.ts";
 import type { Mail } from "./mail.ts";
 
-/** Octets of text that are looked at in the parts of one mail; what comes behind them is not. */
-const textLimit = 16 << 20;
+/** Characters of text that are looked at in the parts of one mail; what comes behind them is not. */
+const textLimit = 4 << 20;
+/** Octets of a header whose words are decoded; what comes behind them stays as it is. */
+const headerLimit = 1 << 20;
+/** Octets of a transfer encoding for one character, at most as a rule. */
+const encodedLength = 4;
 
 const headers = new WeakMap<Mail, Buffer>();
 const bodies = new WeakMap<Mail, Buffer>();
@@ -33,6 +38,10 @@ export function decodedBody(mail: Mail): Buffer {
 
 function decodeLines(unfolded: Buffer): Buffer {
   if (isAscii(unfolded) && !unfolded.includes("=?")) return unfolded;
+  if (unfolded.length > headerLimit) {
+    const end = unfolded.lastIndexOf(10, headerLimit - 1) + 1;
+    return Buffer.concat([decodeLines(unfolded.subarray(0, end)), unfolded.subarray(end)]);
+  }
   const lines: string[] = [];
   for (let at = 0; at < unfolded.length; ) {
     const lf = unfolded.indexOf(10, at);
@@ -44,10 +53,14 @@ function decodeLines(unfolded: Buffer): Buffer {
 }
 
 function decodeBody(mail: Mail): Buffer {
-  const message = scanMime(Buffer.concat([mail.header, mail.body]));
+  const message = scanMime(mail.octets);
   const inner = new Set(innerHeaders(message));
   const parts = leaves(message);
-  if (inner.size === 0 && parts.length === 1 && parts[0]?.type.toLowerCase() !== "text") return Buffer.alloc(0);
+  const [first] = parts;
+  if (first !== undefined && inner.size === 0 && parts.length === 1) {
+    if (first.type.toLowerCase() !== "text") return Buffer.alloc(0);
+    if (isPlain(first) && isAscii(mail.body)) return mail.body;
+  }
   const found: string[] = [];
   let left = textLimit;
   const take = (piece: string): void => {
@@ -60,11 +73,15 @@ function decodeBody(mail: Mail): Buffer {
   for (const part of parts) {
     while (waiting[0] !== undefined && waiting[0].start <= part.header.start && left > 0) take(headerText(waiting.shift() as Header));
     if (left <= 0) break;
-    const content = partText(message.header.octets, part);
+    // No more of it is decoded than is looked at.
+    const content = partText(mail.octets, { ...part, bodyEnd: Math.min(part.bodyEnd, part.bodyStart + left * encodedLength) });
     if (content !== undefined) take(endsLine(content.replaceAll("\r\n", "\n")));
   }
   return text(found.join(""));
 }
+
+/** Octets of ASCII in it are characters. */
+const isPlain = ({ encoding, params }: Part): boolean => /^(?:[78]bit|binary)?$/i.test(encoding ?? "") && /^(?:(?:us-)?ascii|utf-8|iso-8859-\d+|windows-125\d)$/i.test(param(params, "charset") ?? "us-ascii");
 
 /** One line a field, and an empty one. */
 function headerText(header: Header): string {

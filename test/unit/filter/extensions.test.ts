@@ -87,6 +87,29 @@ test("decode: parts of text, their headers, and no others", () => {
   assert.equal(folder(":0 B\n* filename=.*böse\\.exe\nhit/\n", message), "/home/alice/Maildir/");
 });
 
+test("decode: of a large mail the beginning is looked at, in bounded memory", () => {
+  const line = "Zm9vIGJhciBmb28gYmFyIGZvbyBiYXIgZm9vIGJhciBmb28gYmFyIGZvbyBiYXIgZm9vIGJhciA=\n".replace("=", "g");
+  const header = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n";
+  const octets = Buffer.concat([Buffer.from(header), Buffer.alloc(50 << 20, line)]);
+  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+  const text = decodedBody(new Mail("", octets));
+  assert.ok(text.length >= 4 << 20 && text.length < 5 << 20, String(text.length));
+  assert.ok(process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed - before < 60 << 20);
+});
+
+test("decode: of a large header too", () => {
+  const line = "X: =?utf-8?Q?=C3=BC?=\n";
+  const header = decodedHeader(new Mail("", Buffer.from(`${line.repeat(100_000)}\n`))).toString();
+  assert.ok(header.startsWith("X: ü\nX: ü\n"));
+  assert.ok(header.endsWith(`${line}\n`));
+  assert.equal(header.split("\n").length, 100_002);
+});
+
+test("decode: plain text is the mail's own", () => {
+  const plain = mail("Subject: x\n\nplain text\n");
+  assert.equal(decodedBody(plain), plain.body);
+});
+
 test("decode: a program and a size see the mail as it is", () => assert.equal(folder("# posthorn: decode = yes\n:0\n* H ?? > 130\nraw/\n", bücher), "/home/alice/raw/"));
 
 test("flags: set, added, taken away; system flags with and without backslash", () => {
