@@ -125,11 +125,11 @@ export function fieldsAhead(source: Source, most: number): { readonly count: num
   let offset = 0;
   let count = 0;
   while (count < most) {
-    if (count === 0 && isFromAt(source, 0)) {
+    if (count === 0 && isFromAt(source, 0) && isFromLine(source.buffer, source.start)) {
       offset = source.line();
       while (isQuotedAt(source, offset)) offset += source.line(offset);
     } else {
-      if (!isKnownField(source, offset) && !(count === 0 && isArticle(source, 0))) break;
+      if (!isKnownField(source, offset) && !(count === 0 && (isArticle(source, 0) || isFromAt(source, 0)))) break;
       offset += source.line(offset);
       while (isBlank(source.at(offset))) offset += source.line(offset);
     }

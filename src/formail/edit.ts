@@ -30,10 +30,11 @@ export function edit(header: readonly Field[], options: Options, made: Made): Ed
   const from = reply ? sender(came, trustOf(options)) : undefined;
   // What -u keeps of the message counts in a reply, though it is not in it.
   const before = reply ? came.filter((f) => !isKept(f, fields)) : [];
-  const edited = unique(reply ? replyHeader(came, changed, from, options) : changed, fields, before);
+  const once = unique(reply ? replyHeader(options.zap ? came.filter((f) => !isEmpty(f)) : came, changed, from, options) : changed, fields, before);
+  const edited = options.zap ? once.filter((f) => !isEmpty(f)) : once;
   if (!reply && !force && lacksFromLine(header, came, edited, fields)) {
-    const wanted = fields.addNew.some((a) => named(a.field, "date:") && a.bare);
-    const date = wanted ? came.find((f) => named(f, "date:")) : undefined;
+    const wanted = fields.addNew.some((a) => named(a.field, "date:"));
+    const date = wanted ? came.findLast((f) => named(f, "date:")) : undefined;
     edited.unshift(makeField(`From ${sender(edited.filter((f) => !named(f, "from ")), "envelope") ?? unknown}  ${date === undefined ? made.date() : content(date).toString("latin1").replace(/^ /, "")}`));
   }
   const find = (name: string): Field | undefined => edited.find((f) => named(f, name));
@@ -80,8 +81,7 @@ function fate(f: Field, options: Options, ofReply = false): readonly Fate[] {
   const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
   if (replaced.some((a) => a.bare)) return [];
   const fresh = inserted === undefined && replaced.length === 0 ? rename(f, fields) : f;
-  const full = zap ? zapped(fresh) : fresh;
-  if (full === undefined) return [];
+  const full = zap ? withBlank(fresh) : fresh;
   const came = concatenate ? concatenated(full) : full;
   if (replaced.length > 0) return [{ came, written: [] }];
   return [{ came, written: [inserted === undefined ? came : old(came)] }];
@@ -126,12 +126,14 @@ function unique(header: readonly Field[], { first, last }: Options["fields"], be
   });
 }
 
-/** -z: fields without content go, and a blank stands behind every colon. */
-function zapped(f: Field): Field | undefined {
+/** -z: without content but for one blank. */
+const isEmpty = ({ nameLength, text }: Field): boolean => text[nameLength - 1] === 0x3a && (text.length === nameLength + 1 || (text.length === nameLength + 2 && isBlank(text[nameLength])));
+
+/** -z: a blank stands behind every colon of a field that has a content. */
+function withBlank(f: Field): Field {
   const { nameLength, text } = f;
-  if (text[nameLength - 1] !== 0x3a) return f;
-  if (text.length === nameLength + 1 || (text.length === nameLength + 2 && isBlank(text[nameLength]))) return undefined;
-  return isBlank(text[nameLength]) ? f : { nameLength, text: Buffer.concat([text.subarray(0, nameLength), space, text.subarray(nameLength)]) };
+  if (text[nameLength - 1] !== 0x3a || isEmpty(f) || isBlank(text[nameLength])) return f;
+  return { nameLength, text: Buffer.concat([text.subarray(0, nameLength), space, text.subarray(nameLength)]) };
 }
 
 /** -c: one line. */
@@ -155,7 +157,11 @@ function replyHeader(header: readonly Field[], changed: readonly Field[], from: 
   return [...kept, ...made.map(makeField).flatMap((f) => fate(f, options, true)).flatMap(({ written }) => written)];
 }
 
-const isKept = (f: Field, { insert }: Options["fields"]): boolean => named(f, "x-loop:") || insert.some((a) => a.bare && matches(f, a));
+/** In a reply: what -i names alone, and X-Loop: unless -i puts another in its place. */
+function isKept(f: Field, { insert }: Options["fields"]): boolean {
+  const asked = insert.find((a) => matches(f, a));
+  return asked === undefined ? named(f, "x-loop:") : asked.bare;
+}
 
 /** The last field of that name that has a content; its text. */
 function lastOf(header: readonly Field[], name: string): string | undefined {

