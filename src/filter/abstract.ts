@@ -10,7 +10,7 @@ export function abstract(mail: Mail, folder: string, octets: number): string {
   const lines = [oneLine(mail.fromLine)];
   const subject = subjectOf(mail.header);
   if (subject !== undefined) lines.push(` ${oneLine(subject).slice(0, subjectWidth)}`);
-  const shown = `  Folder: ${folder.replace(/\n/g, " ").slice(0, folderWidth)}`;
+  const shown = `  Folder: ${blanks(folder).slice(0, folderWidth)}`;
   const tabs = Math.max(1, Math.ceil((sizeColumn - shown.length) / 8));
   lines.push(`${shown}${"\t".repeat(tabs)}${String(octets).padStart(7)}`);
   return lines.filter((line) => line !== "").map((line) => `${line}\n`).join("");
@@ -27,5 +27,8 @@ function subjectOf(header: Buffer): string | undefined {
   return undefined;
 }
 
-/** As a terminal can have it: up to a NUL, other controls are blanks. */
-const oneLine = (text: string): string => text.replace(/[\n\0].*$/s, "").replace(/[\x01-\x1f\x7f]/g, " ");
+/** As a terminal can have it. */
+const blanks = (text: string): string => text.replace(/[\x00-\x1f\x7f]/g, " ");
+
+/** Up to a newline or NUL. */
+const oneLine = (text: string): string => blanks(text.replace(/[\n\0].*$/s, ""));

@@ -26,6 +26,9 @@ export function* special(state: RuleState, name: string, value: string | undefin
     case "VERBOSE":
       state.verbose = truth(value, state.verbose);
       return undefined;
+    case "COMSAT":
+      if (value !== undefined && !value.includes("@") && !truth(value, true)) yield* state.set("COMSAT", "no");
+      return undefined;
     case "LOCKFILE":
       return void (yield* lockGlobally(state, value ?? ""));
     case "SHIFT":

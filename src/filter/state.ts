@@ -146,8 +146,8 @@ export class RuleState implements ConditionScope {
   *output(command: string): Asking<string> {
     const answer = yield* this.command("output", command, this.mail.ended, true);
     const room = this.lineBuffer - lineSlack;
-    const text = answer.output.subarray(0, room).toString("latin1").replace(/\n+$/, "");
-    if (answer.output.length <= room) return text;
+    const text = answer.output.subarray(0, room).toString("latin1");
+    if (answer.output.length <= room) return text.replace(/\n+$/, "");
     yield* this.say(`Excessive output quenched from "${answer.name}"`);
     yield* this.set("PROCMAIL_OVERFLOW", "yes");
     return text;

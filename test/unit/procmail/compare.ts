@@ -5,7 +5,7 @@ import { logOf, makeTools, prepare, tree } from "./home.ts";
 import type { Message } from "./messages.ts";
 import { ours } from "./ours.ts";
 import type { Case } from "./read-cases.ts";
-import { theirs, type Ended } from "./theirs.ts";
+import { theirs, type Ended, type Run } from "./theirs.ts";
 
 export interface Difference {
   readonly case: string;
@@ -25,12 +25,12 @@ interface Result extends Ended {
 /** Arguments of procmail -m: $1, $2. */
 const args = ["first", "second word"];
 
-/** @param base a directory of its own for this call; it is removed */
-export async function compare(base: string, c: Case, m: Message, verbose: boolean): Promise<Difference[]> {
+/** @param base a directory of its own for this call; it is removed  @param other what is compared with procmail */
+export async function compare(base: string, c: Case, m: Message, verbose: boolean, other: Run = ours): Promise<Difference[]> {
   const tools = join(base, "tools");
   makeTools(tools);
   const results = await Promise.all(
-    ([["theirs", theirs], ["ours_.", ours]] as const).map(async ([name, run]): Promise<Result> => {
+    ([["theirs", theirs], ["ours_.", other]] as const).map(async ([name, run]): Promise<Result> => {
       const directory = join(base, name);
       mkdirSync(directory, { mode: 0o755 });
       const rc = prepare(directory, tools, c, verbose);
@@ -63,7 +63,7 @@ const tries = /^procmail: (Locking ".*"|Error while writing to ".*\/_.*")\n(?=pr
  * the rest, and where the mail was cloned all lines are sorted. Why a folder can not be written is said by us only.
  */
 function comparable(log: string, c: Case): string {
-  const text = log.replace(tries, "").replace(/^(procmail: Error while writing to ".*?"): .*/gm, "$1");
+  const text = log.replace(tries, "").replace(/(procmail: Error while writing to "[^"\n]*"): .*/g, "$1");
   if (clones(c)) return text.split("\n").filter((line) => !line.startsWith("procmail: Forking")).sort().join("\n");
   const executing = /(?:^procmail: |(?<=[^\n])procmail: )Executing "(?:.*\\\n)*.*"\n/gm;
   return text.replace(executing, "") + (text.match(executing) ?? []).join("");

@@ -5,6 +5,7 @@ import { compare, type Difference } from "./compare.ts";
 import { reasonOf } from "./listed.ts";
 import { messages } from "./messages.ts";
 import { readCases } from "./read-cases.ts";
+import { oursAsCommand } from "./theirs.ts";
 
 const [, , caseText = "", messageText = "", every = "1"] = process.argv;
 const cases = readCases().filter((c) => c.name.includes(caseText));
@@ -19,7 +20,7 @@ const show = (d: Difference): void => {
 };
 await Promise.all(
   Array.from({ length: 4 }, async () => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose, process.env.COMMAND === undefined ? undefined : oursAsCommand)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
   }),
 );
 console.log(`${String(n)} runs, ${String(shown)} differences`);

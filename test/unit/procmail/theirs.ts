@@ -1,7 +1,8 @@
-/** Debian's procmail with an rc file and a mail. */
+/** A command procmail, Debian's or ours, with an rc file and a mail. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
 import { procmail } from "../recipe/oracle.ts";
 
 export interface Ended {
@@ -10,9 +11,11 @@ export interface Ended {
   readonly output: string;
 }
 
+export type Run = (directory: string, rc: string, message: Buffer, args: readonly string[]) => Promise<Ended>;
+
 /** Resolves when procmail and whatever it has started have ended: what they all hold open is closed then. */
-export async function theirs(directory: string, rc: string, message: Buffer, args: readonly string[]): Promise<Ended> {
-  const child = spawn(procmail, ["-m", rc, ...args], { cwd: directory, stdio: ["pipe", "pipe", "ignore", "pipe"], timeout: 60_000, env: { TZ: "UTC" } });
+async function command(program: string, directory: string, rc: string, message: Buffer, args: readonly string[]): Promise<Ended> {
+  const child = spawn(program, ["-m", rc, ...args], { cwd: directory, stdio: ["pipe", "pipe", "ignore", "pipe"], timeout: 60_000, env: { TZ: "UTC", PATH: "/usr/bin:/bin", POSTHORN_FROM_SOURCE: "1" } });
   const chunks: Buffer[] = [];
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null) throw new Error("no streams");
@@ -26,3 +29,8 @@ export async function theirs(directory: string, rc: string, message: Buffer, arg
   await closed;
   return { exit: code ?? -1, output: Buffer.concat(chunks).toString("latin1") };
 }
+
+const own = fileURLToPath(new URL("../../../bin/procmail", import.meta.url));
+
+export const theirs = (...run: Parameters<Run>): Promise<Ended> => command(procmail, ...run);
+export const oursAsCommand = (...run: Parameters<Run>): Promise<Ended> => command(own, ...run);
