@@ -229,3 +229,25 @@ test("a folder that can not be written is told, and the mail goes on", () => {
     rmSync(dir, { recursive: true });
   }
 });
+
+test("any rc file is explained, whatever is in it and whatever fails", () => {
+  const words = [":0", " c", ":", "\n", "\n", "* ", "^Subject", "{ ", "}\n", "A=", "$A", "`x`", "| cat", "! a@b", "x/ y", "INCLUDERC=r\n", "SWITCHRC=r\n", "# posthorn: flags += a\n", "# posthorn: vacation = m\n", "\\/", ".*", " E", " A", " e", " a", " fw", "1^1 ", "$ ", "? ", "B ?? ", "HOST=x\n", "'", '"', "\\\n", "LOG=x\n", "MAILDIR=y\n", "TRAP=z\n"];
+  let seed = 7;
+  const random = (n: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    return (seed >> 8) % n;
+  };
+  const setting = { user: "alice", home, shell: "/bin/sh", host: "here", inbox: "/inbox", sendmail: "/sendmail", arguments: [], extra: {} };
+  for (let i = 0; i < 500; i++) {
+    const octets = Buffer.from(Array.from({ length: 1 + random(40) }, () => words[random(words.length)] ?? "").join(""));
+    const seen = {
+      rcFile: (path: string): Buffer | undefined => (path.endsWith("m") ? Buffer.from("away\n") : random(9) === 0 ? octets : undefined),
+      isDirectory: (): boolean => random(2) === 0,
+      isThere: (): boolean => random(2) === 0,
+      refusal: (): string | undefined => (random(3) === 0 ? "no" : undefined),
+      command: (): { status: number; output: Buffer } | undefined => (random(2) === 0 ? undefined : { status: random(2), output: Buffer.from("Subject: y\n\n") }),
+    };
+    const e = explain(parseRc(octets), "rc", mailOf(message), setting, seen, [], 1);
+    assert.ok(explanationText(e).length > 0);
+  }
+});
