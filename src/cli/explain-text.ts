@@ -107,10 +107,14 @@ function doingText(doing: Doing): string[] {
 const purposes = { condition: "asks", output: "output of", filter: "filter", capture: "output of", pipe: "pipe to", forward: "forward by", reply: "answer by", trap: "TRAP" } as const;
 
 function verdictText(verdict: Verdict, winner: Explanation["winner"]): string {
+  return `${placeText(verdict, winner)}${verdict.exit === undefined ? "" : `, exit status ${String(verdict.exit)}`}`;
+}
+
+function placeText(verdict: Verdict, winner: Explanation["winner"]): string {
   switch (verdict.kind) {
     case "delivered": {
       const by = winner === undefined ? "no recipe took it" : `${shown(winner.file)} line ${String(winner.line)}`;
-      return `delivered to ${shown(verdict.folder)} (${by})${verdict.exit === undefined ? "" : `, EXITCODE ${String(verdict.exit)}`}`;
+      return `delivered to ${shown(verdict.folder)} (${by})`;
     }
     case "discarded":
       return "discarded: HOST does not match";

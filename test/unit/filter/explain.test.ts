@@ -219,6 +219,11 @@ test("nothing from the mail reaches the terminal unescaped", () => {
   assert.match(text, /MATCH=" \\x1b\[31mred/);
 });
 
+test("EXITCODE is told, wherever the mail goes", () => {
+  assert.match(explanationText(told("EXITCODE=67\n:0\n/dev/null\n")), /\ndelivered to \/dev\/null \(.* line 2\), exit status 67\n$/);
+  assert.match(explanationText(told("DEFAULT=\nORGMAIL=\nEXITCODE=75\n")), /\nnot delivered: .*, exit status 75\n$/);
+});
+
 test("a folder that can not be written is told, and the mail goes on", () => {
   const dir = mkdtempSync(join(tmpdir(), "posthorn-explain-"));
   try {
