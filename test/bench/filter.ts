@@ -7,7 +7,7 @@ import { measure, type Case } from "./smtp.ts";
 import { bareMaildirs, emptyMaildirs, type UnixUser } from "./unix-users.ts";
 
 /** Twenty conditions on the header; a message matches at most one of them. */
-function recipes(): string {
+export function recipes(): string {
   const rules = Array.from({ length: 20 }, (_, i) => {
     const n = String(i + 1).padStart(2, "0");
     return i % 2 === 0 ? `:0\n* ^Subject:.*\\[list-${n}\\]\n.list-${n}/\n` : `:0\n* ^(From|Reply-To|Sender):.*\n* ^Subject: \\[list-${n}\\] [a-z]+\n.list-${n}/\n`;
@@ -15,7 +15,7 @@ function recipes(): string {
   return `MAILDIR=$HOME/Maildir\nDEFAULT=$HOME/Maildir/\nSHELL=/bin/sh\n\n${rules.join("\n")}`;
 }
 
-const subjects = ["[list-01] hello", "[list-10] hello", "[list-20] hello", "nothing that matches"];
+export const subjects = ["[list-01] hello", "[list-10] hello", "[list-20] hello", "nothing that matches"];
 
 export async function filterPart(results: Results, pairs: readonly { readonly host: MailHost; readonly delivery: Delivery }[], users: readonly UnixUser[], quick: boolean, rounds: number): Promise<void> {
   const c: Case = { sessions: 20, octets: 4096, messages: quick ? 200 : 1000, each: 1 };

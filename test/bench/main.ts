@@ -4,7 +4,7 @@
  *
  * The tables of the mailbox stores alone: make bench BENCH="--only store,mbox --messages 10000,100000"
  *
- *   --only smtp,virtual,recipes,matcher,imap,pop3,memory,store,mbox,formail   parts to run
+ *   --only smtp,virtual,recipes,mda,matcher,imap,pop3,memory,store,mbox,formail   parts to run
  *   --quick          fewer messages and rounds
  *   --rounds N       rounds of each case (3; 2 in mailboxes of 100,000)
  *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
@@ -25,6 +25,7 @@ import { machine } from "./machine.ts";
 import { elsewhere } from "./mailbox.ts";
 import { matcherPart } from "./matcher.ts";
 import { idlePart, stackMemory } from "./memory.ts";
+import { mdaPart } from "./mda.ts";
 import { posthorn, startOurs, top } from "./ours.ts";
 import type { Delivery, MailHost, ReadHost } from "./peer.ts";
 import { installed } from "./place.ts";
@@ -50,7 +51,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const parts = ["smtp", "virtual", "recipes", "matcher", "imap", "pop3", "memory", "store", "mbox", "formail"] as const;
+const parts = ["smtp", "virtual", "recipes", "mda", "matcher", "imap", "pop3", "memory", "store", "mbox", "formail"] as const;
 const wanted = new Set(options.only?.split(",") ?? parts);
 for (const w of wanted) if (!parts.some((p) => p === w)) throw new Error(`--only: ${w} is not one of ${parts.join(", ")}`);
 const quick = options.quick;
@@ -98,7 +99,7 @@ async function part(name: (typeof parts)[number], act: () => Promise<void>): Pro
 
 type Pair = { readonly host: MailHost; readonly delivery: Delivery };
 /** Parts that start what they measure themselves. */
-const apart = new Set<string>(["matcher", "store", "mbox"] satisfies (typeof parts)[number][]);
+const apart = new Set<string>(["mda", "matcher", "store", "mbox"] satisfies (typeof parts)[number][]);
 const pair = (host: MailHost | undefined, delivery: Delivery | undefined): Pair[] => (host === undefined || delivery === undefined ? [] : [{ host, delivery }]);
 
 try {
@@ -143,6 +144,13 @@ try {
   await part("matcher", () => {
     matcherPart(results, directory, quick, rounds, absent === undefined && installed(procmail));
     return Promise.resolve();
+  });
+  await part("mda", async () => {
+    const [user] = users;
+    if (user === undefined || noOurs !== undefined) return;
+    if (!installed(procmail)) results.note("procmail is not installed");
+    await mdaPart(results, directory, user, installed(procmail) && absent === undefined ? procmail : undefined, quick, rounds);
+    results.note(`The MDA alone: procmail does not fsync what it delivers; Posthorn does.`);
   });
   const readers: Reader[] = [...(ours === undefined ? [] : [{ host: ours, users }]), ...(dovecot === undefined ? [] : [{ host: dovecot, users: theirs }])];
   await part("imap", () => imapPart(results, readers, directory, messages, rounds));
