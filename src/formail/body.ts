@@ -68,6 +68,7 @@ export function passBody(source: Source, sink: Sink, options: BodyOptions, begin
 
 const fromLine = Buffer.from("\nFrom ");
 const emptyLine = Buffer.from("\n\n");
+const stride = 4096;
 
 /**
  * Passes lines at hand up to the next that must be looked at: one that starts with "From ", and in a digest one behind an empty line.
@@ -75,11 +76,18 @@ const emptyLine = Buffer.from("\n\n");
  */
 function passLines(source: Source, sink: Sink, digest: boolean): Before {
   const { buffer, start, end } = source;
-  let next = buffer.indexOf(fromLine, start) + 1;
-  if (next === 0 || next + fromLine.length - 1 > end) next = buffer.lastIndexOf(0x0a, end - 1) + 1;
+  if (digest && buffer[start] === 0x0a) {
+    sink.write(source.take(1));
+    return "blank";
+  }
+  // With two things to look for, one that comes often must not make the other be looked for to the end each time.
+  const limit = digest ? Math.min(end, start + stride) : end;
+  const lines = limit === buffer.length ? buffer : buffer.subarray(0, limit);
+  let next = lines.indexOf(fromLine, start) + 1;
+  if (next === 0) next = lines.lastIndexOf(0x0a) + 1;
   if (digest) {
-    const empty = buffer[start] === 0x0a ? start - 1 : buffer.indexOf(emptyLine, start);
-    if ((empty >= 0 || buffer[start] === 0x0a) && empty + 2 < next) next = empty + 2;
+    const empty = lines.indexOf(emptyLine, start);
+    if (empty >= 0 && empty + 2 < next) next = empty + 2;
   }
   if (next <= start) {
     passLine(source, sink);

@@ -12,7 +12,7 @@ export interface Lookup {
 /**
  * Looks for `key`, 1 or more octets, in the cache's octets. What stands right behind the mark is the rest of an overwritten key.
  *
- * @param maxlen  octets; the ring starts again at the front when the newest key ends behind it
+ * @param maxlen  octets; the ring starts again at the front when the newest key does not end before it
  */
 export function lookup(cache: Buffer, key: Buffer, maxlen: number): Lookup {
   let mark = -1;
@@ -29,7 +29,7 @@ export function lookup(cache: Buffer, key: Buffer, maxlen: number): Lookup {
     start = end + 1;
   }
   const at = mark < 0 ? start : mark;
-  return { found: false, at: at > maxlen ? 0 : at };
+  return { found: false, at: at >= maxlen ? 0 : at };
 }
 
 /** What is written for a key: the key and the mark behind it, as one write. */
