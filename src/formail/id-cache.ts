@@ -12,12 +12,12 @@ export interface Lookup {
 /**
  * Looks for `key`, 1 or more octets, in the cache's octets. What stands right behind the mark is the rest of an overwritten key.
  *
- * @param maxlen  octets; the ring starts again at the front when the newest key does not end before it
+ * @param maxlen  octets; keys that start behind it do not count, and the ring starts again at the front when the newest key does not end before it
  */
 export function lookup(cache: Buffer, key: Buffer, maxlen: number): Lookup {
   let mark = -1;
   let start = 0;
-  for (;;) {
+  while (start < maxlen) {
     const end = cache.indexOf(0, start);
     if (end < 0) break;
     if (end === start) {
