@@ -17,31 +17,43 @@ export function trustOf({ trust, resent }: Options): Trust {
   return resent ? "resent" : "header";
 }
 
-/** Fields that name a sender, the best first. Those in one string are as good as each other. */
-const fields: Readonly<Record<Trust, readonly string[]>> = {
+/** Fields that name a sender, the best first. Those of one row are as good as each other. */
+const rows: Readonly<Record<Trust, ReadonlyArray<string | readonly string[]>>> = {
   envelope: ["from ", "return-path:", "errors-to:", "return-receipt-to:", "path:", "resent-sender:", "resent-from:", "resent-reply-to:", "sender:", "from:", "reply-to:"],
-  header: ["reply-to:", "from:", "sender:", "return-path:", "from ", "errors-to:", "return-receipt-to:", "path:", "resent-from: resent-reply-to: resent-sender:"],
+  header: ["reply-to:", "from:", "sender:", "return-path:", "from ", "errors-to:", "return-receipt-to:", "path:", ["resent-from:", "resent-reply-to:", "resent-sender:"]],
   resent: ["resent-reply-to:", "resent-from:", "resent-sender:", "reply-to:", "from:", "sender:", "return-path:", "from ", "errors-to:", "return-receipt-to:", "path:"],
 };
+const longestName = "return-receipt-to:".length;
+/** More than there are rows, with room for what is taken off. */
+const step = 16;
+
+const ranks = (trust: Trust): ReadonlyMap<string, number> => new Map(rows[trust].flatMap((row, rank) => [row].flat().map((name) => [name, rank] as const)));
+const ranksOf = new Map<Trust, ReadonlyMap<string, number>>();
+
+function rankOf(f: Field, trust: Trust): number | undefined {
+  if (f.nameLength > longestName) return undefined;
+  let known = ranksOf.get(trust);
+  if (known === undefined) ranksOf.set(trust, (known = ranks(trust)));
+  return known.get(f.text.toString("latin1", 0, f.nameLength).toLowerCase());
+}
 
 /**
  * The sender by the best field that names one. How complete an address is goes before the field it stands in, and of
  * equals the first wins. undefined when none names one. Never throws.
  */
 export function sender(header: readonly Field[], trust: Trust): string | undefined {
-  const order = fields[trust];
   let best: string | undefined;
   let bestWeight = -1;
   for (const f of header) {
-    const rank = order.findIndex((names) => named(f, names) || (names.includes(" ") && names !== "from " && names.split(" ").some((name) => named(f, name))));
-    if (rank < 0) continue;
+    const rank = rankOf(f, trust);
+    if (rank === undefined) continue;
     const { address, forwarded } = named(f, "from ") ? fromLineAddress(f) : { address: bareAddress(value(f)), forwarded: false };
     if (address === "") {
       if (named(f, "return-path:") && (value(f)[0] ?? 0) !== 0) return nobody;
       continue;
     }
     // A `From ` line with others behind it goes after the next best field.
-    const weight = (completeness(address) + 1) * (order.length + 2) - rank - (forwarded ? 1.5 : 0);
+    const weight = (completeness(address) + 1) * step - rank - (forwarded ? 1.5 : 0);
     if (weight > bestWeight) [best, bestWeight] = [address, weight];
   }
   return best;
