@@ -126,15 +126,25 @@ function* regexFor(pattern: string, recipe: Recipe, scope: ConditionScope): Aski
 
 function* searched(regex: Regex, area: Buffer, scope: ConditionScope): Asking<boolean> {
   if (!regex.test(area)) return false;
-  if (regex.marks) {
-    const match = regex.matched(area)?.toString("latin1");
-    if (match !== undefined) {
-      yield* scope.tell('Assigning "MATCH="');
-      yield* scope.tell(`Matched "${match}"`);
-      scope.put("MATCH", match);
-    }
-  }
+  const match = regex.marks ? regex.matched(area) : undefined;
+  if (match !== undefined) yield* putMatch(match, scope);
   return true;
+}
+
+function* putMatch(match: Buffer, scope: ConditionScope): Asking<void> {
+  const text = match.toString("latin1");
+  yield* scope.tell('Assigning "MATCH="');
+  yield* scope.tell(`Matched "${text}"`);
+  scope.put("MATCH", text);
+}
+
+function* scored(regex: Regex, area: Buffer, weight: Weight, scope: ConditionScope): Asking<number> {
+  const score = regexScore(regex, area, weight);
+  for (;;) {
+    const { done, value } = score.next();
+    if (done === true) return value;
+    yield* putMatch(value, scope);
+  }
 }
 
 function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: ConditionScope): Asking<{ readonly added: number; readonly text: string }> {
@@ -143,8 +153,8 @@ function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: 
   switch (test.kind) {
     case "regex": {
       const regex = yield* regexFor(test.pattern, recipe, scope);
-      if (negated) return { added: regex.test(area) ? 0 : weight.w, text };
-      return { added: (yield* searched(regex, area, scope)) ? regexScore(regex, area, weight) : 0, text };
+      if (negated) return { added: (yield* searched(regex, area, scope)) ? 0 : weight.w, text };
+      return { added: yield* scored(regex, area, weight, scope), text };
     }
     case "program": {
       const { status, shown: words } = yield* program(test.command, area, scope);

@@ -23,19 +23,25 @@ export function repeated({ w, x }: Weight, n: number): number {
   return clamp(sum);
 }
 
-/** Score of a pattern in a text: each match counts; one that eats nothing counts without end. */
-export function regexScore(regex: Regex, area: Buffer, weight: Weight): number {
+/**
+ * Score of a pattern in a text: each match counts; one that eats nothing counts without end. When x makes the terms smaller, the first below 1
+ * is the last. Yields MATCH of each match, where there is one, as a view into the area.
+ */
+export function* regexScore(regex: Regex, area: Buffer, weight: Weight): Generator<Buffer, number> {
   const { w, x } = weight;
+  // procmail does not even look.
+  if (w === 0) return 0;
   let sum = 0;
   let term = w;
   for (const found of regex.matches(area)) {
+    if (regex.match !== undefined) yield regex.match;
     if (found === "endless") {
       if (x >= 1) return w > 0 ? most : w < 0 ? -most : 0;
       return clamp(Math.abs(x) < 1 ? sum + term / (1 - x) : sum + term);
     }
     sum += term;
+    if (Math.abs(sum) >= most || x === 0 || (Math.abs(term) < 1 && Math.abs(x) < 1)) break;
     term *= x;
-    if (term === 0 || Math.abs(sum) >= most || (Math.abs(term) < 1e-9 && Math.abs(x) < 1)) break;
   }
   return clamp(sum);
 }

@@ -18,6 +18,8 @@ export class Regex {
   readonly #program: Program;
   readonly #dfa: Dfa;
   #marker: Marker | undefined;
+  /** MATCH of what matches() has found last, a view into the area; undefined when that sets none. */
+  match: Buffer | undefined;
 
   /** @param pattern octets as latin1  @param exact flag D: tell upper from lower case */
   constructor(pattern: string, exact = false) {
@@ -51,8 +53,17 @@ export class Regex {
   /**
    * Matches from left to right, for scoring: the shortest, or with "\/" those with the longest right part. The next search starts behind a
    * match, but on the newline that ended it. A match which eats nothing new would be found without end: "endless" is then the last value.
+   * MATCH of each is in `match` while it is the last.
    */
   *matches(area: Buffer): Generator<"match" | "endless"> {
+    try {
+      yield* this.#eachMatch(area);
+    } finally {
+      this.match = undefined;
+    }
+  }
+
+  *#eachMatch(area: Buffer): Generator<"match" | "endless"> {
     const { length } = area;
     let from = -1;
     // Behind a match that reaches the end of the area procmail has one more virtual newline.
@@ -60,6 +71,7 @@ export class Regex {
     let idle = 0;
     const skip = this.#dfa.leadSkip();
     for (;;) {
+      this.match = undefined;
       let end = this.#dfa.find(area, from, behindNewline, skip);
       if (end < 0) return;
       if (this.marks && !behindNewline && idle <= idleLimit * length) {
@@ -67,6 +79,7 @@ export class Regex {
         const place = this.#marker.find(area, this.#dfa.rest);
         if (place !== undefined) {
           end = place.end;
+          this.match = upToNul(area.subarray(place.start, end));
           idle += this.#marker.read - end;
         }
       }
@@ -88,8 +101,11 @@ export class Regex {
     this.#marker ??= new Marker(this.#program);
     const place = this.#marker.find(area, this.#dfa.rest);
     if (place === undefined) return undefined;
-    const match = area.subarray(place.start, place.end);
-    const nul = match.indexOf(0);
-    return nul < 0 ? match : match.subarray(0, nul);
+    return upToNul(area.subarray(place.start, place.end));
   }
+}
+
+function upToNul(text: Buffer): Buffer {
+  const nul = text.indexOf(0);
+  return nul < 0 ? text : text.subarray(0, nul);
 }

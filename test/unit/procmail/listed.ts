@@ -75,7 +75,6 @@ const listed: readonly Listed[] = [
     is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: Assigning "A=4"$/, none),
   },
   { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d) => onlyLines(d, none, /^procmail: (Locking|Unlocking) "(one)?\.lock"$/) },
-  { reason: "under a weight MATCH is of the first match, not of the last", is: (d, c) => c.name === "scoring: MATCH under a weight" && d.what === "log" },
   { reason: "a range that is upside down ([z-a]) matches nothing", is: (d, c) => c.name === "regex: classes with odd members" && onlyLines(d, /No match on "\[z-a\]"/, /(Match on "\[z-a\]"|A=6)/) },
 ];
 
