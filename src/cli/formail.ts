@@ -126,6 +126,15 @@ function printable(octets: Buffer): string {
   return octets.toString("latin1").replace(/[\0-\x1f\x7f-\xff]/g, "?");
 }
 
-void main(rawArguments()).then((exit) => {
-  process.exitCode = exit;
-});
+/** Half a mail must not pass for a whole one. */
+function unreadable(fault: unknown): number {
+  if (!(fault instanceof Error && Reflect.get(fault, "syscall") === "read")) throw fault;
+  complain(`Couldn't read from stdin: ${fault.message}`);
+  return exIoError;
+}
+
+void main(rawArguments())
+  .catch(unreadable)
+  .then((exit) => {
+    process.exitCode = exit;
+  });
