@@ -5,7 +5,7 @@
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
 # make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000), all rc files of the suite with all of its
-#                     messages beside procmail (MESSAGES=all, or how many for each)
+#                     messages beside procmail (MESSAGES=all, or how many for each), 100,000 random patterns too (RUNS=25)
 # make power      Posthorn in a virtual machine whose power is cut under load (CUTS=5); wants root and qemu
 # make together   procmail, mutt, mail, Dovecot and Posthorn on one mailbox at once (TOGETHER=180 seconds)
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
@@ -58,6 +58,7 @@ crash: build
 
 differential: node_modules/.stamp
 	MUTATIONS=$${MUTATIONS:-3000} $(NODE) $(RUN_TESTS) test/unit/message/dovecot.test.ts
+	RUNS=$${RUNS:-25} $(NODE) $(RUN_TESTS) test/unit/recipe/regex-procmail.test.ts test/unit/recipe/regex-work.test.ts
 
 power: build
 	$(NODE) test/power/main.ts
