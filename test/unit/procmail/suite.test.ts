@@ -1,7 +1,7 @@
 /**
  * Debian's procmail and ours with the same rc files and mails: the same files with the same octets, modes and links, the same log, exit code and standard
- * output, but for what is listed with its reason (listed.ts). Each rc file is tried with one mail, another one each day; MESSAGES=all takes all,
- * a number so many.
+ * output, but for what is listed with its reason (listed.ts). Each rc file is tried with one mail, others with another TURN (a number);
+ * MESSAGES=all takes all, a number so many.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -17,7 +17,7 @@ import { oursAsCommand } from "./theirs.ts";
 
 const wanted = process.env.MESSAGES ?? "1";
 const perCase = wanted === "all" ? messages.length : Number(wanted);
-const today = Math.floor(Date.now() / 86_400_000);
+const turn = Number(process.env.TURN ?? 0);
 const skip = missing(procmail);
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "posthorn-procmail-"));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -31,11 +31,11 @@ for (const c of readCases()) {
   groups.set(group, [...(groups.get(group) ?? []), c]);
 }
 
-/** Numbers mean the same run each day, whatever is chosen of them. */
+/** Numbers mean the same run in each turn, whatever is chosen of them. */
 function* jobs(cases: readonly Case[]): Generator<{ readonly c: Case; readonly m: Message; readonly verbose: boolean }> {
   for (const [i, c] of cases.entries()) {
     for (let k = 0; k < perCase; k++) {
-      const at = (today + i * 7 + k * Math.max(Math.floor(messages.length / perCase), 1)) % messages.length;
+      const at = (turn + i * 7 + k * Math.max(Math.floor(messages.length / perCase), 1)) % messages.length;
       const m = messages[at];
       if (m !== undefined) yield { c, m, verbose: (i + at) % 2 === 0 };
     }
@@ -63,7 +63,7 @@ test("some of them by our command procmail", { skip }, async () => {
   const unlisted: string[] = [];
   const [m] = messages;
   for (const cases of groups.values()) {
-    const c = cases[today % cases.length];
+    const c = cases[turn % cases.length];
     if (c === undefined || m === undefined) continue;
     for (const d of await compare(join(base, String(runs++)), c, m, true, oursAsCommand)) if (reasonOf(d, c, m) === undefined) unlisted.push(told(d));
   }
