@@ -96,7 +96,7 @@ export function logOf(directory: string): string {
     return "";
   }
   return plain(text, directory)
-    .replace(/^procmail: \[\d+\] .*\n/gm, "")
+    .replace(/procmail: \[\d+\] .*\n/g, "")
     .replace(/\/new(?:\/\d[\w.,=-]*)?(?=[ \t"\n])/g, "/new/<unique>")
     .replace(/\/msg\.[\w.-]+/g, "/msg.<unique>")
     // The column of the size hangs on the length of the name.

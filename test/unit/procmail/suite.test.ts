@@ -22,8 +22,8 @@ const skip = missing(procmail);
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "posthorn-procmail-"));
 after(() => rmSync(base, { recursive: true, force: true }));
 
-/** Runs at once. */
-const width = 4;
+/** Runs at once: procmail sleeps for a second behind each append to an mbox. */
+const width = 16;
 
 const groups = new Map<string, Case[]>();
 for (const c of readCases()) {
