@@ -10,10 +10,13 @@
  *   exit 74   (EX_IOERR) what was written is not all taken
  *   else      of a program that -s started
  */
+import { hostname } from "node:os";
 import type { Sink } from "../formail/body.ts";
 import { formail, type Io } from "../formail/formail.ts";
+import { messageId } from "../formail/message-id.ts";
 import { commandLine, type Options } from "../formail/options.ts";
 import { Source } from "../formail/source.ts";
+import { openCache } from "./formail-cache.ts";
 import { Output, rawArguments, readInput } from "./raw-input.ts";
 
 const exUsage = 64;
@@ -54,11 +57,10 @@ async function run(options: Options): Promise<number> {
     out,
     complain,
     date,
-    messageId: wantsId(options) ? await messageIds() : () => "",
+    messageId: wantsId(options) ? messageIds() : () => "",
     seen: (_key: Buffer) => false,
   };
   if (options.cache !== undefined) {
-    const { openCache } = await import("./formail-cache.ts");
     const cache = openCache(options.cache.path, options.cache.maxlen);
     if (cache === undefined) {
       complain(`Couldn't open "${printable(Buffer.from(options.cache.path, "latin1"))}"`);
@@ -79,7 +81,7 @@ async function startPrograms(options: Options, command: readonly string[], commo
   const [{ Children }, { Inside, insideOptions }] = await Promise.all([import("./formail-children.ts"), import("./formail-inside.ts")]);
   const children = new Children(command, options, complain);
   const own = insideOptions(command);
-  const inside = own === undefined ? undefined : new Inside(own, { ...common, messageId: wantsId(own) ? await messageIds() : common.messageId }, beforeFlushed(children, out));
+  const inside = own === undefined ? undefined : new Inside(own, { ...common, messageId: wantsId(own) ? messageIds() : common.messageId }, beforeFlushed(children, out));
   const starter = inside ?? children;
   const exit = formail(options, { ...common, open: () => starter.open(), close: () => starter.close() });
   out.flush();
@@ -101,8 +103,7 @@ function wantsId({ fields }: Options): boolean {
   return fields.addNew.some((a) => a.bare && /^(?:resent-)?message-id:$/.test(a.prefix.toString("latin1")));
 }
 
-async function messageIds(): Promise<() => string> {
-  const [{ messageId }, { hostname }] = await Promise.all([import("../formail/message-id.ts"), import("node:os")]);
+function messageIds(): () => string {
   const host = hostname();
   let serial = 0;
   return () => messageId(serial++, { random: Math.random, pid: process.pid, now: Date.now(), host });
