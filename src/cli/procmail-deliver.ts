@@ -42,10 +42,8 @@ export async function deliverOne(options: ProcmailOptions, recipient: Person, ex
   const run = ruleRun(options, person, message, filter ? "" : inbox);
   const plan = planOf(options, person, explicit);
   if (plan.global === "") seat.dropPrivileges();
-  else {
-    run.state.variables.delete("MAILDIR");
-    run.startIn(seat.privileged ? "/" : process.cwd());
-  }
+  // Until an rc file counts: then it is her home, or still this when the file was named relative to it.
+  run.startIn(seat.privileged ? "/" : process.cwd());
   const openRc: OpenRc = (path, whose) => {
     if (whose === "user") seat.dropPrivileges();
     return rcAt(path, whose === "anybody" ? undefined : whose === "root" ? { name: "root", home: "/root", uid: 0, gid: 0 } : person);

@@ -56,8 +56,12 @@ const grace = 2000;
 /** pipe(7): octets a pipe holds. */
 const pipeSize = 64 * 1024;
 
+/** Octets from which on output is kept in one buffer that grows in place, so that a large mail is there once. */
+const large = 1 << 20;
+
 class Collector {
-  readonly #chunks: Buffer[] = [];
+  #chunks: Buffer[] = [];
+  #memory: ArrayBuffer | undefined;
   readonly #limit: number;
   #length = 0;
   excess = false;
@@ -72,10 +76,20 @@ class Collector {
     if (kept.length === 0) return;
     this.#chunks.push(kept);
     this.#length += kept.length;
+    if (this.#length > large) this.#gather();
   };
 
   octets(): Buffer {
-    return Buffer.concat(this.#chunks, this.#length);
+    return this.#memory === undefined ? Buffer.concat(this.#chunks, this.#length) : Buffer.from(this.#memory, 0, this.#length);
+  }
+
+  #gather(): void {
+    const memory = (this.#memory ??= new ArrayBuffer(0, { maxByteLength: this.#limit }));
+    let at = this.#length - this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (memory.byteLength < this.#length) memory.resize(Math.min(this.#limit, Math.ceil(this.#length / large) * large));
+    const whole = Buffer.from(memory);
+    for (const chunk of this.#chunks) at += chunk.copy(whole, at);
+    this.#chunks = [];
   }
 }
 

@@ -11,6 +11,8 @@ export interface Case {
   /** The system mailbox before: mode, or what else lies there; else an empty file 0600 of the user's. */
   readonly spool?: "none" | "link" | "linked" | "directory" | "foreign" | number;
   readonly rcMode?: number;
+  /** Below the home, where it is started. */
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -39,6 +41,10 @@ export const cases: readonly Case[] = [
   { args: ["-m", "./rc", "one"], files: { rc: show } },
   { args: ["-m", "A=b", "B=$A c", "HOME_RC", "one"], files: { rc: show } },
   { args: ["./rc", "one=1"], files: { rc: show } },
+  // Where names begin: the directory it is started in, or the home.
+  ...[["-m", "rc"], ["-m", "./rc"], ["./rc"], ["HOME_RC"], ["-m", "HOME_RC"], ["LOGFILE=log", "./rc"]].map((args) => ({ args, cwd: "sub", files: { rc: ":0c\nbox\n:0w\n| pwd > $HOME/shown; cat > /dev/null\n", "sub/rc": ":0c\nbox\n:0w\n| pwd > $HOME/shown; cat > /dev/null\n" } })),
+  { args: ["LOGFILE=log", "DEFAULT=box", "/dev/null"], cwd: "sub", files: { "sub/rc": "" } },
+  { args: ["-m", "LOGFILE=log", "DEFAULT=box", "/dev/null"], cwd: "sub", files: { "sub/rc": "" } },
   { args: ["rc", "A='x  y'", 'B="$A"', "C=`echo hi`", "D=one two", "E=#x"], files: { rc: show } },
   { args: ["HOME_RC"], files: { rc: show } },
   { args: ["no-such-rc", box] },

@@ -37,12 +37,13 @@ describe("the command line of procmail", { skip }, () => {
     rmSync(user.home, { recursive: true, force: true });
     mkdirSync(user.home, { mode: 0o755 });
     const files = { ...c.files, ...(c.rc === undefined ? {} : { ".procmailrc": c.rc }) };
+    if (c.cwd !== undefined) mkdirSync(join(user.home, c.cwd));
     for (const [name, text] of Object.entries(files)) {
       writeFileSync(join(user.home, name), text);
       chownSync(join(user.home, name), user.uid, user.gid);
       chmodSync(join(user.home, name), c.rcMode ?? 0o600);
     }
-    chownSync(user.home, user.uid, user.gid);
+    for (const path of [user.home, join(user.home, c.cwd ?? "")]) chownSync(path, user.uid, user.gid);
     for (const name of bogus()) rmSync(`/var/mail/${name}`, { recursive: true });
     spool(c.spool ?? 0o600);
   }
@@ -63,8 +64,8 @@ describe("the command line of procmail", { skip }, () => {
     prepare(c);
     const args = c.args.map((word) => word.replace("USER", user.name).replace("UPPER", user.name.toUpperCase()).replace("HOME_RC", `${user.home}/rc`));
     const [command, ...words] = c.as === "root" ? [program, ...args] : ["/usr/bin/setpriv", `--reuid=${String(user.uid)}`, `--regid=${String(user.gid)}`, "--init-groups", "--", program, ...args];
-    const done = spawnSync(command ?? "", words, { cwd: user.home, input: Buffer.from(c.mail ?? defaultMail), env: { TZ: "UTC", ...c.env }, timeout: 60_000 });
-    return { exit: done.status, out: plain(done.stdout.toString("latin1")), err: plain(done.stderr.toString("latin1")), home: tree(user.home), spool: seen(`/var/mail/${user.name}`), bogus: bogus().map((name) => plain(name)) };
+    const done = spawnSync(command ?? "", words, { cwd: join(user.home, c.cwd ?? ""), input: Buffer.from(c.mail ?? defaultMail), env: { TZ: "UTC", ...c.env }, timeout: 60_000 });
+    return { exit: done.status, out: plain(done.stdout.toString("latin1")), err: plain(done.stderr.toString("latin1")), home: tree(user.home), sub: c.cwd === undefined ? {} : tree(join(user.home, c.cwd)), spool: seen(`/var/mail/${user.name}`), bogus: bogus().map((name) => plain(name)) };
   }
 
   const plain = (text: string): string =>
@@ -91,7 +92,7 @@ describe("the command line of procmail", { skip }, () => {
   const tree = (home: string): Record<string, string> => Object.fromEntries(readdirSync(home).sort().map((name) => [name, name === "shown" ? seen(join(home, name)).split("\n").sort().join("\n") : seen(join(home, name))]));
 
   for (const c of cases) {
-    const title = [c.as === "root" ? "root:" : "", "procmail", ...c.args.map((word) => JSON.stringify(word)), c.rc === undefined ? "" : JSON.stringify(c.rc), JSON.stringify(c.files ?? ""), c.mail === undefined ? "" : JSON.stringify(c.mail), String(c.spool ?? ""), c.rcMode?.toString(8) ?? ""].filter((word) => word !== "" && word !== '""').join(" ");
+    const title = [c.as === "root" ? "root:" : "", "procmail", ...c.args.map((word) => JSON.stringify(word)), c.rc === undefined ? "" : JSON.stringify(c.rc), JSON.stringify(c.files ?? ""), c.mail === undefined ? "" : JSON.stringify(c.mail), String(c.spool ?? ""), c.cwd ?? "", c.rcMode?.toString(8) ?? ""].filter((word) => word !== "" && word !== '""').join(" ");
     test(title, () => {
       const expected = run(theirs, c);
       assert.notEqual(expected.exit, null);
