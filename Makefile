@@ -19,7 +19,7 @@ MANDIR = $(PREFIX)/share/man
 
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 NODE := node_modules/node-linux-$(ARCH)/bin/node
-TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
+TESTS ?= test/*.test.ts test/unit/**/*.test.ts test/transcript/**/*.test.ts test/system/*.test.ts test/root/*.test.ts test/peers/*.test.ts test/peers/companions/*.test.ts test/interchange/*.test.ts test/nspawn/*.test.ts test/crash/**/*.test.ts
 # Without threads of V8, whose shutdown can wait for ever (src/sys/exit.ts); a test that hangs fails and is named.
 RUN_TESTS = --single-threaded --test --test-timeout=900000
 # Small commands that are one file each, for their time to start
