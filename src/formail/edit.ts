@@ -84,7 +84,9 @@ function fate(f: Field, options: Options, ofReply = false): readonly Fate[] {
   const full = zap ? withBlank(fresh) : fresh;
   const came = concatenate ? concatenated(full) : full;
   if (replaced.length > 0) return [{ came, written: [] }];
-  return [{ came, written: [inserted === undefined ? came : old(came)] }];
+  if (inserted === undefined) return [{ came, written: [came] }];
+  const renamed = old(came);
+  return [{ came, written: [concatenate ? concatenated(renamed) : renamed] }];
 }
 
 const old = (f: Field): Field => ({ nameLength: f.nameLength + oldPrefix.length, text: Buffer.concat([oldPrefix, named(f, "from ") ? unquoted(f.text) : f.text]) });
