@@ -10,10 +10,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { missing, procmail } from "../recipe/oracle.ts";
 import { compare, type Difference } from "./compare.ts";
+import { lasting } from "./lasting.ts";
 import { reasonOf } from "./listed.ts";
 import { messages, type Message } from "./messages.ts";
 import { readCases, type Case } from "./read-cases.ts";
-import { oursAsCommand } from "./theirs.ts";
+import { oursAsCommand, type Run } from "./theirs.ts";
 
 const wanted = process.env.MESSAGES ?? "1";
 const perCase = wanted === "all" ? messages.length : Number(wanted);
@@ -45,13 +46,16 @@ function* jobs(cases: readonly Case[]): Generator<{ readonly c: Case; readonly m
 const told = (d: Difference): string => `${d.case} | ${d.message} | ${d.what}\n--- procmail\n${(d.theirs ?? "(none)").slice(0, 1000)}\n--- ours\n${(d.ours ?? "(none)").slice(0, 1000)}`;
 
 let runs = 0;
+const differences = (c: Case, m: Message, verbose: boolean, other?: Run): Promise<readonly string[]> =>
+  lasting(async () => (await compare(join(base, String(runs++)), c, m, verbose, other)).filter((d) => reasonOf(d, c, m) === undefined).map(told));
+
 for (const [group, cases] of groups) {
   test(`rc files beside procmail: ${group}`, { skip }, async () => {
     const waiting = jobs(cases);
     const unlisted: string[] = [];
     const work = async (): Promise<void> => {
       for (const { c, m, verbose } of waiting) {
-        for (const d of await compare(join(base, String(runs++)), c, m, verbose)) if (reasonOf(d, c, m) === undefined) unlisted.push(told(d));
+        unlisted.push(...(await differences(c, m, verbose)));
       }
     };
     await Promise.all(Array.from({ length: width }, work));
@@ -65,7 +69,7 @@ test("some of them by our command procmail", { skip }, async () => {
   for (const cases of groups.values()) {
     const c = cases[turn % cases.length];
     if (c === undefined || m === undefined) continue;
-    for (const d of await compare(join(base, String(runs++)), c, m, true, oursAsCommand)) if (reasonOf(d, c, m) === undefined) unlisted.push(told(d));
+    unlisted.push(...(await differences(c, m, true, oursAsCommand)));
   }
   assert.equal(unlisted.slice(0, 5).join("\n\n"), "");
 });
