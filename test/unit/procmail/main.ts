@@ -1,5 +1,5 @@
 /** node main.ts [CASE-TEXT [MESSAGE-TEXT [N]]]: the differences of the chosen cases, each with every Nth of the chosen messages, to read. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
 import { reasonOf } from "./listed.ts";
@@ -23,4 +23,5 @@ await Promise.all(
     for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose, process.env.COMMAND === undefined ? undefined : oursAsCommand)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
   }),
 );
+rmSync(base, { recursive: true, force: true });
 console.log(`${String(n)} runs, ${String(shown)} differences`);
