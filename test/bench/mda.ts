@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectUnix } from "../../src/daemon/peer.ts";
 import type { DeliverJob, DeliverReply } from "../../src/daemon/protocol.ts";
@@ -29,19 +29,21 @@ interface Measured {
 
 export async function mdaPart(results: Results, directory: string, user: UnixUser, procmail: string | undefined, quick: boolean, rounds: number): Promise<void> {
   const count = quick ? 400 : 2000;
+  const aside = `${user.home}/aside`;
+  mkdirSync(aside);
   writeFileSync(join(user.home, ".procmailrc"), recipes(), { mode: 0o600 });
   chownSync(join(user.home, ".procmailrc"), user.uid, user.gid);
   const agent = await startAgent(`${directory}/mda`, user);
   try {
     await agent.deliver(200);
     for (let round = 0; round < rounds; round++) {
-      add(results, "Posthorn", await fresh(user, count, () => agent.deliver(count)));
-      if (procmail !== undefined) add(results, "procmail", await fresh(user, count / 2, () => byProcess(procmail, directory, user, count / 2)));
+      add(results, "Posthorn", await fresh(user, aside, count, () => agent.deliver(count)));
+      if (procmail !== undefined) add(results, "procmail", await fresh(user, aside, count / 2, () => byProcess(procmail, directory, user, count / 2)));
     }
   } finally {
     await agent.stop();
     rmSync(join(user.home, ".procmailrc"), { force: true });
-    rmSync(user.maildir, { recursive: true, force: true });
+    for (const each of [user.maildir, aside]) rmSync(each, { recursive: true, force: true });
   }
 }
 
@@ -50,9 +52,16 @@ function add(results: Results, name: string, found: Measured): void {
   results.add(part, what, "CPU ms/message", "lower", name, found.cpu, { times: 4 });
 }
 
-/** In an empty Maildir; a quarter of the messages matches no recipe. */
-async function fresh(user: UnixUser, count: number, act: () => Promise<Measured>): Promise<Measured> {
-  for (const name of entries(user.maildir)) if (name.startsWith(".list-") || name === "new") for (const file of entries(name === "new" ? `${user.maildir}/new` : `${user.maildir}/${name}/new`)) rmSync(name === "new" ? `${user.maildir}/new/${file}` : `${user.maildir}/${name}/new/${file}`);
+/**
+ * In an empty Maildir; a quarter of the messages matches no recipe. What was delivered before is put aside and removed at the end: ext4 without a
+ * journal looks at each inode that was freed in the last minutes before it takes another, and who comes next would pay for that.
+ */
+async function fresh(user: UnixUser, aside: string, count: number, act: () => Promise<Measured>): Promise<Measured> {
+  const folders = ["", ...entries(user.maildir).filter((name) => name.startsWith(".list-"))];
+  for (const name of folders) {
+    const arrived = `${user.maildir}/${name}/new`;
+    for (const file of entries(arrived)) renameSync(`${arrived}/${file}`, `${aside}/${file}`);
+  }
   const found = await act();
   const unsorted = entries(`${user.maildir}/new`).length;
   if (unsorted !== count / subjects.length) throw new Error(`${String(unsorted)} of ${String(count)} messages were left unsorted`);

@@ -23,6 +23,8 @@ const log = logger("local");
 /** Octets a filter or a capture may give back: a mail and what was put into it. */
 const outputSlack = 1 << 20;
 
+const host = hostname();
+
 const ownSendmail = fileURLToPath(new URL("../../../bin/sendmail", import.meta.url));
 
 /** undefined: there are no rules to obey, and INBOX decides. Never rejects but for bugs. */
@@ -51,7 +53,7 @@ async function obey(delivery: Delivery, global: RcFile, own: RcFile): Promise<Ou
       user: user.name,
       home: user.home,
       shell: user.shell === "" || /(nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell,
-      host: hostname(),
+      host,
       inbox: location.kind === "maildir" ? `${location.root}/` : location.inbox,
       sendmail: context.settings.sendmail_path === "" ? ownSendmail : context.settings.sendmail_path,
       arguments: [recipient.extension],

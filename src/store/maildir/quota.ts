@@ -199,6 +199,8 @@ export class Quota {
   #read(): Found | undefined {
     let fd: number;
     try {
+      // Few stores have a quota, and an exception costs more than this.
+      if (statSync(this.#path, { throwIfNoEntry: false }) === undefined) return undefined;
       fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch {
       return undefined;
