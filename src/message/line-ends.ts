@@ -72,12 +72,21 @@ export function crlfHeader(octets: Buffer): Buffer | undefined {
 
 /** Every CRLF as LF; other CRs stay. The same buffer when there is nothing to do, else a new one. */
 export function toLf(octets: Buffer): Buffer {
-  let at = octets.indexOf("\r\n", 0, "latin1");
-  if (at < 0) return octets;
-  const out = Buffer.allocUnsafe(octets.length - 1);
+  const at = octets.indexOf("\r\n", 0, "latin1");
+  return at < 0 ? octets : moveLf(octets, at, Buffer.allocUnsafe(octets.length - 1));
+}
+
+/** As `toLf`, in the same memory: what the buffer held is lost. */
+export function lfInPlace(octets: Buffer): Buffer {
+  const at = octets.indexOf("\r\n", 0, "latin1");
+  return at < 0 ? octets : moveLf(octets, at, octets);
+}
+
+/** @param first CRLF  @param out may be `octets`: nothing moves towards its end */
+function moveLf(octets: Buffer, first: number, out: Buffer): Buffer {
   let from = 0;
   let to = 0;
-  for (; at >= 0; at = octets.indexOf("\r\n", at + 2, "latin1")) {
+  for (let at = first; at >= 0; at = octets.indexOf("\r\n", from + 1, "latin1")) {
     to += octets.copy(out, to, from, at);
     from = at + 1;
   }

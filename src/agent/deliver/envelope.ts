@@ -16,6 +16,18 @@ export function deliveryFields(envelope: LocalEnvelope): string {
   return `Return-Path: <${clean(envelope.sender)}>\n${original}Delivered-To: ${clean(envelope.recipient)}\n`;
 }
 
+/**
+ * The fields and behind them the message.
+ *
+ * @param room octets in front of the message, in the same memory, that are free: what fits there needs no copy of the message
+ */
+export function withFields(fields: string, message: Buffer, room: number): Buffer {
+  if (fields.length > room) return Buffer.concat([Buffer.from(fields, "latin1"), message]);
+  const whole = Buffer.from(message.buffer, message.byteOffset - fields.length, fields.length + message.length);
+  whole.write(fields, "latin1");
+  return whole;
+}
+
 const clean = (address: string): string => address.replace(/[\r\n\0]/g, "");
 
 /** Octets of the header, without the empty line; the whole message when there is none. */

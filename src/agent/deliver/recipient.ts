@@ -12,12 +12,11 @@ import { runCommand } from "../../mda/command.ts";
 import { deliverFiles } from "../../mda/folder-file.ts";
 import { deliverMbox } from "../../mda/mbox-file.ts";
 import { fromLine } from "../../mda/from-line.ts";
-import { toLf } from "../../message/line-ends.ts";
 import { getpwnam } from "../../sys/passwd.ts";
 import { readInclude, type AliasTarget } from "../../table/aliases.ts";
 import { resolveAuto } from "../../table/mail-location.ts";
 import { commandVector } from "./command-vector.ts";
-import { deliveryFields, domainOf, wasDeliveredTo } from "./envelope.ts";
+import { deliveryFields, domainOf, wasDeliveredTo, withFields } from "./envelope.ts";
 import { readForward } from "./forward.ts";
 import { commandOutcome, faultOutcome } from "./outcomes.ts";
 import { deliverByRules } from "./rules.ts";
@@ -32,17 +31,24 @@ export interface Delivery {
   readonly job: DeliverJob;
   readonly recipient: DeliverRecipient;
   readonly user: MailUser;
-  /** With Return-Path and Delivered-To in front; line ends as they came. */
+  /** With Return-Path and Delivered-To in front; LF line ends. */
   readonly octets: Buffer;
   readonly context: AgentContext;
 }
 
+/** A message as it came, with LF line ends. */
+export interface Arrived {
+  readonly message: Buffer;
+  /** Octets in front of it, in the same memory, that its only recipient may write to. */
+  readonly room: number;
+}
+
 /** Never rejects. */
-export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job: DeliverJob, message: Buffer, context: AgentContext): Promise<Delivered> {
+export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job: DeliverJob, { message, room }: Arrived, context: AgentContext): Promise<Delivered> {
   try {
     if (wasDeliveredTo(message, recipient.recipient)) return { outcome: bounced("5.4.6", `mail forwarding loop for ${recipient.recipient}`) };
     const fields = deliveryFields({ sender: job.sender, recipient: recipient.recipient, original: recipient.original, arrived: job.arrived });
-    const octets = Buffer.concat([Buffer.from(fields, "latin1"), message]);
+    const octets = withFields(fields, message, room);
     const delivery: Delivery = { job, recipient, user, octets, context };
     switch (recipient.to.kind) {
       case "command":
@@ -161,7 +167,7 @@ async function command(delivery: Delivery, text: string, from: "alias" | "forwar
     argv: commandVector(text),
     cwd: user.home,
     env: commandEnvironment(delivery),
-    input: [Buffer.from(fromLine(job.sender, job.arrived), "latin1"), toLf(octets)],
+    input: [Buffer.from(fromLine(job.sender, job.arrived), "latin1"), octets],
     timeLimit: context.settings.command_time_limit,
     outputLimit,
     errors: "merged",
@@ -195,7 +201,7 @@ async function file(delivery: Delivery, path: string): Promise<Outcome> {
   const { octets, job, context } = delivery;
   if (path === "/dev/null") return sent("delivered to file: /dev/null");
   const { settings } = context;
-  const message = { octets: toLf(octets), fromLine: fromLine(job.sender, job.arrived), arrived: job.arrived };
+  const message = { octets, fromLine: fromLine(job.sender, job.arrived), arrived: job.arrived };
   const made = { umask: settings.mail_umask, ownUmask: settings.mail_umask, raw: false };
   try {
     if (path.endsWith("/")) {

@@ -11,7 +11,6 @@ import type { FolderMessage } from "../../mda/folder-file.ts";
 import { fromLine, senderIn } from "../../mda/from-line.ts";
 import { obeyAll, type Plan } from "../../mda/obey-all.ts";
 import { rcAt, userRc, type RcFile } from "../../mda/rc-file.ts";
-import { toLf } from "../../message/line-ends.ts";
 import { parseMailLocation, type MailLocation } from "../../store/open.ts";
 import { resolveAuto } from "../../table/mail-location.ts";
 import { commandOutcome, faultOutcome } from "./outcomes.ts";
@@ -61,7 +60,7 @@ async function obey(delivery: Delivery, global: RcFile, own: RcFile): Promise<Ou
       requeues: true,
       extra: { ...commandEnvironment(delivery), POSTHORN_CONFIG: context.settings.config_file },
     },
-    new Mail(fromLine(job.sender, job.arrived), toLf(octets)),
+    new Mail(fromLine(job.sender, job.arrived), octets),
     process.pid,
   );
   const seat = new AgentSeat(delivery, location);

@@ -4,9 +4,10 @@ import type { Socket } from "node:net";
 import type { DeliverJob, DeliverRecipient, DeliverReply, MailUser } from "../../daemon/protocol.ts";
 import { logger } from "../../daemon/log.ts";
 import { deferred } from "../../deliver/outcome.ts";
-import { sendFrame, WireFramer } from "../../daemon/wire.ts";
+import { sendFrame, WireFramer, type WireFrame } from "../../daemon/wire.ts";
+import { lfInPlace } from "../../message/line-ends.ts";
 import type { AgentContext, ServeDelivery } from "../context.ts";
-import { deliverTo } from "./recipient.ts";
+import { deliverTo, type Arrived } from "./recipient.ts";
 
 const log = logger("local");
 
@@ -14,19 +15,21 @@ const log = logger("local");
 const slack = 1 << 20;
 /** Octets of messages under way above which no more are read. */
 const busyLimit = 64 << 20;
+/** In front of a large message, for what delivery writes there, octets. */
+const room = 4096;
 
 /**
  * Many jobs are under way at once and their fsyncs overlap. Reading pauses while messages of more than 64 MiB are in memory.
  * Ends when the peer closes and all under way is done, or, while the agent is stopping, when all under way is done.
  */
 export const serveDelivery: ServeDelivery = async (socket, user, context) => {
-  const framer = new WireFramer(context.settings.message_size_limit + slack);
+  const framer = new WireFramer(context.settings.message_size_limit + slack, undefined, { room });
   const underWay = new Set<Promise<void>>();
   let busy = 0;
-  const take = (job: DeliverJob, body: Buffer): void => {
+  const take = (job: DeliverJob, { body, room }: WireFrame): void => {
     busy += body.length;
     if (busy > busyLimit) socket.pause();
-    const work = serveJob(socket, user, job, body, context).finally(() => {
+    const work = serveJob(socket, user, job, { message: lfInPlace(body), room: job.recipients.length === 1 ? room : 0 }, context).finally(() => {
       underWay.delete(work);
       busy -= body.length;
       if (busy <= busyLimit && socket.isPaused() && !context.stopping.aborted) socket.resume();
@@ -37,10 +40,10 @@ export const serveDelivery: ServeDelivery = async (socket, user, context) => {
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk: Buffer) => {
     try {
-      for (const { value, body } of framer.push(chunk)) {
-        const job = deliverJob(value);
+      for (const frame of framer.push(chunk)) {
+        const job = deliverJob(frame.value);
         if (job === undefined) throw new Error("not a delivery job");
-        take(job, body);
+        take(job, frame);
       }
     } catch (fault) {
       log.error(`delivery socket: ${fault instanceof Error ? fault.message : String(fault)}`);
@@ -67,11 +70,11 @@ export const serveDelivery: ServeDelivery = async (socket, user, context) => {
 };
 
 /** Never rejects. A user of another agent is deferred: the peer must not decide whose rights are used. */
-async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, body: Buffer, context: AgentContext): Promise<void> {
+async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, arrived: Arrived, context: AgentContext): Promise<void> {
   await Promise.all(
     job.recipients.map(async (recipient, index) => {
       const owner = recipient.user === user.name ? user : context.userNamed(recipient.user);
-      const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, body, context);
+      const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, arrived, context);
       const reply: DeliverReply = { id: job.id, op: "delivered", index, ...delivered };
       if (!socket.destroyed) sendFrame(socket, reply);
     }),

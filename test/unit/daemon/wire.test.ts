@@ -36,3 +36,17 @@ test("bounds: line, body, malformed", () => {
     for (let i = 0; i < 40; i++) framer.push(Buffer.alloc(65_536, 0x61));
   }, WireFault);
 });
+
+test("a large body is in one memory of its own, with the room asked for in front, however the stream is cut", () => {
+  const body = Buffer.alloc(200_000, "0123456789");
+  const stream = Buffer.concat([encode({ n: 1 }, body), encode({ n: 2 }, Buffer.from("small")), encode({ n: 3 }, body), Buffer.from("more")]);
+  for (const size of [1000, 65_536, 200_011, stream.length]) {
+    const framer = new WireFramer(1 << 20, undefined, { room: 64 });
+    const got = [];
+    for (let at = 0; at < stream.length; at += size) got.push(...framer.push(Buffer.from(new Uint8Array(stream.subarray(at, at + size)).buffer)));
+    assert.deepEqual(got.map(({ value, room }) => [(value as { n: number }).n, room]), [[1, 64], [2, 0], [3, 64]]);
+    assert.deepEqual(got.map((frame) => frame.body.toString()), [body.toString(), "small", body.toString()]);
+    for (const { body: own, room } of got) if (room > 0) assert.deepEqual([own.byteOffset, own.buffer.byteLength], [room, room + own.length]);
+    assert.equal(framer.rest().toString(), "more");
+  }
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { crlfSize, toCrlf, toLf } from "../../../src/message/line-ends.ts";
+import { crlfSize, lfInPlace, toCrlf, toLf } from "../../../src/message/line-ends.ts";
 import { scanMime } from "../../../src/message/mime.ts";
 import { decodeCharset, decodeTransfer, decodeWords, innerHeaders, knownCharset, leaves, partText, quotedPrintable, searchable } from "../../../src/message/text.ts";
 
@@ -70,6 +70,9 @@ test("line ends: as the definition says", () => {
       assert.equal(crlfSize(o), wanted.length);
       assert.equal(toLf(o).toString(), o.toString().replaceAll("\r\n", "\n"));
       assert.deepEqual(toCrlf(toCrlf(o)), toCrlf(o));
+      const own = Buffer.from(o);
+      const inPlace = lfInPlace(own);
+      assert.deepEqual([inPlace.toString(), inPlace.buffer, inPlace.byteOffset], [toLf(o).toString(), own.buffer, own.byteOffset]);
     }),
   );
 });
