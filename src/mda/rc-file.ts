@@ -40,7 +40,10 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
   let fd;
   try {
     // Most users have none, and an exception costs more than this.
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: "none" };
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return { kind: "none" };
+    const known = parsed.get(path);
+    if (known?.stamp === stampOf(found) && unobeyed(found, path, user) === undefined) return { kind: "rc", path, rc: known.rc };
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (fault) {
     const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
@@ -50,15 +53,12 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
   }
   try {
     const stats = fstatSync(fd);
-    const why = user === undefined ? unfit(stats) : suspicion(stats, statSync(dirname(path)), user);
-    if (why !== undefined) return { kind: "suspicious", path, why };
-    const stamp = `${String(stats.ino)}:${String(stats.size)}:${String(stats.mtimeMs)}:${String(stats.ctimeMs)}`;
-    const known = parsed.get(path);
-    if (known?.stamp === stamp) return { kind: "rc", path, rc: known.rc };
+    const unsafe = unobeyed(stats, path, user);
+    if (unsafe !== undefined) return { kind: "suspicious", path, why: unsafe };
     const rc = parseRc(readFileSync(fd));
     const [oldest] = parsed.keys();
     if (parsed.size >= parsedLimit && oldest !== undefined) parsed.delete(oldest);
-    parsed.set(path, { stamp, rc });
+    parsed.set(path, { stamp: stampOf(stats), rc });
     return { kind: "rc", path, rc };
   } catch (fault) {
     return { kind: "unreadable", path, why: fault instanceof Error ? fault.message : String(fault) };
@@ -66,6 +66,11 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
     closeSync(fd);
   }
 }
+
+/** Another one is another file, or other text, or other rights. */
+const stampOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string => [dev, ino, size, mtimeMs, ctimeMs].join(":");
+
+const unobeyed = (file: Stats, path: string, user: RcUser | undefined): string | undefined => (user === undefined ? unfit(file) : suspicion(file, statSync(dirname(path)), user));
 
 /** Why a delivery would pass over this file, and all filtering with it; undefined when it would not, or when there is no such file. */
 export function rcSuspicion(path: string, user: RcUser): string | undefined {

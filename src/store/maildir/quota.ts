@@ -156,7 +156,7 @@ export class Quota {
   changed(octets: number, messages: number): void {
     if (messages === 0) return;
     try {
-      const before = this.#read() ?? this.#look();
+      const before = this.#read() ?? (this.#policy.limit === undefined ? undefined : this.#look());
       if (before === undefined || before.counted) return;
       const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
       try {
