@@ -20,6 +20,8 @@ export interface Ran extends RunAnswer {
 
 /** LINEBUF is at least this. */
 const leastLine = 128;
+/** execve(2) takes no longer "NAME=value" with its NUL (MAX_ARG_STRLEN): no program would start behind a captured text of more. */
+const environmentLimit = 128 * 1024 - 2;
 /** Octets of LINEBUF that output of a command can not have. */
 const lineSlack = 4;
 
@@ -181,7 +183,7 @@ export class RuleState implements ConditionScope {
       argv,
       name: names.name,
       input,
-      env: Object.fromEntries(this.variables),
+      env: Object.fromEntries([...this.variables].filter(([name, value]) => name.length + Buffer.byteLength(value) <= environmentLimit)),
       cwd: this.directory,
       timeout: this.number("TIMEOUT"),
       umask: this.number("UMASK", 8),

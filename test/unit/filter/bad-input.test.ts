@@ -135,6 +135,13 @@ describe("locks", () => {
   });
 });
 
+test("a captured text that execve(2) does not take is no part of the environment, and programs behind it start", () => {
+  const long = Buffer.alloc(200_000, "x");
+  const obeyed = obey("V=short\n:0\nX=|print\n:0\n* X ?? ^^x+^^\n| use\n", {}, (effect) => (effect.kind === "run" ? { started: true, status: 0, output: long, inputLeft: false } : undefined));
+  const [, use] = obeyed.effects.filter((effect) => effect.kind === "run");
+  assert.deepEqual([use?.argv[0], use?.env["V"], use?.env["X"]], ["use", "short", undefined]);
+});
+
 test("the octets of a message are the same ones in every condition, command and folder", () => {
   const octets = Buffer.from("From: a@example.org\nSubject: x\n\nbody\n");
   const seen: Buffer[] = [];
