@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { openSync, readSync, writeSync } from "node:fs";
 import { endianness } from "node:os";
-import { StoreFault } from "../../../src/store/mailbox.ts";
+import { StoreFault, type MailStore } from "../../../src/store/mailbox.ts";
 import { Faults, growing, type Order } from "./faults.ts";
 import { copyOf, reopened, whole } from "./room.ts";
 import { exitNow } from "../../../src/sys/exit.ts";
@@ -29,6 +29,16 @@ function hits(): number {
 
 const idsIn = (view: View): string => JSON.stringify(Object.entries(view.folders).map(([folder, { messages }]) => [folder, messages.map(({ id }) => id).sort()]).sort());
 
+/** As long as there is no room every message that is shown is whole, or the mailbox is refused. */
+async function lookFull(store: MailStore): Promise<void> {
+  try {
+    await look(store);
+  } catch (fault) {
+    if (!(fault instanceof StoreFault)) throw fault;
+    assert.equal(fault.kind, "no-space", fault.message);
+  }
+}
+
 /** False when the step has fewer calls than that. */
 async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean, target: View): Promise<boolean> {
   const found = await copyOf(kind, from, step, room);
@@ -42,6 +52,7 @@ async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean,
     refusal = fault;
   }
   const met = hits() > 0;
+  if (stays && refusal !== undefined) await lookFull(store);
   disarm();
   if (refusal === undefined) assertDone(found, target, await look(store), true);
   else {

@@ -4,7 +4,7 @@ import type { MailUser } from "../../../src/daemon/protocol.ts";
 import type { Mailbox, MailStore, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { settings, user } from "../../unit/store/support.ts";
-import { text } from "./views.ts";
+import { text, viewOfMailbox } from "./views.ts";
 
 export const kinds = ["maildir", "mbox"] as const;
 export type Kind = (typeof kinds)[number];
@@ -97,7 +97,7 @@ export const steps: readonly Step[] = [
   { name: "subscribe", run: (store) => store.subscribe("Work/two", true) },
   { name: "unsubscribe", run: (store) => store.subscribe("A", false) },
   { name: "claim recent", run: within("INBOX", (inbox) => inbox.claimRecent(false)) },
-  { name: "open what another program added", given: foreign, run: within("INBOX", (inbox) => inbox.refresh()) },
+  { name: "open what another program added", given: foreign, run: within("INBOX", async (inbox) => (await inbox.refresh(), await viewOfMailbox(inbox))) },
 ];
 
 export function stepNamed(name: string): Step {
