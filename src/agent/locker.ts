@@ -1,8 +1,8 @@
 /** The dotlock in the mail spool directory, for a user who can not write there: asked of mailboxd over the child channel. */
-import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { Settings } from "../config/table.ts";
 import type { AgentNote, AgentOrder, MailUser } from "../daemon/protocol.ts";
+import { isWritable } from "../store/durable.ts";
 import { StoreFault } from "../store/mailbox.ts";
 import type { InboxLocker } from "../store/privileged.ts";
 import { spoolInbox } from "../table/mail-location.ts";
@@ -51,7 +51,7 @@ export class Privileged {
 /** Where the user's INBOX needs it, how to lock it; undefined when its directory is hers to write, or not the mail spool. */
 export function inboxLocker(user: MailUser, settings: Settings, privileged: Privileged): InboxLocker | undefined {
   const inbox = spoolInbox(user, settings);
-  if (inbox === undefined || writable(dirname(inbox))) return undefined;
+  if (inbox === undefined || isWritable(dirname(inbox))) return undefined;
   return {
     // Without mailboxd nobody can make the lock for now, as when somebody else holds it.
     lock: () => privileged.ask("lock-inbox", user.name).catch((fault: unknown) => Promise.reject(new StoreFault("in-use", "mailbox can not be locked now", fault))),
@@ -62,13 +62,4 @@ export function inboxLocker(user: MailUser, settings: Settings, privileged: Priv
       await privileged.ask("unlock-inbox", user.name);
     },
   };
-}
-
-function writable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,10 @@
 /** Where rules run that the command procmail(1) obeys: this process, for one message and one person. */
-import { accessSync, constants, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Seat } from "../mda/driver.ts";
 import type { FolderMessage } from "../mda/folder-file.ts";
 import { rootsAlone, type Person } from "../mda/privileges.ts";
+import { isWritable } from "../store/durable.ts";
 
 /** A lock is waited for until it is old enough to be broken (LOCKTIMEOUT). */
 const patience: Seat["patience"] = { attempts: Infinity, delay: 1000, stale: 1_024_000 };
@@ -59,7 +60,7 @@ export class CommandSeat implements Seat {
   }
 
   bypassesLock(path: string): boolean {
-    return path === this.#options.spool && !writable(dirname(path));
+    return path === this.#options.spool && !isWritable(dirname(path));
   }
 
   failed(fault: unknown): string {
@@ -96,15 +97,6 @@ export class CommandSeat implements Seat {
     } catch {
       // Nobody listens.
     }
-  }
-}
-
-function writable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -8,7 +8,7 @@
  * Directory fsyncs merge: one that *starts* after a rename covers it, so callers that arrive while an fsync runs share
  * the next one. N concurrent deliveries cost about two directory fsyncs, not N.
  */
-import { closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
@@ -82,3 +82,13 @@ export const syncFileNow = fsyncSync;
 
 /** For new files: never follows a link, never opens what is there already. */
 export const createOnly = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** May this process make and remove files in it? */
+export function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
