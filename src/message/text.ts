@@ -123,6 +123,9 @@ export function searchableField(header: Header, field: Field): string {
   return isAscii(value) && !value.includes("=?") ? value.toString("latin1").toUpperCase() : searchable(decodeWords(value));
 }
 
+/** A field with its name, as SEARCH TEXT sees it: `searchable` of "Name: value", in which nothing combines across the colon and the space. */
+export const searchableLine = (header: Header, field: Field): string => `${searchable(field.name)}: ${searchableField(header, field)}`;
+
 /**
  * The text of one leaf part, or undefined when it is neither text nor a message's own text: SEARCH BODY looks at text/* only, as
  * Dovecot does.

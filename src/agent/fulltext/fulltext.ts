@@ -6,13 +6,14 @@
  * messages that are not in the index are read by every search.
  */
 import { existsSync } from "node:fs";
-import type { Mailbox, MailStore, Message, Uid } from "../../store/mailbox.ts";
+import type { Mailbox, MailStore, Message } from "../../store/mailbox.ts";
 import { StoreFault } from "../../store/mailbox.ts";
-import { markOf } from "../../store/fulltext/marks.ts";
+import { markOf, UidBits } from "../../store/fulltext/marks.ts";
+import { needleOf } from "../../store/fulltext/needle.ts";
 import { IndexerFault, type Indexer } from "../../store/fulltext/indexer.ts";
 import type { FolderKey, Look, Place, Question, ToIndex } from "../../store/fulltext/requests.ts";
 import { indexFiles } from "../../store/fulltext/stamp.ts";
-import { trigramQuery } from "../../store/fulltext/trigrams.ts";
+import type { Verdict } from "../imap/candidates.ts";
 import { readBatches, type Wanted } from "../imap/reading.ts";
 import { Coverage } from "./coverage.ts";
 import { missingFolders } from "./folders.ts";
@@ -69,19 +70,18 @@ export class Fulltext {
   }
 
   /**
-   * For each needle the UIDs that may hold it, among `uids` at least; undefined where the index is no help, and every message must be
-   * read. Never throws.
+   * For each needle what is known of it, or undefined where the index is no help, and every message must be read. Never throws.
    *
-   * @param uids  the messages it is asked about, ascending
+   * @param count  of messages it is asked about
    */
-  async candidates(mailbox: Mailbox, needles: readonly Needle[], uids: readonly Uid[]): Promise<readonly (ReadonlySet<Uid> | undefined)[]> {
+  async candidates(mailbox: Mailbox, needles: readonly Needle[], count: number): Promise<readonly (Verdict | undefined)[]> {
     const none = needles.map(() => undefined);
-    if (uids.length < this.#policy.few) return none;
+    if (count < this.#policy.few) return none;
     const questions: Question[] = [];
-    /** For each needle the place of its question. */
-    const places = needles.map(({ place, text }, n) => {
-      const query = n < needleLimit ? trigramQuery(text) : undefined;
-      return query === undefined ? -1 : questions.push({ query, place, limit: Math.max(1000, mailbox.messages.length) }) - 1;
+    /** For each needle the place of its question, and whether a hit is a match. */
+    const asked = needles.map((needle, n) => {
+      const known = n < needleLimit ? needleOf(needle.text) : undefined;
+      return known === undefined ? undefined : { at: questions.push(needle) - 1, exact: known.exact && needle.place !== "header" };
     });
     if (questions.length === 0) return none;
     // Where there is no index there is nothing to learn from it.
@@ -89,11 +89,10 @@ export class Fulltext {
     const coverage = this.#coverageOf(mailbox);
     if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox.messages)) this.#plan(mailbox.name);
     if (looked === undefined) return none;
-    return places.map((place) => {
-      const hits = looked.hits[place];
-      if (hits === undefined) return undefined;
-      const out = coverage.covered.without(hits);
-      return new Set(uids.filter((uid) => !out.has(uid)));
+    const covered = coverage.covered.copy();
+    return asked.map((one) => {
+      const hits = one === undefined ? undefined : looked.hits[one.at];
+      return one === undefined || hits === undefined ? undefined : verdictOf(covered, UidBits.of(hits), one.exact);
     });
   }
 
@@ -201,6 +200,12 @@ export class Fulltext {
     }
   }
 }
+
+/** What is covered and no hit does not hold it; an exact hit does. Others must be looked at. */
+const verdictOf = (covered: UidBits, hits: UidBits, exact: boolean): Verdict => (uid) => {
+  if (!covered.has(uid)) return undefined;
+  return hits.has(uid) ? exact || undefined : false;
+};
 
 const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity: mailbox.uidValidity, name: mailbox.name });
 

@@ -34,8 +34,8 @@ export class Fulltexts {
     return fulltext;
   }
 
-  readonly findCandidates: FindCandidates = (store, mailbox, queries, uids) =>
-    this.of(store).candidates(mailbox, queries.map(({ in: place, needle }) => ({ place, text: needle })), uids);
+  readonly findCandidates: FindCandidates = (store, mailbox, queries, count) =>
+    this.of(store).candidates(mailbox, queries.map(({ in: place, needle }) => ({ place, text: needle })), count);
 
   seen(store: MailStore, mailbox: Mailbox): void {
     this.of(store).seen(mailbox);

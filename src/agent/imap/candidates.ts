@@ -1,6 +1,6 @@
 /**
- * Where a full-text index comes in: before messages are opened, SEARCH asks which of them may hold a text at all. Each that is named is still
- * looked at; one that is not named is passed over, so an index may name too many and never too few.
+ * Where a full-text index comes in: before messages are opened, SEARCH asks which of them hold a text. What the index is sure of needs no look at the
+ * message; the others are opened.
  */
 import type { Mailbox, MailStore, Uid } from "../../store/mailbox.ts";
 
@@ -13,12 +13,15 @@ export interface TextQuery {
   readonly needle: string;
 }
 
+/** Whether a message holds the text; undefined: look at it. With HEADER, true is never said, since an index need not know one field from another. */
+export type Verdict = (uid: Uid) => boolean | undefined;
+
 /**
  * @param queries  of one SEARCH, in any relation to each other
- * @param uids     messages that the other keys have not decided, ascending; answers need to be right for these only
- * @returns for each query the UIDs that may match, or undefined: no help, look at all
+ * @param count    how many messages the other keys have not decided
+ * @returns for each query what is known, or undefined: no help, look at all
  */
-export type FindCandidates = (store: MailStore, mailbox: Mailbox, queries: readonly TextQuery[], uids: readonly Uid[]) => Promise<readonly (ReadonlySet<Uid> | undefined)[]>;
+export type FindCandidates = (store: MailStore, mailbox: Mailbox, queries: readonly TextQuery[], count: number) => Promise<readonly (Verdict | undefined)[]>;
 
 /** Without an index. */
 export const noCandidates: FindCandidates = (_store, _mailbox, queries) => Promise.resolve(queries.map(() => undefined));

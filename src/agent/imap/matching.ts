@@ -2,7 +2,7 @@
 import { no, type Reply } from "../../imap/respond.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { decodeCharset, knownCharset } from "../../message/text.ts";
-import type { Message, Uid } from "../../store/mailbox.ts";
+import type { Message } from "../../store/mailbox.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
 import { readBatches, readWhole, roughly, type Need, type Wanted } from "./reading.ts";
@@ -69,17 +69,12 @@ async function listed(view: View, matcher: Matcher, found: number[], places: Ite
   return open;
 }
 
-/** Asks which of them may hold the texts that are looked for. False when nobody knows. */
+/** Asks which of them hold the texts that are looked for. False when nobody knows. */
 async function narrow(session: Session, view: View, { texts }: Compiled, open: readonly number[]): Promise<boolean> {
   if (texts.length === 0) return false;
-  const uids: Uid[] = [];
-  for (const index of open) {
-    const message = view.messages[index];
-    if (message !== undefined) uids.push(message.uid);
-  }
-  const answers = await session.findCandidates(session.store, view.mailbox, texts, uids);
+  const answers = await session.findCandidates(session.store, view.mailbox, texts, open.length);
   texts.forEach((text, i) => {
-    text.candidates = answers[i];
+    text.verdict = answers[i];
   });
   return answers.some((answer) => answer !== undefined);
 }

@@ -5,9 +5,9 @@ import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
 import { fieldsNamed, valueOf, type Header } from "../../message/header.ts";
 import type { Part } from "../../message/mime.ts";
-import { fieldText, innerHeaders, leaves, searchable, searchableField, searchablePart } from "../../message/text.ts";
-import type { Message, Uid } from "../../store/mailbox.ts";
-import type { TextQuery } from "./candidates.ts";
+import { innerHeaders, leaves, searchable, searchableField, searchableLine, searchablePart } from "../../message/text.ts";
+import type { Message } from "../../store/mailbox.ts";
+import type { TextQuery, Verdict } from "./candidates.ts";
 import type { Opened } from "./opened.ts";
 import { runsOf, type Run, type View } from "./view.ts";
 
@@ -29,8 +29,8 @@ export interface Matcher {
 
 /** A key that looks for a text. */
 export interface TextKey extends TextQuery {
-  /** Only these can match; undefined: any can. */
-  candidates: ReadonlySet<Uid> | undefined;
+  /** What an index says; undefined: nothing. */
+  verdict: Verdict | undefined;
 }
 
 export interface Compiled {
@@ -45,7 +45,7 @@ export interface Compiled {
 export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => string, now: number): Compiled {
   const texts: TextKey[] = [];
   const text = (of: "body" | "text" | "header", field: string, needle: string): TextKey => {
-    const added: TextKey = { in: of, field, needle, candidates: undefined };
+    const added: TextKey = { in: of, field, needle, verdict: undefined };
     texts.push(added);
     return added;
   };
@@ -192,7 +192,7 @@ function inHeader(name: string, needle: string, key: TextKey | undefined): Match
   return {
     cost: 1,
     test({ message, facts, opened }) {
-      if (key?.candidates?.has(message.uid) === false) return false;
+      if (key?.verdict?.(message.uid) === false) return false;
       if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) {
         chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
         return runs.length > 0 && (simply(facts, runs, needle) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
@@ -240,8 +240,8 @@ function inText(key: TextKey): Matcher {
   return {
     cost: 2,
     test({ message, opened }) {
-      if (key.candidates?.has(message.uid) === false) return false;
-      if (opened === undefined) return undefined;
+      const verdict = key.verdict?.(message.uid);
+      if (verdict !== undefined || opened === undefined) return verdict;
       if (withHeader && opened.header !== undefined && headerHolds(opened.header, needle)) return true;
       const { octets } = opened;
       if (octets === undefined) return undefined;
@@ -251,7 +251,7 @@ function inText(key: TextKey): Matcher {
   };
 }
 
-const headerHolds = (header: Header, needle: string): boolean => header.fields.some((f) => searchable(`${f.name}: ${fieldText(header, f)}`).includes(needle));
+const headerHolds = (header: Header, needle: string): boolean => header.fields.some((f) => searchableLine(header, f).includes(needle));
 
 const bodyHolds = (octets: Buffer, part: Part, needle: string): boolean =>
   leaves(part).some((leaf) => textOf(octets, leaf)?.includes(needle) === true);

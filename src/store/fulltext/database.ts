@@ -1,10 +1,8 @@
 /**
  * The full-text index of one user on disk: an SQLite database that one thread of one process has to itself.
  *
- * - `text`  an FTS5 table of trigrams, without the text and without places (`detail=none`). Each message has two rows: its header
- *           fields at an even rowid, its text parts at the odd one behind it. Rows of a folder have consecutive numbers, so a search in one
- *           folder does not look at the others.
- * - `mark`  which messages are in `text` (marks.ts), changed in the same transaction.
+ * - `segment`, `block`, `text`  words and where they are (segments.ts)
+ * - `mark`  which messages are in there (marks.ts), changed in the same transaction.
  * - `folder` numbers of folders. One that is removed, or has another UIDVALIDITY, loses its `mailbox` first and its rows later.
  * - `made`   by which version.
  *
@@ -14,26 +12,25 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { closeSync, openSync, statSync } from "node:fs";
+import { IndexFault } from "./fault.ts";
 import { chunkCount, chunkOf, chunkSize, placeOf, unindexed, unmarked, type Chunk } from "./marks.ts";
+import { needleOf } from "./needle.ts";
+import { folderLimit, SegmentDraft, Segments, segmentSchema } from "./segments.ts";
 import { indexFiles, judge, lookOf, removeIndex, writeStamp, type IndexFiles } from "./stamp.ts";
 import { indexedText, textVersion } from "./text.ts";
-import { withoutNulCharacters } from "./trigrams.ts";
-import type { FolderKey, Hits, Look, Question, ToIndex } from "./requests.ts";
+import type { FolderKey, Look, Question, ToIndex } from "./requests.ts";
 
 /** What is in the tables, and what text is in them. Another version is made anew. */
-const version = `1 ${textVersion()}`;
+const version = `2 ${textVersion()}`;
 /** Page cache, KiB. */
 const cacheSize = 4096;
 /** The log is put into the database from this size on. */
 const logLimit = 8 << 20;
-/** Messages put into one transaction. */
-const transactionLimit = 512;
-
 const schema = `
   PRAGMA auto_vacuum = INCREMENTAL;
   CREATE TABLE folder (id INTEGER PRIMARY KEY, mailbox TEXT UNIQUE, validity INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL);
   CREATE TABLE mark (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, marks BLOB NOT NULL);
-  CREATE VIRTUAL TABLE text USING fts5(holds, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1');
+  ${segmentSchema}
   CREATE TABLE made (version TEXT NOT NULL);
   INSERT INTO made VALUES ('${version}');`;
 
@@ -42,13 +39,13 @@ const sqliteBusy = 5;
 const sqliteCorrupt = 11;
 const sqliteNotADatabase = 26;
 
-/** Rowids of a folder in `text`: two for each UID. */
-const folderSpan = 2 ** 33;
-
-const rowOf = (folder: number, uid: number): number => folder * folderSpan + uid * 2;
-
-/** The index is not as we left it, or can not be made or opened. */
-export class IndexFault extends Error {}
+/** Messages that are not written yet. */
+interface Draft {
+  readonly key: FolderKey;
+  readonly segment: SegmentDraft;
+  readonly uids: number[];
+  readonly marks: number[];
+}
 
 interface FolderRow {
   readonly id: number;
@@ -59,11 +56,11 @@ export class FulltextDatabase {
   readonly #files: IndexFiles;
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #segments = new Segments((sql) => this.#statement(sql));
   /** Tells a database from the one that was in its place before. */
   readonly epoch: string;
   #look: string | undefined;
-  /** Messages of the transaction that is open. */
-  #pending = 0;
+  #draft: Draft | undefined;
 
   private constructor(files: IndexFiles, db: DatabaseSync) {
     this.#files = files;
@@ -132,84 +129,81 @@ export class FulltextDatabase {
     if (known !== undefined) return known;
     this.#statement("UPDATE folder SET mailbox = NULL WHERE mailbox = ?").run(key.mailbox);
     const id = Number(this.#statement("SELECT coalesce(max(id), 0) + 1 AS id FROM folder").get()?.id);
+    if (id >= folderLimit) throw new IndexFault("full-text index has no number left for a folder");
     this.#statement("INSERT INTO folder (id, mailbox, validity, name, version) VALUES (?, ?, ?, ?, 0)").run(id, key.mailbox, key.validity, key.name);
     return { id, version: 0 };
   }
 
-  /** The marks of a folder that changed after `since`, and what rows of it fit each question. */
+  /** The marks of a folder that changed after `since`, and what messages of it fit each question. */
   look(key: FolderKey, since: number, questions: readonly Question[]): Look {
-    this.#commit();
     const folder = this.#folder(key);
-    if (folder === undefined) return { epoch: this.epoch, version: 0, chunks: [], hits: questions.map(() => undefined) };
+    if (folder === undefined) return { epoch: this.epoch, version: 0, chunks: [], hits: questions.map(() => new Uint32Array()) };
     const chunks = this.#statement("SELECT id, marks FROM mark WHERE id BETWEEN ? AND ? AND version > ?")
       .all(folder.id * chunkCount, (folder.id + 1) * chunkCount - 1, since)
       .map(({ id, marks }): Chunk => ({ chunk: Number(id) % chunkCount, marks: marksIn(marks) }));
-    return { epoch: this.epoch, version: folder.version, chunks, hits: questions.map((question) => this.#hits(folder.id, question)) };
-  }
-
-  #hits(folder: number, { query, place, limit }: Question): Hits | undefined {
-    const statement = this.#statement("SELECT rowid FROM text WHERE text MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?");
-    statement.setReturnArrays(true);
-    const rows = statement.all(query, folder * folderSpan, (folder + 1) * folderSpan - 1, limit) as unknown as readonly (readonly [number])[];
-    if (rows.length >= limit) return undefined;
-    const uids = new Uint32Array(rows.length);
-    let count = 0;
-    for (const [row] of rows) {
-      const inBody = row % 2 === 1;
-      const uid = Math.floor((row % folderSpan) / 2);
-      if ((place === "text" || inBody === (place === "body")) && uids[count - 1] !== uid) uids[count++] = uid;
-    }
-    return uids.slice(0, count);
+    const hits = questions.map(({ text, place }) => {
+      const needle = needleOf(text);
+      return needle === undefined ? new Uint32Array() : this.#segments.find(folder.id, needle, place);
+    });
+    return { epoch: this.epoch, version: folder.version, chunks, hits };
   }
 
   /** Puts messages into the index, in place of what was there under their UIDs. Durable some time later; lost, it is done again. */
   add(key: FolderKey, messages: readonly ToIndex[]): void {
-    this.#changing(messages.length, () => {
-      const folder = this.#ownFolder(key);
-      const insert = this.#statement("INSERT INTO text (rowid, holds) VALUES (?, ?)");
-      this.#remark(folder, messages.map(({ uid }) => uid), (n) => {
-        const message = messages[n];
-        const texts = message === undefined ? undefined : indexedText(Buffer.from(message.octets.buffer, message.octets.byteOffset, message.octets.byteLength));
-        if (message === undefined || texts === undefined) return unindexed;
-        const row = rowOf(folder.id, message.uid);
-        if (texts.header.length > 0) insert.run(row, withoutNulCharacters(texts.header));
-        if (texts.body.length > 0) insert.run(row + 1, withoutNulCharacters(texts.body));
-        return message.mark;
-      });
+    for (const { uid, mark, octets } of messages) {
+      const draft = this.#draftOf(key);
+      const texts = indexedText(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+      if (texts !== undefined) draft.segment.add(uid, texts);
+      draft.uids.push(uid);
+      draft.marks.push(texts === undefined ? unindexed : mark);
+    }
+  }
+
+  /** The draft of this folder, with room in it. */
+  #draftOf(key: FolderKey): Draft {
+    const draft = this.#draft;
+    if (draft !== undefined && (draft.key.mailbox !== key.mailbox || draft.key.validity !== key.validity || draft.segment.full)) this.flush();
+    return (this.#draft ??= { key, segment: new SegmentDraft(), uids: [], marks: [] });
+  }
+
+  /** Writes what was added. Commit point: words and marks become visible together. Lost when it fails. */
+  flush(): void {
+    const draft = this.#draft;
+    this.#draft = undefined;
+    if (draft === undefined) return;
+    this.#change(() => {
+      const folder = this.#ownFolder(draft.key);
+      this.#remark(folder, draft.uids, draft.marks);
+      this.#segments.write(folder.id, draft.segment);
     });
   }
 
   /** Takes messages out of the index. */
   remove(key: FolderKey, uids: readonly number[]): void {
-    this.#changing(uids.length, () => {
+    this.flush();
+    this.#change(() => {
       const folder = this.#folder(key);
-      if (folder !== undefined) this.#remark(folder, uids, () => unmarked);
+      if (folder !== undefined) this.#remark(folder, uids, uids.map(() => unmarked));
     });
   }
 
-  /** Gives UIDs other marks; rows of those that had one are taken out first. */
-  #remark(folder: FolderRow, uids: readonly number[], markFor: (n: number) => number): void {
+  /** Gives UIDs other marks; those that had one are taken out of the segments first. */
+  #remark(folder: FolderRow, uids: readonly number[], to: readonly number[]): void {
     const read = this.#statement("SELECT marks FROM mark WHERE id = ?");
     const write = this.#statement("INSERT OR REPLACE INTO mark (id, version, marks) VALUES (?, ?, ?)");
     const version = folder.version + 1;
     const open = new Map<number, Uint32Array>();
+    const indexed = new Set<number>();
     for (const [n, uid] of uids.entries()) {
       const id = folder.id * chunkCount + chunkOf(uid);
       let marks = open.get(id);
       if (marks === undefined) open.set(id, (marks = marksIn(read.get(id)?.marks)));
-      if ((marks[placeOf(uid)] ?? unmarked) > unindexed) this.#forgetRows(folder.id, uid);
-      marks[placeOf(uid)] = markFor(n);
+      if ((marks[placeOf(uid)] ?? unmarked) > unindexed) indexed.add(uid);
+      marks[placeOf(uid)] = to[n] ?? unmarked;
     }
-    for (const [id, marks] of open) {
-      if (marks.every((mark) => mark === unmarked)) marks.fill(unmarked);
-      write.run(id, version, new Uint8Array(marks.buffer));
-    }
+    this.#segments.forget(folder.id, indexed);
+    for (const [id, marks] of open) write.run(id, version, new Uint8Array(marks.buffer));
     this.#statement("UPDATE folder SET version = ? WHERE id = ?").run(version, folder.id);
-  }
-
-  #forgetRows(folder: number, uid: number): void {
-    const row = rowOf(folder, uid);
-    this.#statement("DELETE FROM text WHERE rowid IN (?, ?)").run(row, row + 1);
   }
 
   /** Names of the folders in the index, to find those that are no more. */
@@ -219,36 +213,40 @@ export class FulltextDatabase {
       .map(({ mailbox, validity, name }) => ({ mailbox: String(mailbox), validity: Number(validity), name: String(name) }));
   }
 
+  /** How many segments a folder has. */
+  segmentCount(key: FolderKey): number {
+    const folder = this.#folder(key);
+    return folder === undefined ? 0 : this.#segments.count(folder.id);
+  }
+
   /** Says what a folder is called by now, or that it is no more. */
   rename(mailbox: string, name: string | undefined): void {
-    this.#changing(1, () => {
+    this.flush();
+    this.#change(() => {
       if (name === undefined) this.#statement("UPDATE folder SET mailbox = NULL WHERE mailbox = ?").run(mailbox);
       else this.#statement("UPDATE folder SET name = ? WHERE mailbox = ?").run(name, mailbox);
     });
   }
 
-  /** A step of removing what belongs to folders that are no more. False when there is nothing left to do. */
-  purge(): boolean {
+  /** A step of housekeeping: removes what belongs to folders that are no more, puts small segments together. False when there is nothing left to do. */
+  tidy(): boolean {
     const dead = this.#statement("SELECT id FROM folder WHERE mailbox IS NULL LIMIT 1").get();
-    if (dead === undefined) return this.#shrink();
+    if (dead === undefined) return this.#merge() || this.#shrink();
     const folder = Number(dead.id);
-    const row = this.#statement("SELECT id, marks FROM mark WHERE id BETWEEN ? AND ? LIMIT 1").get(folder * chunkCount, (folder + 1) * chunkCount - 1);
-    this.#changing(chunkSize, () => {
-      if (row === undefined) {
-        this.#statement("DELETE FROM folder WHERE id = ?").run(folder);
-        return;
-      }
-      const first = (Number(row.id) % chunkCount) * chunkSize;
-      for (const [place, mark] of marksIn(row.marks).entries()) if (mark > unindexed) this.#forgetRows(folder, first + place);
-      this.#statement("DELETE FROM mark WHERE id = ?").run(Number(row.id));
+    this.#change(() => {
+      if (this.#segments.dropOne(folder)) return;
+      this.#statement("DELETE FROM mark WHERE id BETWEEN ? AND ?").run(folder * chunkCount, (folder + 1) * chunkCount - 1);
+      this.#statement("DELETE FROM folder WHERE id = ?").run(folder);
     });
-    this.#commit();
     return true;
+  }
+
+  #merge(): boolean {
+    return this.#statement("SELECT id FROM folder").all().some(({ id }) => this.#change(() => this.#segments.merge(Number(id))));
   }
 
   /** Gives pages back when much of the file is free. */
   #shrink(): boolean {
-    this.#commit();
     const free = Number(this.#statement("PRAGMA freelist_count").get()?.freelist_count);
     if (free < 1000 || free < Number(this.#statement("PRAGMA page_count").get()?.page_count) / 4) return false;
     this.#db.exec("PRAGMA incremental_vacuum(1000)");
@@ -256,40 +254,24 @@ export class FulltextDatabase {
     return true;
   }
 
-  /** Runs within the open transaction, or opens one. What fails takes all of the transaction with it. */
-  #changing(count: number, work: () => void): void {
-    if (!this.#db.isTransaction) this.#db.exec("BEGIN");
+  /** One transaction: what fails leaves everything as it was. */
+  #change<T>(work: () => T): T {
+    this.#db.exec("BEGIN");
+    let result: T;
     try {
-      work();
-      this.#pending += count;
-      if (this.#pending >= transactionLimit) this.#commit();
-    } catch (error) {
-      this.#pending = 0;
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  /** Ends the transaction that is open. Commit point: rows and their marks become visible together. */
-  flush(): void {
-    this.#commit();
-  }
-
-  /** Gives its page cache back. */
-  shrink(): void {
-    this.#db.exec("PRAGMA shrink_memory");
-  }
-
-  #commit(): void {
-    if (!this.#db.isTransaction) return;
-    this.#pending = 0;
-    try {
+      result = work();
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
     if ((statSync(this.#files.log, { throwIfNoEntry: false })?.size ?? 0) > logLimit) this.#checkpoint();
+    return result;
+  }
+
+  /** Gives its page cache back. */
+  releaseMemory(): void {
+    this.#db.exec("PRAGMA shrink_memory");
   }
 
   #checkpoint(): void {
@@ -304,7 +286,7 @@ export class FulltextDatabase {
   /** Commits and closes. Never throws: what was not committed is done again. */
   close(): void {
     try {
-      this.#commit();
+      this.flush();
       this.verify();
       this.#db.close();
       writeStamp(this.#files);

@@ -60,13 +60,18 @@ export class UidBits {
     this.#last = { chunk: -1, bits: undefined };
   }
 
-  without(uids: Iterable<number>): UidBits {
-    const copy = new Map([...this.#chunks].map(([chunk, bits]) => [chunk, bits.slice()]));
+  copy(): UidBits {
+    return new UidBits(new Map([...this.#chunks].map(([chunk, bits]) => [chunk, bits.slice()])));
+  }
+
+  static of(uids: Iterable<number>): UidBits {
+    const chunks = new Map<number, Uint32Array>();
     for (const uid of uids) {
+      let bits = chunks.get(chunkOf(uid));
+      if (bits === undefined) chunks.set(chunkOf(uid), (bits = new Uint32Array(chunkSize / 32)));
       const place = placeOf(uid);
-      const bits = copy.get(chunkOf(uid));
-      if (bits !== undefined) bits[place >>> 5] = (bits[place >>> 5] ?? 0) & ~(1 << (place & 31));
+      bits[place >>> 5] = (bits[place >>> 5] ?? 0) | (1 << (place & 31));
     }
-    return new UidBits(copy);
+    return new UidBits(chunks);
   }
 }

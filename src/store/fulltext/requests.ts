@@ -15,11 +15,9 @@ export interface FolderKey {
 export type Place = "header" | "body" | "text";
 
 export interface Question {
-  /** FTS5 query (trigrams.ts). */
-  readonly query: string;
+  /** As `searchable` of message/text.ts makes it; one that `needleOf` has an answer for. */
+  readonly text: string;
   readonly place: Place;
-  /** With as many rows the answer is no help. */
-  readonly limit: number;
 }
 
 /** UIDs, ascending. */
@@ -31,8 +29,8 @@ export interface Look {
   /** To be given as `since` the next time; 0 when the folder is not in the index. */
   readonly version: number;
   readonly chunks: readonly Chunk[];
-  /** For each question; undefined where the answer would be no help. */
-  readonly hits: readonly (Hits | undefined)[];
+  /** For each question. */
+  readonly hits: readonly Hits[];
 }
 
 export interface ToIndex {

@@ -4,8 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { mimeLimits, scanMime } from "../../message/mime.ts";
-import { fieldText, innerHeaders, leaves, searchable, searchableField, searchablePart } from "../../message/text.ts";
-import type { Header } from "../../message/header.ts";
+import { innerHeaders, leaves, searchable, searchableLine, searchablePart } from "../../message/text.ts";
 
 /** Header fields of the message and of its parts, name and value; and the text of its text parts. */
 export interface IndexedText {
@@ -19,7 +18,7 @@ export const textLimit = 4 << 20;
 const octetLimit = 4 * textLimit;
 
 /**
- * The texts of a message, or undefined when there is more than `textLimit` of it.
+ * The texts of a message, or undefined when there is more than `textLimit` of it, or half of a surrogate pair in it, which UTF-8 does not have.
  *
  * @param octets  as SEARCH reads them: with CRLF, without NUL
  */
@@ -34,24 +33,16 @@ export function indexedText(octets: Buffer): IndexedText | undefined {
   };
   for (const one of [message.header, ...innerHeaders(message)]) {
     if (room < 0 || one.bodyStart - one.start > octetLimit) return undefined;
-    addHeader(one, (text) => add(header, text));
+    for (const field of one.fields) add(header, searchableLine(one, field));
   }
   for (const leaf of leaves(message)) {
     if (room < 0 || (leaf.type.toLowerCase() === "text" && leaf.bodyEnd - leaf.bodyStart > octetLimit)) return undefined;
     const text = searchablePart(octets, leaf);
     if (text !== undefined) add(body, text);
   }
-  return room < 0 ? undefined : { header: header.join("\n"), body: body.join("\n") };
-}
-
-/** SEARCH TEXT looks at fields with their names, SEARCH HEADER at values; as a rule the one is part of the other. */
-function addHeader(header: Header, add: (text: string) => void): void {
-  for (const field of header.fields) {
-    const value = searchableField(header, field);
-    const whole = searchable(`${field.name}: ${fieldText(header, field)}`);
-    add(whole);
-    if (!whole.includes(value)) add(value);
-  }
+  if (room < 0) return undefined;
+  const texts = { header: header.join("\n"), body: body.join("\n") };
+  return texts.header.isWellFormed() && texts.body.isWellFormed() ? texts : undefined;
 }
 
 /** Characters that have cases, compositions or compatible forms, and a message with some of everything. */

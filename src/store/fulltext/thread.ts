@@ -4,7 +4,8 @@
  */
 import { parentPort } from "node:worker_threads";
 import { releaseMemory } from "../../sys/memory.ts";
-import { FulltextDatabase, IndexFault, isDamage } from "./database.ts";
+import { FulltextDatabase, isDamage } from "./database.ts";
+import { IndexFault } from "./fault.ts";
 import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
 import { indexFiles, removeIndex } from "./stamp.ts";
 
@@ -13,7 +14,7 @@ const openLimit = 8;
 /** How long an index that can not be opened is left alone, ms. */
 const openPause = 60_000;
 /** Rows of folders that are no more are removed in steps; others have their turn for this long between two, ms. */
-const purgePause = 20;
+const tidyPause = 20;
 /** How long nothing was put in before memory is given back, ms. */
 const restPause = 500;
 
@@ -26,7 +27,7 @@ const open = new Map<string, FulltextDatabase>();
 const refused = new Map<string, { readonly until: number; readonly why: string }>();
 /** What was said last of an index that could not be written; said once. */
 const complaints = new Map<string, string>();
-let purging: NodeJS.Timeout | undefined;
+let tidying: NodeJS.Timeout | undefined;
 let resting: NodeJS.Timeout | undefined;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -90,12 +91,12 @@ function answer(request: Request): Answers[keyof Answers] {
       return index.folders();
     case "rename":
       index.rename(request.mailbox, request.name);
-      purgeLater();
+      tidyLater();
       return null;
     case "flush":
       index.flush();
       complaints.delete(request.side);
-      if (index.purge()) purgeLater();
+      if (index.tidy()) tidyLater();
       restLater();
       return null;
   }
@@ -105,29 +106,29 @@ function answer(request: Request): Answers[keyof Answers] {
 function restLater(): void {
   if (resting !== undefined) return void resting.refresh();
   resting = setTimeout(() => {
-    for (const index of open.values()) index.shrink();
+    for (const index of open.values()) index.releaseMemory();
     releaseMemory();
   }, restPause).unref();
 }
 
 /** Housekeeping yields to every request. */
-function purgeLater(): void {
-  purging ??= setTimeout(() => {
-    purging = undefined;
+function tidyLater(): void {
+  tidying ??= setTimeout(() => {
+    tidying = undefined;
     for (const [side, index] of open) {
       try {
         index.verify();
-        if (index.purge()) return purgeLater();
+        if (index.tidy()) return tidyLater();
       } catch (error) {
         settle(side, error);
       }
     }
-  }, purgePause);
+  }, tidyPause);
 }
 
 port.on("message", (message: ToThread) => {
   if (message === "end") {
-    clearTimeout(purging);
+    clearTimeout(tidying);
     clearTimeout(resting);
     for (const index of open.values()) index.close();
     open.clear();

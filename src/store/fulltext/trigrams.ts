@@ -1,5 +1,5 @@
 /**
- * From the text a search looks for to an FTS5 query over trigrams of code points. With `detail=none` FTS5 knows which rows hold a trigram
+ * From a text that is looked for to an FTS5 query over trigrams of code points. With `detail=none` FTS5 knows which rows hold a trigram
  * and not where, so a needle becomes the conjunction of its trigrams: every text that holds the needle holds them all.
  */
 
@@ -26,4 +26,4 @@ export function trigramQuery(needle: string): string | undefined {
 }
 
 /** Text as FTS5 can take it: its tokenizer is not relied on to go on behind a NUL. */
-export const withoutNulCharacters = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", " ") : text);
+export const withoutNulOctets = (text: Buffer): Buffer => (text.includes(0) ? Buffer.from(text.map((octet) => (octet === 0 ? 0x20 : octet))) : text);
