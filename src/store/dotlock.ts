@@ -9,7 +9,7 @@
  * Any other is broken when its mtime is older than `stale`. Breaking renames the lock away first and looks at what it got: had another
  * program broken it and taken it meanwhile, the lock is put back.
  */
-import { closeSync, linkSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
+import { closeSync, constants, linkSync, lstatSync, openSync, readSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
 import { hostname, uptime } from "node:os";
 import { dirname } from "node:path";
 import { createOnly, writeFully } from "./durable.ts";
@@ -71,10 +71,24 @@ const slack = 2_000;
 /** True when it was made before this host was started, ms since the epoch. */
 export const beforeBoot = (mtime: number, now = Date.now()): boolean => mtime < now - uptime() * 1000 - slack;
 
+/** Octets of a lock file that count. */
+const textLimit = 512;
+
+/** What a lock file says. Anything may have its name, a FIFO too, and none of it may hold us up. */
+function textOf(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const octets = Buffer.alloc(textLimit);
+    return octets.toString("latin1", 0, readSync(fd, octets, 0, textLimit, null));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** True when the lock names a process of this host that does not exist any more, or nothing at all and is older than the running system. */
 function isOrphan(path: string, stats: Stats): boolean {
   try {
-    const text = readFileSync(path, "latin1");
+    const text = textOf(path);
     const [pid = "", where] = text.split(":", 2);
     const old = beforeBoot(stats.mtimeMs);
     if (/^\0*$/.test(text)) return old;
@@ -157,6 +171,9 @@ export function removeLockFile(path: string): void {
   }
 }
 
+/** The time of a lock that is held is set again after this long at the latest, ms. */
+export const freshFor = 30_000;
+
 /** What proper-lockfile calls of `fs`. */
 const lockFiles = {
   mkdir: now(make),
@@ -188,6 +205,7 @@ export async function tryDotlock(path: string, stale: number): Promise<Dotlock |
       realpath: false,
       retries: 0,
       stale,
+      update: freshFor,
       onCompromised: () => {
         state.lost = true;
         held.delete(path);

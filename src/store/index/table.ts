@@ -9,7 +9,9 @@
 import type { ModSeq, Uid } from "../mailbox.ts";
 import type { Cells, Change } from "./change.ts";
 import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
+import { Heap } from "./heap.ts";
 import { History } from "./history.ts";
+import { Sets } from "./sets.ts";
 import { ascending, endsWithin, isBelow, uidsAscend } from "./sound.ts";
 
 export const commonSchema = {
@@ -33,8 +35,6 @@ type RowOf<X extends Schema> = { readonly [K in keyof Common | keyof X]: number 
 
 /** Not written yet: the row has no number in the file. */
 const fresh = 0xffffffff;
-/** Sets above which those that no row has are dropped when a file was read. */
-const tidyFrom = 1024;
 const tracking = { origin: "u32", dirty: "u32" } as const satisfies Schema;
 
 export class Table<X extends Schema> {
@@ -43,10 +43,8 @@ export class Table<X extends Schema> {
   /** Beside each row its number in the file, and a bit for each column that differs from the file. */
   readonly #track = new Columns(tracking);
   #head: unknown = undefined;
-  #sets: string[] = [""];
-  #numberOf: Map<string, number> | undefined;
-  #heap: Buffer = Buffer.alloc(0);
-  #heapLength = 0;
+  readonly #sets = new Sets();
+  readonly #heap = new Heap();
   #history: History;
   readonly #marks = new Columns({ mark: "u32" } as const);
   #cache = { inode: "", end: 0 };
@@ -64,8 +62,6 @@ export class Table<X extends Schema> {
   // What the file has of each.
   #changed = false;
   #removed: number[] = [];
-  #writtenSets = 1;
-  #writtenHeap = 0;
   #writtenMarks = 0;
   #unmark = false;
   /** Numbers were given anew: the file is of no use to add to. */
@@ -192,9 +188,7 @@ export class Table<X extends Schema> {
   reserve(rows: number, names?: Buffer): void {
     this.#columns.reserve(rows);
     this.#track.reserve(rows);
-    if (names === undefined || this.length > 0 || this.#heapLength > 0) return;
-    this.#heap = names;
-    this.#heapLength = names.length;
+    if (names !== undefined && this.length === 0 && this.#heap.length === 0) this.#heap.replace(names);
   }
 
   set(name: keyof (Common & X), row: number, value: number): void {
@@ -226,47 +220,29 @@ export class Table<X extends Schema> {
 
   /** The string of a set number. */
   setAt(number: number): string {
-    return this.#sets[number];
+    return this.#sets.at(number);
   }
 
   /** The number of a string. */
   numberOf(set: string): number {
-    this.#numberOf ??= new Map(this.#sets.map((one, i) => [one, i]));
-    let number = this.#numberOf.get(set);
-    if (number === undefined) {
-      number = this.#sets.push(set) - 1;
-      this.#numberOf.set(set, number);
-      this.#changed = true;
-    }
-    return number;
+    if (!this.#sets.has(set)) this.#changed = true;
+    return this.#sets.numberOf(set);
   }
 
   /** Keeps octets in the heap; where. */
   keep(octets: Buffer, from = 0, to = octets.length): number {
-    if (octets === this.#heap) return from;
-    const at = this.#heapLength;
-    const length = to - from;
-    if (at + length > this.#heap.length) this.#growHeap(at + length);
-    octets.copy(this.#heap, at, from, to);
-    this.#heapLength += length;
-    return at;
-  }
-
-  #growHeap(room: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(1024, Math.ceil(room * 1.5)));
-    this.#heap.copy(grown, 0, 0, this.#heapLength);
-    this.#heap = grown;
+    return this.#heap.keep(octets, from, to);
   }
 
   /** Where names lie; valid until the next `keep` or snapshot. */
   get heap(): Buffer {
-    return this.#heap;
+    return this.#heap.octets;
   }
 
   /** The octets of a row's name; good until the next `keep` or snapshot. */
   name(row: number): Buffer {
     const at = this.at.nameAt[row];
-    return this.#heap.subarray(at, at + this.at.nameLength[row]);
+    return this.#heap.octets.subarray(at, at + this.at.nameLength[row]);
   }
 
   get marks(): ArrayLike<number> {
@@ -303,13 +279,13 @@ export class Table<X extends Schema> {
     const { names } = this.#columns;
     return {
       ...this.#text(),
-      sets: this.#sets.slice(this.#writtenSets),
+      sets: this.#sets.unwritten(),
       unmark: this.#unmark,
       removed: Uint32Array.from(this.#removed).sort(),
       addedRows: length - first,
       added: names.map((_, i) => this.#columns.view(i, first)),
       cells,
-      heap: this.#heap.subarray(this.#writtenHeap, this.#heapLength),
+      heap: this.#heap.unwritten(),
       ...this.#history.unwritten(),
       marks: this.#marks.view(0, this.#writtenMarks) as Uint32Array,
     };
@@ -341,13 +317,13 @@ export class Table<X extends Schema> {
     this.#tidyHeap();
     return {
       ...this.#text(),
-      sets: this.#sets.slice(1),
+      sets: this.#sets.all(),
       unmark: false,
       removed: new Uint32Array(0),
       addedRows: this.length,
       added: this.#columns.names.map((_, i) => this.#columns.view(i)),
       cells: [],
-      heap: this.#heap.subarray(0, this.#heapLength),
+      heap: this.#heap.all(),
       ...this.#history.all(),
       marks: this.#marks.view(0) as Uint32Array,
     };
@@ -360,8 +336,8 @@ export class Table<X extends Schema> {
     for (let row = 0, { length } = origin; row < length; row++) origin[row] = row;
     this.#track.view(1).fill(0);
     this.#removed = [];
-    this.#writtenSets = this.#sets.length;
-    this.#writtenHeap = this.#heapLength;
+    this.#sets.written();
+    this.#heap.written();
     this.#writtenMarks = this.#marks.length;
     this.#history.written();
     this.#unmark = false;
@@ -372,19 +348,18 @@ export class Table<X extends Schema> {
     const { nameAt, nameLength } = this.at;
     let used = 0;
     for (let row = 0; row < this.length; row++) used += nameLength[row];
-    if (this.#heapLength - used < 1024 + (used >> 2)) return;
+    if (this.#heap.length - used < 1024 + (used >> 2)) return;
     this.#whole = true;
     const tidy = Buffer.allocUnsafeSlow(used);
     const column = this.#columns.place.nameAt;
     let to = 0;
     for (let row = 0; row < this.length; row++) {
       const at = nameAt[row];
-      this.#heap.copy(tidy, to, at, at + nameLength[row]);
+      this.heap.copy(tidy, to, at, at + nameLength[row]);
       this.#columns.set(column, row, to);
       to += nameLength[row];
     }
-    this.#heap = tidy;
-    this.#heapLength = used;
+    this.#heap.replace(tidy);
   }
 
   /** Does what a change from the file says. False when it does not fit; the table is then of no use. */
@@ -399,12 +374,8 @@ export class Table<X extends Schema> {
       if (rows.length > 0 && rows[rows.length - 1] - rows[0] === rows.length - 1) all.set(values, rows[0]);
       else for (let i = 0; i < rows.length; i++) all[rows[i]] = values[i];
     }
-    if (this.#heapLength === 0) {
-      this.#heap = change.heap;
-      this.#heapLength = change.heap.length;
-    } else if (change.heap.length > 0) this.keep(change.heap);
-    for (const set of change.sets) this.#sets.push(set);
-    this.#numberOf = undefined;
+    this.#heap.take(change.heap);
+    this.#sets.take(change.sets);
     this.#history.take(change);
     if (change.unmark) this.#marks.clear();
     this.#marks.addAll([change.marks], change.marks.length);
@@ -416,25 +387,12 @@ export class Table<X extends Schema> {
   /** After the last `take`: true when the rows make sense, which are then those of the file. */
   loaded(): boolean {
     const { uid, nameAt, nameLength } = this.#columns.place;
-    if (!uidsAscend(this.#columns.view(uid) as Uint32Array) || !endsWithin(this.#columns.view(nameAt) as Uint32Array, this.#columns.view(nameLength) as Uint32Array, this.#heapLength)) return false;
+    if (!uidsAscend(this.#columns.view(uid) as Uint32Array) || !endsWithin(this.#columns.view(nameAt) as Uint32Array, this.#columns.view(nameLength) as Uint32Array, this.#heap.length)) return false;
     const columns = this.#columns.kinds.flatMap((kind, i) => (kind === "set" ? [this.#columns.view(i) as Uint32Array] : []));
     if (!columns.every((column) => isBelow(column, this.#sets.length))) return false;
     this.#track.addAll([new Uint32Array(this.length), new Uint32Array(this.length)], this.length);
     this.written();
-    if (this.#sets.length >= tidyFrom) this.#tidySets(columns);
+    if (this.#sets.tidy(columns)) this.#whole = true;
     return true;
-  }
-
-  #tidySets(columns: readonly Uint32Array[]): void {
-    const used = new Uint8Array(this.#sets.length);
-    used[0] = 1;
-    for (const column of columns) for (let row = 0; row < column.length; row++) used[column[row]] = 1;
-    const kept = this.#sets.filter((_, i) => used[i] === 1);
-    if (this.#sets.length < tidyFrom + 2 * kept.length) return;
-    let next = 0;
-    const renumbered = Uint32Array.from(used, (is) => (is === 1 ? next++ : 0));
-    for (const column of columns) for (let row = 0; row < column.length; row++) column[row] = renumbered[column[row]];
-    this.#sets = kept;
-    this.#whole = true;
   }
 }

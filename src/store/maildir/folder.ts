@@ -1,24 +1,23 @@
 /**
- * What is known of one Maildir folder, in memory and in its index, and what of that sessions have not been told. It reads nothing by itself: sync.ts does.
+ * What is known of one Maildir folder, in memory and in its index; telling.ts has what of that sessions have not been told. It reads nothing by itself: sync.ts does.
  */
 import { statSync } from "node:fs";
 import { errno } from "../faults.ts";
-import { sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
-import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
-import { listOf, type MessageList } from "../message-list.ts";
+import type { Changes, Flags, ModSeq } from "../mailbox.ts";
+import type { MessageList } from "../message-list.ts";
 import { Directory } from "./directory.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
 import { folderHead, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
 import { MessageFiles } from "./message-files.ts";
-import { listed, messagesAt } from "./listed.ts";
-import { MaildirMessage } from "./message.ts";
+import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
 import { maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place } from "./row.ts";
+import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
 
@@ -39,6 +38,7 @@ export class Folder {
   readonly fresh: Directory;
   readonly index: MailIndex<typeof maildirSchema>;
   readonly cache: CacheFile<typeof maildirSchema>;
+  readonly #telling = new Telling(this);
   #names: Names | undefined;
 
   header: UidlistHeader | undefined;
@@ -52,17 +52,6 @@ export class Folder {
   /** Recent although in cur/: appended or flagged by us before any session claimed them. */
   readonly recent = new Set<number>();
 
-  list: MessageList<MaildirMessage> = listOf([]);
-  /** Known but not told yet. */
-  #expunged: number[] = [];
-  #arrived: number[] = [];
-  /** UIDs; some may be in it more than once, or gone meanwhile. */
-  #flagged: number[] = [];
-  #modSeq: ModSeq | undefined;
-  /** µs since the epoch. */
-  #lookedAt: number | undefined;
-  /** The state of `dovecot-keywords` the flags of `list` were made with. */
-  #labelled = 0;
   #written = "";
 
   constructor(place: MaildirPlace, log: (line: string) => void, alone = false) {
@@ -126,8 +115,7 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
-    this.list = listed(this);
-    this.#labelled = this.keywords.version;
+    this.#telling.resume();
   }
 
   #inode(): string {
@@ -167,9 +155,8 @@ export class Folder {
 
   /** Nothing of what was known is so: all messages are expunged, and UIDs begin anew. */
   forgetAll(): void {
-    for (const message of this.list.all) if (this.visible(this.table.rowOf(message.uid)) >= 0) this.#gone(this.table.rowOf(message.uid));
-    this.#arrived = [];
-    this.#flagged = [];
+    for (const message of this.list.all) if (this.rowOf(message.uid) >= 0) this.#telling.expunged(this.rowOf(message.uid));
+    this.#telling.forget();
     this.recent.clear();
     this.#anew();
     this.cur.doubt();
@@ -205,17 +192,6 @@ export class Folder {
   flagsOf(row: number): Flags {
     const { table } = this;
     return this.keywords.flagsOf(lettersIn(table.setAt(table.at.set[row])), table.setAt(table.at.more[row]));
-  }
-
-  /** Of what happens until sessions are told. */
-  get changing(): ModSeq {
-    this.#modSeq ??= this.table.nextModSeq(this.#lookedAt ?? Date.now() * 1000);
-    return this.#modSeq;
-  }
-
-  /** A look at the disk begins: what it misses has a higher MODSEQ in the process that did it. */
-  looking(): void {
-    this.#lookedAt = Date.now() * 1000;
   }
 
   /** The uidlist names messages whose files were not met yet. */
@@ -285,7 +261,7 @@ export class Folder {
     const { uid } = table.at;
     const { length } = table;
     const from = table.rowFrom(first);
-    for (let row = from; row < length; row++) this.#arrived.push(uid[row]);
+    for (let row = from; row < length; row++) this.#telling.arrived(uid[row]);
     if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
     this.cache.note();
@@ -298,7 +274,7 @@ export class Folder {
     table.set("modSeq", row, this.changing);
     this.others.arrived(row);
     this.highest = Math.max(this.highest, uid);
-    this.#arrived.push(uid);
+    this.#telling.arrived(uid);
     this.cache.note();
   }
 
@@ -306,34 +282,31 @@ export class Folder {
   flagged(uid: number): void {
     const row = this.rowOf(uid);
     if (row >= 0) this.flaggedRow(row);
-    else this.#flagged.push(uid);
+    else this.#telling.flagged(uid);
   }
 
   flaggedRow(row: number): void {
-    this.#flagged.push(this.table.at.uid[row]);
+    this.#telling.flagged(this.table.at.uid[row]);
     this.table.set("modSeq", row, this.changing);
   }
 
   /** Removes rows, given ascending. */
   drop(rows: readonly number[]): void {
     if (rows.length === 0) return;
-    const unseen = new Set(this.#arrived);
+    const { unseen } = this.#telling;
     const seen: number[] = [];
     const never: number[] = [];
     for (const row of rows) {
       const uid = this.table.at.uid[row];
       if (this.visible(row) < 0 || unseen.has(uid)) never.push(row);
       else {
-        this.#gone(row);
+        this.#telling.expunged(row);
         seen.push(row);
       }
       this.recent.delete(uid);
     }
     this.dead += rows.length;
-    if (never.length > 0) {
-      const uids = new Set(never.map((row) => this.table.at.uid[row]));
-      this.#arrived = this.#arrived.filter((uid) => !uids.has(uid));
-    }
+    this.#telling.neverMind(new Set(never.map((row) => this.table.at.uid[row])));
     // By UID: the first removal gives the rows of the second other numbers.
     const uids = seen.map((row) => this.table.at.uid[row]);
     this.table.remove(never, undefined);
@@ -348,95 +321,27 @@ export class Folder {
     table.remove(Array.from({ length: table.length - from }, (_, i) => from + i), undefined);
   }
 
-  /** Messages handed out keep what is known. */
-  #gone(row: number): void {
-    const uid = this.table.at.uid[row];
-    this.#expunged.push(uid);
-    const message = this.list.all.at(indexOf(this.list.all, uid));
-    const saved = this.files.savedOf(uid);
-    const date = this.table.at.date[row];
-    const known = { size: this.table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: this.files.guidOf(uid) };
-    if (message?.uid === uid) message.becomes({ sizeOf: () => known.size, dateOf: () => known.date, savedOf: () => saved, guidOf: () => known.guid });
-  }
-
   // ------------------------------------------------------------ telling
 
-  /** Rows of messages, which are often one behind the other. */
-  #rowsOf(uids: readonly number[]): number[] {
-    const { table } = this;
-    let row = -1;
-    return uids.map((uid) => (row = row >= 0 && row + 1 < table.length && table.at.uid[row + 1] === uid ? row + 1 : table.rowOf(uid)));
+  get list(): MessageList<MaildirMessage> {
+    return this.#telling.list;
+  }
+
+  /** Of what happens until sessions are told. */
+  get changing(): ModSeq {
+    return this.#telling.changing;
+  }
+
+  /** A look at the disk begins. */
+  looking(): void {
+    this.#telling.looking();
   }
 
   /** Brings `list` up to date. What happened since the last time. */
   tell(): Changes {
-    const changes = this.#changes();
-    this.#modSeq = undefined;
-    this.#lookedAt = undefined;
+    const changes = this.#telling.tell();
+    if (changes !== noChanges) this.index.saveSoon();
     return changes;
-  }
-
-  #changes(): Changes {
-    // What letters mean has changed.
-    if (this.#labelled !== this.keywords.version) for (const { uid } of this.list.all) this.#flagged.push(uid);
-    this.#labelled = this.keywords.version;
-    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.length === 0) return noChanges;
-    const { table } = this;
-    // Of a change of our own the last part was made just now.
-    if (this.#lookedAt === undefined) this.#modSeq = undefined;
-    if (this.list.length === 0 && this.#expunged.length === 0) return this.#firstSeen();
-    let messages = this.list.all.slice();
-    const flagged: MaildirMessage[] = [];
-    const known = new Map<number, Flags>();
-    let [i, row] = [-1, -1];
-    for (const uid of this.#flagged) {
-      // Mostly the one behind the last.
-      i = messages[i + 1]?.uid === uid ? i + 1 : indexOf(messages, uid);
-      row = row + 1 < table.length && table.at.uid[row + 1] === uid ? this.visible(row + 1) : this.rowOf(uid);
-      if (i < 0 || row < 0) continue;
-      const key = table.at.set[row] + table.at.more[row] * 0x1_0000_0000;
-      let flags = known.get(key);
-      if (flags === undefined) known.set(key, (flags = this.flagsOf(row)));
-      const before = messages[i];
-      if (flags === before.flags) continue;
-      const same = sameFlags(before.flags, flags);
-      if (!same) table.set("modSeq", row, this.changing);
-      const next = new MaildirMessage(this.files, uid, flags, table.at.modSeq[row]);
-      before.becomes(next);
-      messages[i] = next;
-      if (!same) flagged.push(next);
-    }
-    if (this.#expunged.length > 0) {
-      const gone = new Set(this.#expunged);
-      messages = messages.filter((message) => !gone.has(message.uid));
-    }
-    const arrived = messagesAt(this, this.#rowsOf(this.#arrived.sort((a, b) => a - b)));
-    messages = messages.concat(arrived);
-    const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
-    this.list = listOf(messages);
-    this.#told();
-    return { arrived, expunged, flagged: flagged.sort((a, b) => a.uid - b.uid) };
-  }
-
-  #told(): void {
-    this.#expunged = [];
-    this.#arrived = [];
-    this.#flagged = [];
-    this.index.saveSoon();
-  }
-
-  /** There were none before: all have arrived. */
-  #firstSeen(): Changes {
-    const list = listed(this);
-    this.list = list;
-    this.#told();
-    return {
-      get arrived() {
-        return list.all;
-      },
-      expunged: [],
-      flagged: [],
-    };
   }
 
   close(): void {
@@ -445,18 +350,4 @@ export class Folder {
     this.cur.close();
     this.fresh.close();
   }
-}
-
-/** Place of a UID in an ascending array, -1 when it is not there. */
-export function indexOf(messages: readonly MaildirMessage[], uid: number): number {
-  let low = 0;
-  let high = messages.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const at = messages[middle].uid;
-    if (at === uid) return middle;
-    if (at < uid) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }

@@ -2,7 +2,7 @@
  * Where the folders of a Maildir++ are: INBOX is the root, "A/B" is `.A.B` in it, each component in modified UTF-7, all beside
  * each other. A name with "." in a component has no place and is refused.
  */
-import { closeSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
 import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
@@ -76,6 +76,23 @@ export function removeFolder(root: string, path: string): void {
   rmSync(`${root}/${trash}`, { recursive: true, force: true });
   renameSync(path, `${root}/${trash}`);
   rmSync(`${root}/${trash}`, { recursive: true, force: true });
+}
+
+/** Removes a folder that was made for something that then failed; with a message in it, it stays. Needs no room on the disk. False when it stays. */
+export function removeEmptyFolder(path: string): boolean {
+  try {
+    rmdirSync(`${path}/new`);
+    try {
+      rmdirSync(`${path}/cur`);
+    } catch (error) {
+      make(`${path}/new`);
+      throw error;
+    }
+    rmSync(path, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Names of all folders but INBOX, in no order. */

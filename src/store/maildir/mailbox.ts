@@ -3,7 +3,7 @@
  *
  * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own. Reading waits for nobody.
  */
-import { accessSync, constants, renameSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
@@ -12,15 +12,15 @@ import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynce
 import type { MessageList } from "../message-list.ts";
 import { batchSize, Serial } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
-import { forget, placeFor, prepareAll, sweep } from "./deliver.ts";
+import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { headOf, octetsLater, readNow } from "./message-file.ts";
-import { changing, renaming, unlink } from "./own-changes.ts";
+import { removing, renaming } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
-import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
-import { octetPath } from "./scan.ts";
+import { Recent } from "./recent.ts";
+import { baseOf, fieldsOf, inCur, pathOf } from "./row.ts";
 import { Sync } from "./sync.ts";
 import { fieldText } from "./uidlist.ts";
 
@@ -37,18 +37,18 @@ export class MaildirMailbox implements Mailbox {
   readonly #context: MailboxContext;
   readonly #sync: Sync;
   readonly #put: Put;
+  readonly #recent: Recent;
   readonly #serial = new Serial();
   readonly #hearers = new Hearers();
   #watching: Watching | undefined;
   #readOnly = false;
-  /** When nobody was \Recent, by `Table.changesOf` places. */
-  #claimed = -1;
 
   constructor(place: MaildirPlace, context: MailboxContext) {
     this.#context = context;
     this.#folder = new Folder(place, context.log, context.alone);
     this.#sync = new Sync(this.#folder, context.nextUidValidity);
     this.#put = new Put(this.#folder, this.#sync, context.quota);
+    this.#recent = new Recent(this.#folder);
   }
 
   get name(): string {
@@ -198,30 +198,11 @@ export class MaildirMailbox implements Mailbox {
 
   claimRecent(peek: boolean): Promise<readonly Uid[]> {
     return this.#alone(async () => {
-      const { table, recent } = this.#folder;
-      const rows = this.#recentRows();
-      if (rows.length > 0 && !peek && !this.#readOnly) {
-        const plan = new FlagPlan(this.#folder, undefined);
-        await this.#unwatched(rows.length, () => renaming(this.#folder, rows, plan, true, () => undefined));
-        recent.clear();
-        this.#folder.index.saveSoon();
-      }
+      const { table } = this.#folder;
+      const rows = this.#recent.rows();
+      if (rows.length > 0 && !peek && !this.#readOnly) await this.#unwatched(rows.length, () => this.#recent.claim(rows));
       return rows.map((row) => table.at.uid[row] as Uid);
     });
-  }
-
-  /** Rows nobody has claimed yet. Where there were none, none are looked for until some message is elsewhere. */
-  #recentRows(): number[] {
-    const { table, recent } = this.#folder;
-    const state = table.changesOf("place");
-    if (recent.size === 0 && this.#claimed === state) return [];
-    const { length } = table;
-    const { uid, place } = table.at;
-    const rows: number[] = [];
-    if (recent.size === 0) for (let row = table.rowWith("place", inNew); row >= 0; row = table.rowWith("place", inNew, row + 1)) rows.push(row);
-    else for (let row = 0; row < length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) rows.push(row);
-    if (rows.length === 0) this.#claimed = state;
-    return rows;
   }
 
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
@@ -323,57 +304,27 @@ export class MaildirMailbox implements Mailbox {
       const folder = this.#folder;
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const gone: Uid[] = [];
-      let octets = 0;
-      const directories = new Set<string>();
-      try {
-        const rows = this.#rowsOf(uids);
-        await this.#unwatched(rows.length, () =>
-          changing(folder, rows, (row, made) => {
-            const uid = folder.table.at.uid[row] as Uid;
-            const size = folder.files.storedSize(uid) ?? 0;
-            const directory = unlink(folder, row, made);
-            if (directory === undefined) return;
-            gone.push(uid);
-            octets += size;
-            directories.add(`${folder.place.path}/${directory}`);
-          }),
-        );
-      } finally {
-        folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
-      }
-      await Promise.all([...directories].map(syncDirectory));
+      const rows = this.#rowsOf(uids);
+      const { gone, octets } = await this.#unwatched(rows.length, () => removing(folder, rows));
       this.#context.quota.changed(-octets, -gone.length);
       this.#tell();
-      return gone.sort((a, b) => a - b);
+      return gone;
     });
   }
 
-  /** Moves every message into another folder, where each gets a new UID (RFC 3501 §6.3.5, renaming INBOX). */
+  /** Moves every message into another folder, where each gets a new UID (RFC 3501 §6.3.5, renaming INBOX); all or none. */
   moveAll(target: MaildirMailbox): Promise<void> {
     return this.#alone(async () => {
       await this.#sync.run();
-      const folder = this.#folder;
-      const [from, to] = [folder.place.path, target.#folder.place.path];
-      const rows = Array.from({ length: folder.table.length }, (_, row) => row).filter((row) => folder.visible(row) >= 0);
-      const moved: number[] = [];
-      try {
-        for (const row of rows) {
-          const { letters, others } = await lettersFor(target.#folder, folder.flagsOf(row), true);
-          const base = baseOf(folder.table, row);
-          const { directory, file } = placeFor(base, letters);
-          if (others.length > 0) await target.#folder.others.keep([{ base, keywords: others.join(" ") }]);
-          renameSync(pathOf(from, folder.table, row), octetPath(`${to}/${directory}`, file));
-          moved.push(row);
-        }
-      } finally {
-        folder.cur.doubt();
-        folder.fresh.doubt();
-        folder.drop(moved);
-      }
-      await Promise.all(["cur", "new"].flatMap((directory) => [syncDirectory(`${from}/${directory}`), syncDirectory(`${to}/${directory}`)]));
+      await target.#takeOver(this.#folder);
       this.#tell();
-      await target.refresh();
+    });
+  }
+
+  #takeOver(source: Folder): Promise<void> {
+    return this.#alone(async () => {
+      await this.#put.takeOver(source);
+      this.#tell();
     });
   }
 

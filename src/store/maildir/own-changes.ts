@@ -1,8 +1,9 @@
 /** Renames and removals of our own, of which we know how many events they make, and which follow a file that another program renamed. */
 import { closeSync, constants, openSync, unlinkSync } from "node:fs";
 import { renameAt } from "../../sys/rename.ts";
+import { syncDirectory } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { StoreFault } from "../mailbox.ts";
+import { StoreFault, type Uid } from "../mailbox.ts";
 import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
@@ -134,8 +135,31 @@ function end(name: Buffer, at: number, suffix: string): void {
   name[at + length] = 0;
 }
 
+/** Removes messages of rows; durable when it resolves. UIDs of those that this call removed, ascending, and octets of their files. */
+export async function removing(folder: Folder, rows: readonly number[]): Promise<{ readonly gone: readonly Uid[]; readonly octets: number }> {
+  const gone: Uid[] = [];
+  let octets = 0;
+  const directories = new Set<string>();
+  try {
+    await changing(folder, rows, (row, made) => {
+      const uid = folder.table.at.uid[row] as Uid;
+      const size = folder.files.storedSize(uid) ?? 0;
+      const directory = unlink(folder, row, made);
+      if (directory === undefined) return;
+      gone.push(uid);
+      octets += size;
+      directories.add(`${folder.place.path}/${directory}`);
+    });
+  } finally {
+    folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
+  }
+  // Commit point.
+  await Promise.all([...directories].map(syncDirectory));
+  return { gone: gone.sort((a, b) => a - b), octets };
+}
+
 /** Removes the file of a row's message; where it was, or undefined when it is gone already: the next refresh says so. */
-export function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefined {
+function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefined {
   const { at } = folder.table;
   for (let tries = 0; tries < patience; tries++) {
     if (at.place[row] === nowhere) return undefined;

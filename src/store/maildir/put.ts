@@ -14,6 +14,7 @@ import type { Quota } from "./quota.ts";
 import { inCur, inNew, type NewFiles, type Place } from "./row.ts";
 import { octetPath } from "./scan.ts";
 import type { Sync } from "./sync.ts";
+import { takeOver } from "./take-over.ts";
 
 /** `from[i]` became `to[i]`. */
 export interface Copied {
@@ -22,11 +23,11 @@ export interface Copied {
 }
 
 /** Flags as letters of a name and keywords that have no letter. */
-type Written = Awaited<ReturnType<typeof lettersFor>>;
+export type Written = Awaited<ReturnType<typeof lettersFor>>;
 const unflagged: Written = { letters: "", others: [] };
 
 /** A file just put into the folder. */
-interface NewFile {
+export interface NewFile {
   readonly place: Place;
   readonly suffix: string;
   readonly base: Buffer;
@@ -89,7 +90,7 @@ export class Put {
           else made.cur++;
         });
         await folder.others.keep(files.flatMap(({ base }, i) => (others[i].length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others[i].join(" ") }])));
-        first = await this.#sync.list(this.#listed(files));
+        first = await this.#sync.list(listedFiles(this.#folder, files));
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
       await Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
@@ -107,14 +108,6 @@ export class Put {
       if (files[i].place === inCur) folder.recent.add(uid);
     });
     return uids;
-  }
-
-  #listed(files: readonly NewFile[]): NewFiles {
-    const octets = Buffer.concat(files.map(({ base }) => base));
-    let end = 0;
-    const to = files.map(({ base }) => (end += base.length));
-    const from = files.map(({ base }, i) => to[i] - base.length);
-    return { length: files.length, octets, from, to, place: files.map(({ place }) => place), set: files.map(({ suffix }) => this.#folder.table.numberOf(suffix)) };
   }
 
   /**
@@ -157,6 +150,13 @@ export class Put {
     }
   }
 
+  /** All messages of another folder become this one's. */
+  async takeOver(source: Folder): Promise<void> {
+    const { table } = source;
+    const rows = Array.from({ length: table.length }, (_, row) => row).filter((row) => source.visible(row) >= 0);
+    await takeOver(this.#folder, this.#sync, source, await this.#flagsHere(source, rows.map((row) => table.at.uid[row] as Uid)));
+  }
+
   /** Flags of another folder's messages as they are written in this one. */
   async #flagsHere(source: Folder, uids: readonly Uid[]): Promise<ReadonlyMap<Uid, Written>> {
     const written = new Map<Flags, Written>();
@@ -171,4 +171,13 @@ export class Put {
     }
     return wanted;
   }
+}
+
+/** As the uidlist is told of them. */
+export function listedFiles(folder: Folder, files: readonly NewFile[]): NewFiles {
+  const octets = Buffer.concat(files.map(({ base }) => base));
+  let end = 0;
+  const to = files.map(({ base }) => (end += base.length));
+  const from = files.map(({ base }, i) => to[i] - base.length);
+  return { length: files.length, octets, from, to, place: files.map(({ place }) => place), set: files.map(({ suffix }) => folder.table.numberOf(suffix)) };
 }

@@ -12,7 +12,7 @@ import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 import { deliver } from "./deliver.ts";
 import { DeliveredFacts } from "./delivered-facts.ts";
-import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeFolder } from "./folders.ts";
+import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeEmptyFolder, removeFolder } from "./folders.ts";
 import { MaildirMailbox } from "./mailbox.ts";
 import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
@@ -143,15 +143,23 @@ export class MaildirStore implements MailStore {
   }
 
   async #moveInbox(target: string): Promise<void> {
-    await this.#make(target);
-    const inbox = await this.#take("INBOX");
-    const other = await this.#take(target);
     try {
-      await inbox.moveAll(other);
-    } finally {
-      this.release(inbox);
-      this.release(other);
+      await this.#make(target);
+      await this.#using("INBOX", (inbox) => this.#using(target, (other) => inbox.moveAll(other)));
+    } catch (error) {
+      // Asked for again, it can be made again.
+      const mailbox = await this.#open.peek(target);
+      if (removeEmptyFolder(folderPath(this.#root, target))) {
+        mailbox?.removed();
+        this.#open.drop(target);
+      }
+      throw error;
     }
+  }
+
+  async #using(own: string, work: (mailbox: MaildirMailbox) => Promise<void>): Promise<void> {
+    const mailbox = await this.#take(own);
+    await work(mailbox).finally(() => this.release(mailbox));
   }
 
   subscriptions(): Promise<readonly string[]> {

@@ -10,7 +10,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, type BigIntStats 
 import { dirname } from "node:path";
 import { makeDirectories } from "../durable.ts";
 import { tryLock } from "../../sys/lock.ts";
-import { tryDotlock } from "../dotlock.ts";
+import { freshFor, tryDotlock } from "../dotlock.ts";
 import { errno } from "../faults.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { InboxLocker } from "../privileged.ts";
@@ -69,7 +69,7 @@ async function takeSecond(path: string, how: "read" | "write", policy: LockPolic
   const { locker } = policy;
   if (locker !== undefined) {
     if (!(await locker.lock())) return undefined;
-    const touching = setInterval(() => void locker.touch().catch(() => undefined), Math.max(1000, policy.stale / 4)).unref();
+    const touching = setInterval(() => void locker.touch().catch(() => undefined), Math.min(freshFor, Math.max(1000, policy.stale / 4))).unref();
     return {
       check: () => undefined,
       async release() {

@@ -29,14 +29,18 @@ function hits(): number {
 
 const idsIn = (view: View): string => JSON.stringify(Object.entries(view.folders).map(([folder, { messages }]) => [folder, messages.map(({ id }) => id).sort()]).sort());
 
-/** As long as there is no room every message that is shown is whole, or the mailbox is refused. */
-async function lookFull(store: MailStore): Promise<void> {
+/** As long as there is no room all messages that have UIDs are shown, and whole, wherever they are by now; or the mailbox is refused. */
+async function lookFull(store: MailStore, found: View): Promise<void> {
+  let seen: View;
   try {
-    await look(store);
+    seen = await look(store);
   } catch (fault) {
     if (!(fault instanceof StoreFault)) throw fault;
     assert.equal(fault.kind, "no-space", fault.message);
+    return;
   }
+  if (step.whole === true) assertDone(found, found, seen);
+  else if (step.given === undefined) assertBetween(found, target, seen);
 }
 
 /** False when the step has fewer calls than that. */
@@ -52,7 +56,7 @@ async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean,
     refusal = fault;
   }
   const met = hits() > 0;
-  if (stays && refusal !== undefined) await lookFull(store);
+  if (stays && refusal !== undefined) await lookFull(store, found);
   disarm();
   if (refusal === undefined) assertDone(found, target, await look(store), true);
   else {

@@ -1,5 +1,6 @@
 /** Whose dotlock may be broken: a row for each kind that may lie there. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, uptime } from "node:os";
 import test from "node:test";
@@ -34,3 +35,25 @@ for (const [what, text, made, broken, after = never] of rows)
     await lock?.release();
     assert.equal(existsSync(path), !broken);
   });
+
+test("a FIFO that has the name of a lock holds nobody up, and counts by its age", async (t) => {
+  const path = `${temporary(t)}/x.lock`;
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  assert.equal(await tryDotlock(path, stale), undefined);
+  utimesSync(path, 1, 1);
+  const lock = await tryDotlock(path, stale);
+  assert.ok(lock !== undefined);
+  await lock.release();
+});
+
+test("a lock that is never too old is not set afresh all the time", async (t) => {
+  const warnings: string[] = [];
+  const hear = ({ message }: Error): number => warnings.push(message);
+  process.on("warning", hear);
+  t.after(() => process.off("warning", hear));
+  const lock = await tryDotlock(`${temporary(t)}/x.lock`, never);
+  assert.ok(lock !== undefined);
+  await new Promise(setImmediate);
+  assert.deepEqual(warnings, []);
+  await lock.release();
+});

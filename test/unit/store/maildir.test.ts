@@ -88,10 +88,10 @@ test("changes of other programs: arrival, flag, move to cur, removal", async (t)
   renameSync(`${root}/new/1700000000.17_3.other`, `${root}/cur/1700000000.17_3.other:2,F`);
   const [seen] = readdirSync(`${root}/cur`).filter((name) => name.endsWith(":2,S"));
   unlinkSync(`${root}/cur/${seen}`);
-  const second = await inbox.refresh();
-  assert.deepEqual(second, { arrived: [], expunged: [2], flagged: [inbox.messages[1]] });
+  await inbox.refresh();
+  // The watch may have been there before.
+  assert.deepEqual(heard, [first, { arrived: [], expunged: [2], flagged: [inbox.messages[1]] }]);
   assert.deepEqual([...inbox.messages[1]!.flags], ["\\Flagged"]);
-  assert.deepEqual(heard.slice(0, 2), [first, second]);
   assert.equal((await inbox.read(uid(3)))?.toString(), "Subject: three\r\n\r\nx\r\n");
 });
 

@@ -1,0 +1,37 @@
+/** Messages that no session has claimed as \Recent yet: those in new/, and those in cur/ that this process put there. */
+import { FlagPlan } from "./flag-plan.ts";
+import type { Folder } from "./folder.ts";
+import { renaming } from "./own-changes.ts";
+import { inCur, inNew } from "./row.ts";
+
+export class Recent {
+  readonly #folder: Folder;
+  /** When there were none, by `Table.changesOf` places. */
+  #none = -1;
+
+  constructor(folder: Folder) {
+    this.#folder = folder;
+  }
+
+  /** Their rows. Where there were none, none are looked for until some message is elsewhere. */
+  rows(): number[] {
+    const { table, recent } = this.#folder;
+    const state = table.changesOf("place");
+    if (recent.size === 0 && this.#none === state) return [];
+    const { length } = table;
+    const { uid, place } = table.at;
+    const rows: number[] = [];
+    if (recent.size === 0) for (let row = table.rowWith("place", inNew); row >= 0; row = table.rowWith("place", inNew, row + 1)) rows.push(row);
+    else for (let row = 0; row < length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) rows.push(row);
+    if (rows.length === 0) this.#none = state;
+    return rows;
+  }
+
+  /** They are no longer. */
+  async claim(rows: readonly number[]): Promise<void> {
+    const { recent, index } = this.#folder;
+    await renaming(this.#folder, rows, new FlagPlan(this.#folder, undefined), true, () => undefined);
+    recent.clear();
+    index.saveSoon();
+  }
+}
