@@ -2,13 +2,14 @@
  * The distinct words of some texts, and which of the texts each is in. A word is what stands between white space, so a text that has none in
  * it is in a message when it is in one of the message's words: no need to look at the message.
  */
+import { randomInt } from "node:crypto";
 
 /** Tab, line feed, carriage return, space. */
 const isSpace = new Uint8Array(256);
 for (const octet of [0x09, 0x0a, 0x0d, 0x20]) isSpace[octet] = 1;
 
-/** FNV-1a. */
-const hashStart = 0x811c9dc5;
+/** FNV-1a, from another start in each process: who sends a message can not choose words that share a slot. */
+const hashStart = randomInt(2 ** 32 - 1) | 0;
 const hashFactor = 0x01000193;
 
 type Numbers = Int32Array<ArrayBuffer>;
