@@ -2,12 +2,13 @@
  * Does what rules decide: drives a RuleRun (filter/run.ts) and answers its effects with files, locks and processes. The user's
  * agent and the command procmail(1) use it alike; what they differ in is their Seat.
  */
-import { closeSync, lstatSync, statSync } from "node:fs";
+import { closeSync, lstatSync } from "node:fs";
 import { constants } from "node:os";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
 import type { Verdict } from "../filter/run.ts";
 import type { Patience } from "../store/dotlock.ts";
 import { StoreFault } from "../store/mailbox.ts";
+import { forgetLooks, look } from "../sys/turn.ts";
 import type { CommandEnd } from "./command.ts";
 import { notifyComsat } from "./comsat.ts";
 import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
@@ -90,6 +91,7 @@ export class Driver {
         if (this.#interrupted) throw new Interrupted();
         this.#seat.before?.(pathsOf(step.value));
         const answer = await this.#answer(step.value);
+        if (step.value.kind !== "directory") forgetLooks();
         if (this.#interrupted && step.value.kind !== "deliver") throw new Interrupted();
         step = decisions.next(answer);
       }
@@ -114,7 +116,7 @@ export class Driver {
       case "read":
         return includedRc(utf8(effect.path));
       case "directory":
-        return statSync(utf8(effect.path), { throwIfNoEntry: false })?.isDirectory() === true;
+        return look(utf8(effect.path))?.isDirectory() === true;
       case "once":
         return this.#once(effect);
       case "forget":
@@ -219,7 +221,7 @@ export class Driver {
     const [named = "", ...others] = paths;
     // A file is written to as one, though its name asks for a directory.
     const bare = named.replace(/\/\.?$/, "");
-    const first = bare !== named && statSync(bare, { throwIfNoEntry: false })?.isFile() === true ? bare : named;
+    const first = bare !== named && look(bare)?.isFile() === true ? bare : named;
     try {
       if (folderKind(first) !== undefined) return await this.#toDirectories(paths, effect);
       const done = await this.#toMbox(first, effect);

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, type
 import { dirname } from "node:path";
 import { parseRc } from "../recipe/parse.ts";
 import type { Rc } from "../recipe/tree.ts";
+import { look } from "../sys/turn.ts";
 
 export type RcFile =
   | { readonly kind: "none" }
@@ -40,7 +41,7 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
   let fd;
   try {
     // Most users have none, and an exception costs more than this.
-    const found = statSync(path, { throwIfNoEntry: false });
+    const found = look(path);
     if (found === undefined) return { kind: "none" };
     const known = parsed.get(path);
     if (known?.stamp === stampOf(found) && unobeyed(found, path, user) === undefined) return { kind: "rc", path, rc: known.rc };
@@ -70,7 +71,9 @@ export function rcAt(path: string, user: RcUser | undefined): RcFile {
 /** Another one is another file, or other text, or other rights. */
 const stampOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string => [dev, ino, size, mtimeMs, ctimeMs].join(":");
 
-const unobeyed = (file: Stats, path: string, user: RcUser | undefined): string | undefined => (user === undefined ? unfit(file) : suspicion(file, statSync(dirname(path)), user));
+const unobeyed = (file: Stats, path: string, user: RcUser | undefined): string | undefined => (user === undefined ? unfit(file) : suspicion(file, directoryOf(path), user));
+
+const directoryOf = (path: string): Stats => look(dirname(path)) ?? statSync(dirname(path));
 
 /** Why a delivery would pass over this file, and all filtering with it; undefined when it would not, or when there is no such file. */
 export function rcSuspicion(path: string, user: RcUser): string | undefined {

@@ -1,8 +1,8 @@
 /** `mail_location`: from the template in a setting, map or users file to one user's place. Pure except `resolveAuto`. */
-import { statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { MailUser } from "../daemon/protocol.ts";
 import type { Settings } from "../config/table.ts";
+import { look } from "../sys/turn.ts";
 import { expandVariables, nameVariables, VariableFault } from "./variables.ts";
 
 /**
@@ -51,5 +51,5 @@ export function resolveAuto(user: MailUser, settings: Settings): MailUser {
   return { ...user, mail: mbox ? `mbox:${user.home}/mail:INBOX=${inbox}` : `maildir:${maildir}` };
 }
 
-const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+const isDirectory = (path: string): boolean => look(path)?.isDirectory() === true;
+const isFile = (path: string): boolean => look(path)?.isFile() === true;

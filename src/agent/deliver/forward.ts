@@ -1,6 +1,7 @@
 /** `~/.forward`: where the user wants mail to go, aliases(5) syntax, one or more values on each line. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import type { MailUser } from "../../daemon/protocol.ts";
+import { look } from "../../sys/turn.ts";
 import { includeTargets, type AliasTarget } from "../../table/aliases.ts";
 
 export type Forward =
@@ -34,7 +35,7 @@ function readOne(path: string, user: MailUser, warn: (text: string) => void): Fo
   let fd;
   try {
     // Most users have none, and an exception costs more than this.
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    if (look(path) === undefined) return undefined;
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (fault) {
     const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";

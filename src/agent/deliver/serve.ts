@@ -69,6 +69,16 @@ export const serveDelivery: ServeDelivery = async (socket, user, context) => {
   await closed;
 };
 
+/** Frames for the peer: those of one turn of the event loop go out in one write(2). */
+function corked(socket: Socket, frame: DeliverReply): void {
+  if (socket.destroyed) return;
+  if (socket.writableCorked === 0) {
+    socket.cork();
+    process.nextTick(() => socket.uncork());
+  }
+  sendFrame(socket, frame);
+}
+
 /** Never rejects. A user of another agent is deferred: the peer must not decide whose rights are used. */
 async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, arrived: Arrived, context: AgentContext): Promise<void> {
   await Promise.all(
@@ -76,7 +86,7 @@ async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, arrived
       const owner = recipient.user === user.name ? user : context.userNamed(recipient.user);
       const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, arrived, context);
       const reply: DeliverReply = { id: job.id, op: "delivered", index, ...delivered };
-      if (!socket.destroyed) sendFrame(socket, reply);
+      corked(socket, reply);
     }),
   );
 }

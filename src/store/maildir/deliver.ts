@@ -10,16 +10,15 @@
  *
  * The rename makes the message visible, never half-written, since its octets were fsynced before. The *commit point* is the
  * fsync of the directory: only then has the name survived a power cut (ext4 and xfs write renames at the next journal commit),
- * and only then does `publish` resolve. Concurrent deliveries share directory fsyncs (durable.ts).
+ * and only then is the message said to be there. Deliveries that come together share it (deliveries.ts).
  */
 import { closeSync, futimesSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { crlfSize, toLf } from "../../message/line-ends.ts";
-import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
+import { createOnly, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import type { NewMessage } from "../mailbox.ts";
-import { fileName, sizeIn, uniqueName } from "./filename.ts";
-import type { Quota } from "./quota.ts";
+import { fileName, uniqueName } from "./filename.ts";
 
 const host = hostname();
 
@@ -97,25 +96,6 @@ export async function prepareAll(folder: string, messages: readonly NewMessage[]
     throw error;
   }
   return prepared;
-}
-
-/** Delivers one message: visible and durable when it resolves, not there when it rejects. Returns its base name. */
-export async function deliver(folder: string, message: NewMessage, letters: string, quota?: Quota): Promise<string> {
-  const prepared = await prepare(folder, message);
-  const size = sizeIn(Buffer.from(prepared.base), "S") ?? 0;
-  let shown: string | undefined;
-  try {
-    if (message.exempt !== true) quota?.require(size, 1);
-    const { directory, file } = show(folder, prepared, letters);
-    shown = `${folder}/${directory}/${file}`;
-    await syncDirectory(`${folder}/${directory}`);
-  } catch (error) {
-    // Taken back: the sender tries again, and would have it twice.
-    forget(shown ?? prepared.temporary);
-    throw error;
-  }
-  quota?.changed(size, 1);
-  return prepared.base;
 }
 
 /** Removes what dead deliveries left in tmp/. */

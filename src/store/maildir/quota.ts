@@ -146,10 +146,33 @@ export class Quota {
 
   /** Throws StoreFault "over-quota" when so much more does not fit. */
   require(octets: number, messages: number): void {
+    const found = this.#look();
+    if (found !== undefined && !fits(this.#believed(found, octets, messages), octets, messages)) throw this.#overQuota();
+  }
+
+  /** Of messages that come together each that does not fit behind those before it that do. */
+  refused(comers: readonly { readonly octets: number; readonly exempt: boolean }[]): (StoreFault | undefined)[] {
     let found = this.#look();
-    if (found === undefined || fits(found, octets, messages)) return;
-    if (Date.now() - found.written > fresh) found = this.#count(found.limit);
-    if (!fits(found, octets, messages)) throw new StoreFault("over-quota", this.#policy.exceeded);
+    let octets = 0;
+    let messages = 0;
+    return comers.map((one) => {
+      if (found !== undefined && !one.exempt) {
+        found = this.#believed(found, octets + one.octets, messages + 1);
+        if (!fits(found, octets + one.octets, messages + 1)) return this.#overQuota();
+      }
+      octets += one.octets;
+      messages++;
+      return undefined;
+    });
+  }
+
+  /** An old file that leads to a refusal is counted again. */
+  #believed(found: Found, octets: number, messages: number): Found {
+    return fits(found, octets, messages) || Date.now() - found.written <= fresh ? found : this.#count(found.limit);
+  }
+
+  #overQuota(): StoreFault {
+    return new StoreFault("over-quota", this.#policy.exceeded);
   }
 
   /** Notes what came (or went: negative), after it did. A quota that can not be written stops no mail: it is counted again some time. */

@@ -1,5 +1,6 @@
 /** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
 import { renameSync } from "node:fs";
+import { TurnMap } from "../../sys/turn.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
@@ -10,8 +11,8 @@ import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
 import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
-import { deliver } from "./deliver.ts";
 import { DeliveredFacts } from "./delivered-facts.ts";
+import { Deliveries } from "./deliveries.ts";
 import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeEmptyFolder, removeFolder } from "./folders.ts";
 import { MaildirMailbox } from "./mailbox.ts";
 import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
@@ -28,6 +29,9 @@ export class MaildirStore implements MailStore {
   readonly #serial = new Serial();
   readonly #hooks: StoreHooks;
   readonly #quota: Quota;
+  readonly #deliveries: Deliveries;
+  /** Directories that deliveries found to be folders. */
+  readonly #seen = new TurnMap<boolean>();
   readonly #delivered: DeliveredFacts | undefined;
   #autoCreated = false;
 
@@ -35,6 +39,7 @@ export class MaildirStore implements MailStore {
   constructor(root: string, autoCreate: readonly string[], quota: QuotaPolicy = noQuota, hooks: StoreHooks = {}) {
     this.#root = root;
     this.#quota = new Quota(root, quota, () => [root, ...listFolders(root).map(({ path }) => path)]);
+    this.#deliveries = new Deliveries(this.#quota);
     this.#hooks = hooks;
     if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
     this.#special = specialUses(autoCreate);
@@ -67,6 +72,7 @@ export class MaildirStore implements MailStore {
   }
 
   async #make(name: string): Promise<void> {
+    this.#seen.forget();
     makeFolder(this.#root, folderPath(this.#root, name));
     await syncDirectory(this.#root);
   }
@@ -88,6 +94,7 @@ export class MaildirStore implements MailStore {
         if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
         const { octets, messages } = folderUsage(this.#require(own));
         removeFolder(this.#root, folderPath(this.#root, own));
+        this.#seen.forget();
         (await this.#open.peek(own))?.removed();
         this.#quota.changed(-octets, -messages);
         this.#open.drop(own);
@@ -138,6 +145,7 @@ export class MaildirStore implements MailStore {
     const path = folderPath(this.#root, next);
     const mailbox = await this.#open.peek(name);
     renameSync(folderPath(this.#root, name), path);
+    this.#seen.forget();
     mailbox?.relocated(path, next);
     this.#open.renamed(name, next);
   }
@@ -212,7 +220,7 @@ export class MaildirStore implements MailStore {
     return faulting(async () => {
       const own = canonicalName(name);
       const path = folderPath(this.#root, own);
-      if (!isFolder(this.#root, path)) {
+      if (!this.#seen.get(path, () => isFolder(this.#root, path))) {
         if (!create && !this.#special.has(own)) this.#require(own);
         await this.#make(own);
       }
@@ -222,7 +230,7 @@ export class MaildirStore implements MailStore {
         await mailbox.append([message]).finally(() => this.release(mailbox));
         return;
       }
-      const base = await deliver(path, message, "", this.#quota);
+      const base = await this.#deliveries.deliver(path, message);
       this.#delivered?.add({ path, base, octets: message.octets });
       (await this.#open.peek(own))?.poke();
     });

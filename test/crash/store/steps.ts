@@ -73,6 +73,13 @@ export const steps: readonly Step[] = [
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
   },
+  {
+    name: "deliver at once into three folders, of which one is made",
+    run: async (store) => {
+      const ends = await Promise.allSettled(["INBOX", "A", "Lists/dev", "A"].map((name, i) => store.deliver(name, message(`n${i}`), true)));
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+    },
+  },
   { name: "deliver into a folder that is made", run: (store) => store.deliver("Lists/dev", message("n1"), true) },
   { name: "set flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 1, 4), { how: "add", flags: flags("\\Seen", "\\Deleted") })) },
   { name: "replace flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 1, 3), { how: "replace", flags: flags("\\Draft") })) },
