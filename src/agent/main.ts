@@ -8,7 +8,8 @@
  * most shutdown_timeout. A bug ends it with status 70 and the stack in the log; mailboxd starts another for the next request.
  */
 import { Socket } from "node:net";
-import { describeFault, flushLog, logger, openLog } from "../daemon/log.ts";
+import { describeFault, flushLog, logger, openLog, printable } from "../daemon/log.ts";
+import { receiveClient } from "../daemon/pass-client.ts";
 import type { AgentNote, AgentOrder, HandoffReply, MailUser, SocketOrder } from "../daemon/protocol.ts";
 import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
@@ -93,8 +94,8 @@ function accept(order: SocketOrder, socket: Socket): void {
 
 const welcome = (socket: Socket): boolean => sendFrame(socket, { ok: true } satisfies HandoffReply);
 
-function refuse(socket: Socket, text: string): void {
-  sendFrame(socket, { ok: false, why: "temporary", text } satisfies HandoffReply);
+function refuse(socket: Socket, text: string, why: "temporary" | "limit" = "temporary"): void {
+  sendFrame(socket, { ok: false, why, text } satisfies HandoffReply);
   socket.destroySoon();
 }
 
@@ -121,12 +122,14 @@ async function mailboxes(order: Extract<AgentOrder, { readonly kind: "mailbox" }
 async function session({ user, hello }: Extract<AgentOrder, { readonly kind: "session" }>, socket: Socket, context: AgentContext): Promise<void> {
   const address = `${hello.service}\n${user.name}\n${hello.remote}`;
   if (!load.enter(address, context.settings.mail_max_userip_connections)) {
-    return refuse(socket, "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)");
+    return refuse(socket, "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)", "limit");
   }
   try {
     const serve = hello.service === "imap" ? (await import("./imap/serve.ts")).serveImap : (await import("./pop3/serve.ts")).servePop3;
     welcome(socket);
-    await serve(socket, user, hello, context);
+    const client = hello.pass === true ? await receiveClient(socket) : socket;
+    if (client === undefined) log.info(`${hello.service}(${printable(user.name)})<${printable(hello.session)}>: the client left while it was logged in`);
+    else await serve(client, user, hello, context);
   } catch (fault) {
     die(fault);
   } finally {

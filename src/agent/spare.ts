@@ -55,7 +55,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   if (process.getuid?.() === 0) dropCapabilities([capability.setgid, capability.setuid]);
   muteLog();
   await Promise.all([import("./deliver/serve.ts"), import("./pop3/serve.ts")]);
-  const directory = mkdtempSync(`${memory()}/posthorn-spare-`);
+  const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
   try {
     const maildir = `${directory}/Maildir`;
     fill(maildir);

@@ -1,6 +1,6 @@
 /**
- * What imapd and pop3d do between a client's password and the user's agent: the policy on plaintext, asking authd, limits, handing over to
- * mailboxd, TLS on a running connection, and the log lines of a login in Dovecot's shape.
+ * What imapd and pop3d do until a client's password is known to be right: the policy on plaintext, asking authd, limits, TLS on a running
+ * connection, and the log lines of a login in Dovecot's shape. What follows is hand-over.ts.
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
@@ -8,12 +8,10 @@ import { TLSSocket, type SecureContext } from "node:tls";
 import type { Settings } from "../config/table.ts";
 import { printable } from "./log.ts";
 import { networkTest, plainAddress } from "./networks.ts";
-import { OctetSource } from "./octet-source.ts";
-import type { AgentConnection } from "./pass-octets.ts";
-import { connectUnix, PeerGone, WirePeer } from "./peer.ts";
-import type { AuthRequest, SessionHello } from "./protocol.ts";
+import { PeerGone, WirePeer } from "./peer.ts";
+import type { AuthRequest } from "./protocol.ts";
 import { socketPath } from "./sockets.ts";
-import { sendFrame, WireFault, WireFramer } from "./wire.ts";
+import { WireFault } from "./wire.ts";
 
 /** Who is at the other end of a connection. */
 export interface Origin {
@@ -35,20 +33,11 @@ export function originOf(socket: Socket): Origin {
 
 export type Credentials = Pick<AuthRequest, "mechanism" | "authzid" | "user" | "password">;
 
-/**
- * credentials: wrong name or password. disabled: this user may not. temporary: authd could not say.
- * limit: right, but mail_max_userip_connections sessions of this user from this address are there already.
- */
+/** credentials: wrong name or password. disabled: this user may not. temporary: authd could not say. */
 export type LoginResult =
-  | { readonly ok: true; readonly user: string; readonly ticket: string; /** Call when the session has ended. */ readonly release: () => void }
-  | { readonly ok: false; readonly why: "credentials" | "disabled" | "temporary" | "limit" };
+  | { readonly ok: true; readonly user: string; readonly ticket: string }
+  | { readonly ok: false; readonly why: "credentials" | "disabled" | "temporary" };
 
-export type HandOff =
-  | { readonly ok: true; readonly agent: AgentConnection }
-  | { readonly ok: false; readonly why: "nouser" | "temporary"; readonly text: string };
-
-/** How long an agent may take to start before the login fails, ms: more than a cold start on a busy host. */
-const handOffPatience = 30_000;
 /** How long authd may take to answer, ms. */
 const authPatience = 60_000;
 
@@ -58,8 +47,6 @@ export class LoginGate {
   #settings: Settings;
   #trusted: (address: string) => boolean;
   #connections = 0;
-  /** Sessions by "user address". */
-  readonly #sessions = new Map<string, number>();
 
   /** Throws Error when login_trusted_networks holds what is no network. */
   constructor(settings: Settings, service: "imap" | "pop3") {
@@ -100,18 +87,7 @@ export class LoginGate {
   async login(credentials: Credentials, origin: Origin, secured: boolean, signal: AbortSignal): Promise<LoginResult> {
     const { mechanism, authzid, user, password } = credentials;
     const request: Omit<AuthRequest, "id"> = { op: "auth", service: this.#service, mechanism, user, authzid, password, remote: origin.remote, secured };
-    const answer = signal.aborted ? noAnswer : authReply(await this.#ask(request));
-    if (!answer.ok) return answer;
-    const key = `${answer.user} ${origin.remote}`;
-    const sessions = this.#sessions.get(key) ?? 0;
-    if (sessions >= this.#settings.mail_max_userip_connections) return { ok: false, why: "limit" };
-    this.#sessions.set(key, sessions + 1);
-    const release = once(() => {
-      const left = (this.#sessions.get(key) ?? 1) - 1;
-      if (left > 0) this.#sessions.set(key, left);
-      else this.#sessions.delete(key);
-    });
-    return { ok: true, user: answer.user, ticket: answer.ticket, release };
+    return signal.aborted ? noAnswer : authReply(await this.#ask(request));
   }
 
   async #ask(request: object): Promise<unknown> {
@@ -125,64 +101,11 @@ export class LoginGate {
       timeout.clear();
     }
   }
-
-  /** Presents the ticket to mailboxd and waits until the user's agent has the connection. Never rejects. */
-  async handOff(hello: SessionHello): Promise<HandOff> {
-    let settle: (outcome: Told) => void = () => {};
-    const told = new Promise<Told>((resolve) => {
-      settle = resolve;
-    });
-    const framer = new WireFramer(0);
-    const source = new OctetSource((octets) => {
-      const outcome = readReply(framer, octets);
-      if (outcome === undefined) return true;
-      settle(outcome);
-      return false;
-    });
-    let socket: Socket;
-    try {
-      socket = await connectUnix(socketPath(this.#settings, "session"), undefined, source.onread);
-    } catch (fault) {
-      return later(fault instanceof Error ? fault.message : String(fault));
-    }
-    // Behind the reply an error must not be without a listener either; the close that follows is seen by passOctets.
-    socket.on("error", (fault) => settle(later(fault.message)));
-    socket.once("close", () => settle(later("mailboxd closed the connection")));
-    const timer = setTimeout(() => settle(later("the user's mail process did not start in time")), handOffPatience);
-    sendFrame(socket, hello);
-    const outcome = await told;
-    clearTimeout(timer);
-    if (outcome.ok) return { ok: true, agent: { socket, source, first: outcome.first } };
-    socket.destroy();
-    return outcome;
-  }
 }
 
-/** What mailboxd or the agent replied, and octets of the agent's protocol that came with it. */
-type Told = { readonly ok: true; readonly first: Buffer } | Extract<HandOff, { ok: false }>;
+const noAnswer: LoginResult = { ok: false, why: "temporary" };
 
-const later = (text: string): Extract<HandOff, { ok: false }> => ({ ok: false, why: "temporary", text });
-
-/** Undefined while the reply is not complete. Never throws. */
-function readReply(framer: WireFramer, octets: Buffer): Told | undefined {
-  try {
-    // The reply is one line without body; what follows it in the same read is the agent's protocol already.
-    const behind = octets.indexOf(0x0a) + 1 || octets.length;
-    const [frame] = framer.push(Buffer.from(octets.subarray(0, behind)));
-    if (frame === undefined) return undefined;
-    const reply = handOffReply(frame.value);
-    return reply.ok ? { ok: true, first: Buffer.from(octets.subarray(behind)) } : reply;
-  } catch (fault) {
-    if (!(fault instanceof WireFault)) throw fault;
-    return later(`mailboxd: ${fault.message}`);
-  }
-}
-
-type Answer = { readonly ok: true; readonly user: string; readonly ticket: string } | { readonly ok: false; readonly why: "credentials" | "disabled" | "temporary" };
-
-const noAnswer: Answer = { ok: false, why: "temporary" };
-
-function authReply(value: unknown): Answer {
+function authReply(value: unknown): LoginResult {
   if (typeof value === "object" && value !== null && "ok" in value) {
     if (value.ok === true && "user" in value && "ticket" in value && typeof value.user === "string" && typeof value.ticket === "string") {
       return { ok: true, user: value.user, ticket: value.ticket };
@@ -190,15 +113,6 @@ function authReply(value: unknown): Answer {
     if (value.ok === false && "why" in value && (value.why === "credentials" || value.why === "disabled")) return { ok: false, why: value.why };
   }
   return noAnswer;
-}
-
-function handOffReply(value: unknown): { readonly ok: true } | Extract<HandOff, { ok: false }> {
-  if (typeof value === "object" && value !== null && "ok" in value) {
-    if (value.ok === true) return { ok: true };
-    const text = "text" in value ? String(value.text) : "";
-    return { ok: false, why: "why" in value && value.why === "nouser" ? "nouser" : "temporary", text };
-  }
-  throw new WireFault("bad reply");
 }
 
 /** How long a TLS handshake may take, ms. */

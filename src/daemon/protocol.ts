@@ -61,7 +61,7 @@ export type RedeemReply = { readonly id: number; readonly ok: true; readonly use
 
 // ---------------------------------------------------------------- session and deliver hand-off
 
-/** First and only frame on `session`; then wait for HandoffReply; then the socket carries raw IMAP or POP3. */
+/** First and only frame on `session`; then wait for HandoffReply; then the socket carries raw IMAP or POP3, or with `pass` the client's own connection (pass-client.ts). */
 export interface SessionHello {
   readonly op: "session";
   readonly ticket: string;
@@ -73,6 +73,8 @@ export interface SessionHello {
   readonly secured: boolean;
   /** IMAP: tag of the command that logged in, for the tagged OK which the agent sends. */
   readonly tag?: string;
+  /** The agent gets the client's connection itself: nothing has to be done to its octets, as there is no TLS. */
+  readonly pass?: true;
 }
 
 /** First frame on `deliver`; then wait for HandoffReply; then DeliverJob / DeliverReply frames. */
@@ -116,7 +118,7 @@ export interface MailboxState {
 
 export type HandoffReply =
   | { readonly ok: true }
-  | { readonly ok: false; /** unknown user | try later | not yours */ readonly why: "nouser" | "temporary" | "denied"; readonly text: string };
+  | { readonly ok: false; /** unknown user | try later | not yours | mail_max_userip_connections */ readonly why: "nouser" | "temporary" | "denied" | "limit"; readonly text: string };
 
 /** mailboxd -> agent over the child channel, with the socket. */
 export type AgentOrder =

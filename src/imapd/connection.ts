@@ -1,9 +1,9 @@
-/** One connection of imapd: greeting, the not authenticated state, then octets to and from the user's agent. */
+/** One connection of imapd: greeting, the not authenticated state, then it is handed over to the user's agent. */
 import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
+import { handOver } from "../daemon/hand-over.ts";
 import { disconnectLine, loginDetails, originOf, startTls, type LoginResult, type Origin } from "../daemon/login.ts";
 import { attemptLimit, endConnection, type Surroundings } from "../daemon/login-program.ts";
-import { passOctets } from "../daemon/pass-octets.ts";
 import type { FramerLimits } from "../imap/framer.ts";
 import { condition, no, ok, type Reply } from "../imap/respond.ts";
 import { responseLimit, type Credentials } from "../sasl/exchange.ts";
@@ -67,7 +67,7 @@ class Connection {
     await endConnection(this.#socket);
   }
 
-  /** Commands until the client is logged in and its session is over (undefined), or why there was no session. */
+  /** Commands until the client is logged in and its session is over or not ours any more (undefined), or why there was no session. */
   async #authorize(): Promise<string | undefined> {
     let now: Authorization = start;
     let misunderstood = 0;
@@ -117,7 +117,7 @@ class Connection {
     };
   }
 
-  /** True when there was a session, which is over now. The agent says the tagged OK (protocol.ts SessionHello). */
+  /** True when there was a session, which is over now or goes on without us. The agent says the tagged OK (protocol.ts SessionHello). */
   async #login(tag: string, credentials: Credentials): Promise<boolean> {
     const { gate, log, settings } = this.#around;
     this.#user = credentials.user;
@@ -125,24 +125,21 @@ class Connection {
     const result = await gate.login(credentials, this.#origin, this.#secured, this.#gone.signal);
     if (!result.ok) {
       if (result.why === "credentials" || result.why === "disabled") this.#attempts++;
-      this.#say(condition(tag, refusal(result.why, settings)));
+      this.#say(condition(tag, refusal(result.why)));
       return false;
     }
-    try {
-      this.#user = result.user;
-      const { session, remote, local } = this.#origin;
-      const handed = await gate.handOff({ op: "session", ticket: result.ticket, service: "imap", session, remote, local, secured: this.#secured, tag });
-      if (!handed.ok) {
-        log.error(`hand-over failed: ${handed.text}: ${this.#details()}`);
-        this.#say(condition(tag, no("Your mailbox can not be opened now, try again later.", "UNAVAILABLE")));
-        return false;
-      }
-      log.info(`Login: ${this.#details()}`);
-      await passOctets(this.#socket, handed.agent, this.#reader.rest());
-      return true;
-    } finally {
-      result.release();
+    this.#user = result.user;
+    const { session, remote, local } = this.#origin;
+    const hello = { op: "session", ticket: result.ticket, service: "imap", session, remote, local, secured: this.#secured, tag } as const;
+    const handed = await handOver(settings, hello, this.#socket, () => this.#reader.rest());
+    if (!handed.ok) {
+      if (handed.why !== "limit") log.error(`hand-over failed: ${handed.text}: ${this.#details()}`);
+      this.#say(condition(tag, handed.why === "limit" ? limited(settings) : no("Your mailbox can not be opened now, try again later.", "UNAVAILABLE")));
+      return false;
     }
+    log.info(`Login: ${this.#details()}`);
+    await handed.over;
+    return true;
   }
 
   /** Undefined, or why there is no TLS; the connection is then gone. */
@@ -173,7 +170,7 @@ class Connection {
 }
 
 /** RFC 5530 §3 */
-function refusal(why: Exclude<LoginResult, { ok: true }>["why"], settings: Settings): Reply {
+function refusal(why: Exclude<LoginResult, { ok: true }>["why"]): Reply {
   switch (why) {
     case "credentials":
       return no("Authentication failed.", "AUTHENTICATIONFAILED");
@@ -181,7 +178,7 @@ function refusal(why: Exclude<LoginResult, { ok: true }>["why"], settings: Setti
       return no("This account may not log in.", "CONTACTADMIN");
     case "temporary":
       return no("Temporary authentication failure, try again later.", "UNAVAILABLE");
-    case "limit":
-      return no(`Maximum number of connections from user+IP exceeded (mail_max_userip_connections=${settings.mail_max_userip_connections})`, "LIMIT");
   }
 }
+
+const limited = (settings: Settings): Reply => no(`Maximum number of connections from user+IP exceeded (mail_max_userip_connections=${settings.mail_max_userip_connections})`, "LIMIT");

@@ -9,7 +9,7 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import type { AgentNote, AgentOrder } from "../daemon/protocol.ts";
 import { WireFramer } from "../daemon/wire.ts";
-import { sendDescriptor } from "../sys/send-descriptor.ts";
+import { sendDescriptor } from "../sys/pass-descriptor.ts";
 
 /** For spawn: where the child finds its end. */
 export const channelFd = 3;

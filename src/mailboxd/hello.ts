@@ -64,10 +64,10 @@ const isText = (v: unknown): v is string => typeof v === "string" && v.length <=
 /** undefined when it is not a SessionHello. */
 export function sessionHello(value: unknown): SessionHello | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { op, ticket, service, session, remote, local, secured, tag } = value as Readonly<Record<string, unknown>>;
+  const { op, ticket, service, session, remote, local, secured, tag, pass } = value as Readonly<Record<string, unknown>>;
   if (op !== "session" || (service !== "imap" && service !== "pop3") || typeof secured !== "boolean") return undefined;
-  if (!isText(ticket) || !isText(session) || !isText(remote) || !isText(local) || (tag !== undefined && !isText(tag))) return undefined;
-  return { op, ticket, service, session, remote, local, secured, ...(tag === undefined ? {} : { tag }) };
+  if (!isText(ticket) || !isText(session) || !isText(remote) || !isText(local) || (tag !== undefined && !isText(tag)) || (pass !== undefined && pass !== true)) return undefined;
+  return { op, ticket, service, session, remote, local, secured, ...(tag === undefined ? {} : { tag }), ...(pass === undefined ? {} : { pass }) };
 }
 
 /** undefined when it is not a DeliverHello. */

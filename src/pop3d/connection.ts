@@ -1,10 +1,10 @@
-/** One connection of pop3d: greeting, AUTHORIZATION, then octets to and from the user's agent. */
+/** One connection of pop3d: greeting, AUTHORIZATION, then it is handed over to the user's agent. */
 import type { Socket } from "node:net";
 import type { Settings } from "../config/table.ts";
 import { LineFramer, LineReader } from "../daemon/line-reader.ts";
+import { handOver } from "../daemon/hand-over.ts";
 import { disconnectLine, loginDetails, originOf, startTls, type LoginResult, type Origin } from "../daemon/login.ts";
 import { attemptLimit, endConnection, type Surroundings } from "../daemon/login-program.ts";
-import { passOctets } from "../daemon/pass-octets.ts";
 import { err, ok, replyOctets, type Reply } from "../pop3/reply.ts";
 import { responseLimit, type Credentials } from "../sasl/exchange.ts";
 import { overlong, start, step, type Authorization } from "./authorization.ts";
@@ -66,7 +66,7 @@ class Connection {
     await endConnection(this.#socket);
   }
 
-  /** Commands until the client is logged in and its session is over (undefined), or why there was no session. */
+  /** Commands until the client is logged in and its session is over or not ours any more (undefined), or why there was no session. */
   async #authorize(): Promise<string | undefined> {
     let now: Authorization = start;
     let bad = 0;
@@ -111,32 +111,29 @@ class Connection {
     return { secured: this.#secured, tlsOffered: tls.current !== undefined, plaintextAllowed: gate.plaintextAllowed(this.#origin.remote, this.#secured) };
   }
 
-  /** True when there was a session, which is over now. */
+  /** True when there was a session, which is over now or goes on without us. */
   async #login(credentials: Credentials, method: string): Promise<boolean> {
-    const { gate, log } = this.#around;
+    const { gate, log, settings } = this.#around;
     this.#user = credentials.user;
     this.#method = method;
     const result = await gate.login(credentials, this.#origin, this.#secured, this.#gone.signal);
     if (!result.ok) {
       if (result.why === "credentials" || result.why === "disabled") this.#attempts++;
-      this.#say(refusal(result.why, this.#around.settings));
+      this.#say(refusal(result.why));
       return false;
     }
-    try {
-      this.#user = result.user;
-      const { session, remote, local } = this.#origin;
-      const handed = await gate.handOff({ op: "session", ticket: result.ticket, service: "pop3", session, remote, local, secured: this.#secured });
-      if (!handed.ok) {
-        log.error(`hand-over failed: ${handed.text}: ${this.#details()}`);
-        this.#say(err("Your mailbox can not be opened now, try again later.", "SYS/TEMP"));
-        return false;
-      }
-      log.info(`Login: ${this.#details()}`);
-      await passOctets(this.#socket, handed.agent, this.#reader.rest());
-      return true;
-    } finally {
-      result.release();
+    this.#user = result.user;
+    const { session, remote, local } = this.#origin;
+    const hello = { op: "session", ticket: result.ticket, service: "pop3", session, remote, local, secured: this.#secured } as const;
+    const handed = await handOver(settings, hello, this.#socket, () => this.#reader.rest());
+    if (!handed.ok) {
+      if (handed.why !== "limit") log.error(`hand-over failed: ${handed.text}: ${this.#details()}`);
+      this.#say(handed.why === "limit" ? limited(settings) : err("Your mailbox can not be opened now, try again later.", "SYS/TEMP"));
+      return false;
     }
+    log.info(`Login: ${this.#details()}`);
+    await handed.over;
+    return true;
   }
 
   /** Undefined, or why there is no TLS; the connection is then gone. */
@@ -166,7 +163,7 @@ class Connection {
   }
 }
 
-function refusal(why: Exclude<LoginResult, { ok: true }>["why"], settings: Settings): Reply {
+function refusal(why: Exclude<LoginResult, { ok: true }>["why"]): Reply {
   switch (why) {
     case "credentials":
       return err("Authentication failed.", "AUTH");
@@ -174,7 +171,7 @@ function refusal(why: Exclude<LoginResult, { ok: true }>["why"], settings: Setti
       return err("This account may not log in.", "AUTH");
     case "temporary":
       return err("Temporary authentication failure, try again later.", "SYS/TEMP");
-    case "limit":
-      return err(`Maximum number of connections from user+IP exceeded (mail_max_userip_connections=${settings.mail_max_userip_connections})`, "IN-USE");
   }
 }
+
+const limited = (settings: Settings): Reply => err(`Maximum number of connections from user+IP exceeded (mail_max_userip_connections=${settings.mail_max_userip_connections})`, "IN-USE");

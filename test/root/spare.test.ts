@@ -62,7 +62,7 @@ describe("an agent kept ready", { skip: isRoot ? false : "needs root" }, () => {
     // CAP_SETUID, CAP_SETGID
     assert.deepEqual(["CapInh", "CapPrm", "CapEff", "CapAmb"].map((set) => main?.get(set)?.trim()), [none, "00000000000000c0", "00000000000000c0", none]);
     assert.deepEqual(targets(pid).filter((t) => /^\//.test(t) && t !== "/dev/null" && !targets(process.pid).includes(t) && t !== readlinkSync(`/proc/${stack.pid}/fd/2`)), []);
-    assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith("posthorn-spare-")), []);
+    assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
   });
 
   test("it becomes its user's: every thread has her ids and groups, no capability, no way back and nothing of others", async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { root, startStack, type Stack } from "../harness/stack.ts";
+import { descendants, programName, root, startStack, type Stack } from "../harness/stack.ts";
 import { arrival } from "../peers/client.ts";
 import { deliver, Imap, mail } from "./client.ts";
 
@@ -169,6 +169,16 @@ test("folders, special use, and what is said about the server", async () => {
   assert.match((await imap.command("SELECT Letters/Dev")).status, /^NO$/);
   assert.match((await imap.command("DELETE INBOX")).status, /^NO$/);
   await imap.logout();
+});
+
+test("imapd has no part in a session without TLS: it goes on when imapd is killed", async () => {
+  const imap = await login("hand", "INBOX");
+  const imapd = descendants(stack.pid).find((p) => programName(p.command) === "imapd");
+  assert(imapd !== undefined);
+  process.kill(imapd.pid, "SIGKILL");
+  assert.equal((await imap.ok("NOOP")).status, "OK");
+  const next = await login("hand", "INBOX");
+  for (const session of [next, imap]) await session.logout();
 });
 
 test("literals: synchronising, non-synchronising, and one that is refused", async () => {

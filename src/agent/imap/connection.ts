@@ -25,6 +25,7 @@ export class Connection {
 
   constructor(socket: Socket, stopping: AbortSignal) {
     this.#socket = socket;
+    this.#ended = socket.readableEnded;
     this.#stopping = stopping;
     this.output = new Output((octets, written) => {
       this.octetsOut += octets.length;

@@ -8,6 +8,7 @@ import type { SecureContext } from "node:tls";
 import { serveImap } from "../../../src/agent/imap/serve.ts";
 import { openLog } from "../../../src/daemon/log.ts";
 import { LoginGate } from "../../../src/daemon/login.ts";
+import { receiveClient } from "../../../src/daemon/pass-client.ts";
 import type { SessionHello } from "../../../src/daemon/protocol.ts";
 import { sendFrame, WireFramer } from "../../../src/daemon/wire.ts";
 import { serveConnection } from "../../../src/imapd/connection.ts";
@@ -73,7 +74,13 @@ export async function startPlace(store: MailStore, values: Readonly<Record<strin
         return;
       }
       sendFrame(socket, { ok: true });
-      served.push(serveImap(socket, alice, hello, { settings, storeOf: async () => store, userNamed: () => undefined, stopping: stopping.signal }));
+      const converse = async (): Promise<void> => {
+        const client = hello.pass === true ? await receiveClient(socket) : socket;
+        if (client === undefined) return;
+        keep(client);
+        await serveImap(client, alice, hello, { settings, storeOf: async () => store, userNamed: () => undefined, stopping: stopping.signal });
+      };
+      served.push(converse());
     };
     socket.on("data", onData);
   });

@@ -5,11 +5,13 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
+import { Load } from "../../../src/agent/load.ts";
 import { servePop3 } from "../../../src/agent/pop3/serve.ts";
 import { resolve as resolveSettings } from "../../../src/config/parse.ts";
 import type { Settings } from "../../../src/config/table.ts";
 import { LoginGate } from "../../../src/daemon/login.ts";
-import type { MailUser } from "../../../src/daemon/protocol.ts";
+import { receiveClient } from "../../../src/daemon/pass-client.ts";
+import type { MailUser, SessionHello } from "../../../src/daemon/protocol.ts";
 import { sendFrame, WireFramer } from "../../../src/daemon/wire.ts";
 import { serveConnection } from "../../../src/pop3d/connection.ts";
 import { memoryStore, type MemoryMailbox } from "./memory-mailbox.ts";
@@ -21,6 +23,8 @@ export interface Place {
   readonly log: readonly string[];
   /** Settles when the connection that came n-th (from 1) has been served. */
   served(n: number): Promise<void>;
+  /** Settles when the session that began n-th (from 1) has ended. */
+  session(n: number): Promise<void>;
   readonly stopping: AbortController;
   /** Settles when authd was asked about the password "held"; call the result for the answer. */
   held(): Promise<() => void>;
@@ -48,6 +52,8 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
   const gate = new LoginGate(settings, "pop3");
   const around = { settings, gate, tls: { current: secureContext, close: () => Promise.resolve() }, log: logger };
   const served: Promise<void>[] = [];
+  const sessions: Promise<void>[] = [];
+  const load = new Load(() => {});
   const waiting: (() => void)[] = [];
   const store = memoryStore(mailbox);
   let hold: (answer: () => void) => void = () => {};
@@ -83,11 +89,22 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
       const [frame] = framer.push(chunk);
       if (frame === undefined) return;
       socket.off("data", onData).pause();
-      const { ticket, ...hello } = frame.value as { ticket: string; op: "session"; service: "pop3"; session: string; remote: string; local: string; secured: boolean };
+      const { ticket, ...hello } = frame.value as SessionHello;
       const name = ticket.replace("ticket-", "");
       const user: MailUser = { name, uid: 0, gid: 0, home: directory, mail: "", shell: "", agent: "virtual" };
+      if (!load.enter(name, settings.mail_max_userip_connections)) {
+        sendFrame(socket, { ok: false, why: "limit", text: "too many" });
+        return void socket.end();
+      }
       sendFrame(socket, { ok: true });
-      void servePop3(socket, user, hello, { settings, storeOf: async () => store, userNamed: () => undefined, stopping: stopping.signal });
+      const converse = async (): Promise<void> => {
+        const client = hello.pass === true ? await receiveClient(socket) : socket;
+        if (client === undefined) return;
+        keep(client);
+        await servePop3(client, user, hello, { settings, storeOf: async () => store, userNamed: () => undefined, stopping: stopping.signal });
+        load.leave(name);
+      };
+      sessions.push(converse());
     };
     socket.on("data", onData);
   });
@@ -115,6 +132,10 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
     async served(n) {
       while (served.length < n) await new Promise<void>((r) => waiting.push(r));
       await served[n - 1];
+    },
+    async session(n) {
+      await served[n - 1];
+      await sessions[n - 1];
     },
     async close() {
       gate.close();
