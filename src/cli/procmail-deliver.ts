@@ -5,7 +5,8 @@ import { logDelivery } from "../filter/end.ts";
 import type { Asking } from "../filter/effects.ts";
 import { Mail } from "../filter/mail.ts";
 import { RuleRun, type Verdict } from "../filter/run.ts";
-import { mendContentLength } from "../mda/content-length.ts";
+import type { Octets } from "../message/octets.ts";
+import { mendedContentLength } from "../mda/content-length.ts";
 import { Driver, Interrupted } from "../mda/driver.ts";
 import { opened, readWhole } from "../mda/incoming.ts";
 import { obeyAll, type OpenRc, type Plan, type RcName } from "../mda/obey-all.ts";
@@ -32,7 +33,7 @@ export async function deliverOne(options: ProcmailOptions, recipient: Person, ex
   const rights = explicit && process.geteuid?.() === 0 && person.uid !== 0 ? person : undefined;
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
-  const seat = new CommandSeat({ berkeley: options.berkeley, umask, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox, inbox: undefined });
+  const seat = new CommandSeat({ berkeley: options.berkeley, umask, octets: message.length, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox, inbox: undefined });
   if (options.mode.kind === "filter") person = (await ownerOf(options.mode.rc ?? "", options, seat)) ?? person;
   if (!filter) {
     const checked = checkSpool(inbox, person);
@@ -56,10 +57,9 @@ async function becoming(person: Person): Promise<() => void> {
   return () => becomeUser(person);
 }
 
-function ruleRun(options: ProcmailOptions, person: Person, message: Buffer, inbox: string): RuleRun {
+function ruleRun(options: ProcmailOptions, person: Person, message: Octets, inbox: string): RuleRun {
   const { mode } = options;
-  if (!options.berkeley) mendContentLength(message);
-  const { fromLine, octets } = opened(message, { sender: options.sender, user: person.name, now: Date.now() });
+  const { fromLine, octets } = opened(options.berkeley ? message : mendedContentLength(message), { sender: options.sender, user: person.name, now: Date.now() });
   const setting = {
     user: person.name,
     home: person.home,

@@ -1,6 +1,7 @@
 /** Where rules run that the command procmail(1) obeys: this process, for one message and one person. */
 import { writeSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Octets } from "../message/octets.ts";
 import type { Seat } from "../mda/driver.ts";
 import type { FolderMessage } from "../mda/folder-file.ts";
 import { rootsAlone, type Person } from "../mda/privileges.ts";
@@ -9,9 +10,14 @@ import { isWritable } from "../store/durable.ts";
 /** A lock is waited for until it is old enough to be broken (LOCKTIMEOUT). */
 const patience: Seat["patience"] = { attempts: Infinity, delay: 1000, stale: 1_024_000 };
 
+/** Octets that a filter or capture may give back more than the mail has. */
+const outputSlack = 256 << 20;
+
 export interface CommandSeatOptions {
   readonly berkeley: boolean;
   readonly umask: number;
+  /** Of the mail. */
+  readonly octets: number;
   /** Takes the person's rights; undefined when this process has no others. */
   readonly become: (() => void) | undefined;
   readonly person: Person;
@@ -26,8 +32,8 @@ export class CommandSeat implements Seat {
   readonly umask: number;
   readonly patience = patience;
   readonly timeLimit = 0;
-  /** A filter may give back a large mail; nothing may fill the memory. */
-  readonly outputLimit = 256 << 20;
+  /** A filter may give back a large mail with something more; nothing may fill the disk. */
+  readonly outputLimit: number;
   readonly mailboxLimit = 0;
   readonly berkeley: boolean;
   readonly insteadOfRoot = undefined;
@@ -39,6 +45,7 @@ export class CommandSeat implements Seat {
   constructor(options: CommandSeatOptions) {
     this.berkeley = options.berkeley;
     this.umask = options.umask;
+    this.outputLimit = options.octets + outputSlack;
     this.#options = options;
     this.#become = options.become;
   }
@@ -82,9 +89,9 @@ export class CommandSeat implements Seat {
     this.dropPrivileges();
   }
 
-  toOutput(octets: readonly Buffer[]): boolean {
+  toOutput(octets: Octets): boolean {
     try {
-      for (const chunk of octets) writeAll(1, chunk);
+      for (const piece of octets.pieces()) writeAll(1, piece);
       return true;
     } catch {
       return false;

@@ -76,7 +76,7 @@ async function one(options: ProcmailOptions, recipient: string | undefined): Pro
 
 /** A process for each: what is done for one can not touch what is done for another. */
 async function several(options: ProcmailOptions, recipients: readonly string[], words: readonly string[]): Promise<number> {
-  const { spawnSync } = await import("node:child_process");
+  const { spawn } = await import("node:child_process");
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
   const before = words.slice(0, words.length - recipients.length);
@@ -87,8 +87,15 @@ async function several(options: ProcmailOptions, recipients: readonly string[], 
   let status = 0;
   for (const recipient of recipients) {
     failed ||= status !== 0;
-    const child = spawnSync(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...given, recipient], { input: message, stdio: ["pipe", "inherit", "inherit"] });
-    status = child.status ?? exTemporary;
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...given, recipient], { stdio: ["pipe", "inherit", "inherit"] });
+    const ended = new Promise<number>((resolve) => {
+      child.on("error", () => resolve(exTemporary));
+      child.on("exit", (code) => resolve(code ?? exTemporary));
+    });
+    child.stdin.on("error", () => undefined);
+    for (const piece of message.pieces()) await new Promise<unknown>((resolve) => child.stdin.write(piece, resolve));
+    child.stdin.end();
+    status = await ended;
   }
   return failed ? (options.soft ? exTemporary : exCannotCreate) : status;
 }

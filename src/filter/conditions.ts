@@ -3,6 +3,7 @@ import { parseExpanded } from "../recipe/condition.ts";
 import { expandMacros } from "../recipe/regex/macros.ts";
 import { regexOf } from "../recipe/regex/cache.ts";
 import type { Regex } from "../recipe/regex/regex.ts";
+import { Octets } from "../message/octets.ts";
 import type { Condition, Recipe, Weight } from "../recipe/tree.ts";
 import { decodedBody, decodedHeader } from "./decoded.ts";
 import type { Asking, RunEffect } from "./effects.ts";
@@ -21,7 +22,7 @@ export interface ConditionScope extends Scope {
   score: string;
   readonly trace: Trace | undefined;
   readonly extensions: Extensions;
-  command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[], waits: boolean): Asking<Ran>;
+  command(purpose: RunEffect["purpose"], text: string, input: Octets, waits: boolean): Asking<Ran>;
   say(text: string): Asking<void>;
   /** Under VERBOSE only. */
   tell(text: string): Asking<void>;
@@ -111,7 +112,7 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
   return found !== negated;
 }
 
-function* program(command: string, area: Buffer, scope: ConditionScope): Asking<Ran> {
+function* program(command: string, area: Octets, scope: ConditionScope): Asking<Ran> {
   const ran = yield* scope.command("condition", command, endedByEmptyLine(area), true);
   if (ran.tooLong) yield* scope.overflow();
   else if (ran.status !== 0) yield* scope.tell(`Non-zero exitcode (${exitShown(ran)}) from "${ran.name}"`);
@@ -124,7 +125,7 @@ function* regexFor(pattern: string, recipe: Recipe, scope: ConditionScope): Aski
   return regex;
 }
 
-function* searched(regex: Regex, area: Buffer, scope: ConditionScope): Asking<boolean> {
+function* searched(regex: Regex, area: Octets, scope: ConditionScope): Asking<boolean> {
   if (!regex.test(area)) return false;
   const match = regex.marks ? regex.matched(area) : undefined;
   if (match !== undefined) yield* putMatch(match, scope);
@@ -138,7 +139,7 @@ function* putMatch(match: Buffer, scope: ConditionScope): Asking<void> {
   scope.put("MATCH", text);
 }
 
-function* scored(regex: Regex, area: Buffer, weight: Weight, scope: ConditionScope): Asking<number> {
+function* scored(regex: Regex, area: Octets, weight: Weight, scope: ConditionScope): Asking<number> {
   const score = regexScore(regex, area, weight);
   for (;;) {
     const { done, value } = score.next();
@@ -171,11 +172,11 @@ function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: 
 }
 
 /** What is searched: the header unless flags or "X ??" say otherwise. Only a regular expression ever sees it decoded. */
-function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables, extensions }: ConditionScope): Buffer {
+function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables, extensions }: ConditionScope): Octets {
   const decode = test.kind === "regex" ? extensions.decode : undefined;
-  const header = (): Buffer => (decode?.header === true ? decodedHeader(mail) : mail.unfolded);
-  const body = (): Buffer => (decode?.body === true ? decodedBody(mail) : mail.body);
-  const both = (): Buffer => (decode?.header === true || decode?.body === true ? Buffer.concat([header(), body()]) : mail.searched);
+  const header = (): Octets => (decode?.header === true ? Octets.of(decodedHeader(mail)) : mail.areas.header);
+  const body = (): Octets => (decode?.body === true ? decodedBody(mail) : mail.body);
+  const both = (): Octets => (decode?.header === true || decode?.body === true ? Octets.join(header(), body()) : mail.areas.both);
   switch (area) {
     case undefined:
       return flags.has("B") ? (flags.has("H") ? both() : body()) : header();
@@ -187,6 +188,6 @@ function areaOf({ area, test }: Condition, { flags }: Recipe, { mail, variables,
     case "BH":
       return both();
     default:
-      return Buffer.from(variables.get(area) ?? "", "latin1");
+      return Octets.of(Buffer.from(variables.get(area) ?? "", "latin1"));
   }
 }

@@ -3,10 +3,12 @@
  * Made when first asked for, kept with the mail.
  */
 import { isAscii } from "node:buffer";
-import { innerHeaders, leaves, partText, decodeWords } from "../message/text.ts";
+import { innerParts, leaves, partText, decodeWords } from "../message/text.ts";
 import { fieldValue, type Header } from "../message/header.ts";
 import { param } from "../message/content.ts";
+import { MimeScanner } from "../message/mime-scanner.ts";
 import { scanMime, type Part } from "../message/mime.ts";
+import { Octets } from "../message/octets.ts";
 import type { Mail } from "./mail.ts";
 
 /** Characters of text that are looked at in the parts of one mail; what comes behind them is not. */
@@ -17,7 +19,7 @@ const headerLimit = 1 << 20;
 const encodedLength = 4;
 
 const headers = new WeakMap<Mail, Buffer>();
-const bodies = new WeakMap<Mail, Buffer>();
+const bodies = new WeakMap<Mail, Octets>();
 
 /** As Mail.unfolded, with encoded words (RFC 2047) decoded. A line stays a line: what would end one within a word is a space. */
 export function decodedHeader(mail: Mail): Buffer {
@@ -30,7 +32,7 @@ export function decodedHeader(mail: Mail): Buffer {
  * The parts in order, transfer encodings and charsets decoded: of each part below the message its header with decoded words
  * and an empty line, and the text where it is text. Other octets (images, archives) are left out.
  */
-export function decodedBody(mail: Mail): Buffer {
+export function decodedBody(mail: Mail): Octets {
   let body = bodies.get(mail);
   if (body === undefined) bodies.set(mail, (body = decodeBody(mail)));
   return body;
@@ -52,14 +54,23 @@ function decodeLines(unfolded: Buffer): Buffer {
   return text(lines.join(""));
 }
 
-function decodeBody(mail: Mail): Buffer {
-  const message = scanMime(mail.octets);
-  const inner = new Set(innerHeaders(message));
+function scan({ octets }: Mail): Part {
+  if (octets.memory !== undefined) return scanMime(octets.memory);
+  const scanner = new MimeScanner();
+  for (const piece of octets.pieces()) scanner.push(piece);
+  return scanner.end();
+}
+
+const isAllAscii = (octets: Octets): boolean => octets.pieces().every(isAscii);
+
+function decodeBody(mail: Mail): Octets {
+  const message = scan(mail);
+  const inner = innerParts(message);
   const parts = leaves(message);
   const [first] = parts;
-  if (first !== undefined && inner.size === 0 && parts.length === 1) {
-    if (first.type.toLowerCase() !== "text") return Buffer.alloc(0);
-    if (isPlain(first) && isAscii(mail.body)) return mail.body;
+  if (first !== undefined && inner.length === 0 && parts.length === 1) {
+    if (first.type.toLowerCase() !== "text") return Octets.of(Buffer.alloc(0));
+    if (isPlain(first) && isAllAscii(mail.body)) return mail.body;
   }
   const found: string[] = [];
   let left = textLimit;
@@ -71,13 +82,14 @@ function decodeBody(mail: Mail): Buffer {
   // Headers of multiparts and of messages within messages come before their first leaf.
   const waiting = [...inner];
   for (const part of parts) {
-    while (waiting[0] !== undefined && waiting[0].start <= part.header.start && left > 0) take(headerText(waiting.shift() as Header));
+    for (; waiting[0] !== undefined && waiting[0].headerStart <= part.headerStart && left > 0; waiting.shift()) take(headerText(waiting[0].header));
     if (left <= 0) break;
     // No more of it is decoded than is looked at.
-    const content = partText(mail.octets, { ...part, bodyEnd: Math.min(part.bodyEnd, part.bodyStart + left * encodedLength) });
+    const octets = mail.octets.subarray(part.bodyStart, Math.min(part.bodyEnd, part.bodyStart + left * encodedLength)).toBuffer();
+    const content = partText(octets, { ...part, bodyStart: 0, bodyEnd: octets.length });
     if (content !== undefined) take(endsLine(content.replaceAll("\r\n", "\n")));
   }
-  return text(found.join(""));
+  return Octets.of(text(found.join("")));
 }
 
 /** Octets of ASCII in it are characters. */

@@ -2,6 +2,7 @@
  * What an rc file wants done, one request at a time. `RuleRun` (run.ts) decides and yields these; whoever drives it does them,
  * or says what would be done, and answers. So rules have no files, processes or clock of their own.
  */
+import { Octets } from "../message/octets.ts";
 
 /** Starts a program with `input` on its standard input. */
 export interface RunEffect {
@@ -11,7 +12,7 @@ export interface RunEffect {
   readonly argv: readonly string[];
   /** What messages call it: the text for a shell, or the program. */
   readonly name: string;
-  readonly input: readonly Buffer[];
+  readonly input: Octets;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   /** Seconds; 0 is no limit. */
@@ -29,7 +30,7 @@ export interface RunAnswer {
   readonly status: number;
   /** Number of the signal that ended it. */
   readonly signal?: number;
-  readonly output: Buffer;
+  readonly output: Octets;
   /** The program did not take all its input. */
   readonly inputLeft: boolean;
 }
@@ -41,7 +42,7 @@ export interface DeliverEffect {
   /** `From ` line with LF, "" when the message part has none. */
   readonly fromLine: string;
   /** Without `From ` line, LF line ends. */
-  readonly octets: Buffer;
+  readonly octets: Octets;
   /** Lock file to hold meanwhile, for an mbox; "" for none. */
   readonly lock: string;
   readonly raw: boolean;
@@ -80,7 +81,7 @@ export type Effect =
   /** DROPPRIVS: from here on with the rights of the recipient. */
   | { readonly kind: "drop-privileges" }
   /** The end of a command line "|": false where there is no standard output. */
-  | { readonly kind: "stdout"; readonly octets: readonly Buffer[] }
+  | { readonly kind: "stdout"; readonly octets: Octets }
   /** comsat(8): tells that mail has come. Nobody waits for it. */
   | { readonly kind: "comsat"; readonly service: string; readonly host: string; readonly text: string }
   /** True when this key was not given, or not within these seconds; then it is from now on, for good, before the answer. */
@@ -95,7 +96,7 @@ export type Answer = RunAnswer | DeliverAnswer | LockAnswer | Buffer | boolean |
 /** A computation that asks for effects and is given their answers. */
 export type Asking<T> = Generator<Effect, T, Answer>;
 
-const notStarted: RunAnswer = { started: false, status: 127, output: Buffer.alloc(0), inputLeft: true };
+const notStarted: RunAnswer = { started: false, status: 127, output: Octets.of(Buffer.alloc(0)), inputLeft: true };
 
 export function* run(effect: RunEffect): Asking<RunAnswer> {
   const answer = yield effect;

@@ -2,11 +2,12 @@
  * What an rc file would do with a mail: obeys it without doing anything. Commands are not run, but taken to end as the caller says; folders
  * are looked at, not written. The run is the one that delivers (run.ts); only the answers to its effects differ.
  */
+import { Octets } from "../message/octets.ts";
 import type { Rc, Recipe, Test } from "../recipe/tree.ts";
 import { excerpt, type Excerpt } from "./explain-excerpt.ts";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, RunAnswer, RunEffect } from "./effects.ts";
 import type { Setting } from "./environment.ts";
-import { withEmptyLine, type Mail } from "./mail.ts";
+import { endedByEmptyLine, type Mail } from "./mail.ts";
 import { RuleRun, type Verdict } from "./run.ts";
 import type { TraceEvent } from "./trace.ts";
 
@@ -326,9 +327,9 @@ class Explaining {
     const command = argv.length === 3 && argv[0] === shell ? (argv[2] ?? "") : argv.join(" ");
     const given = this.#world.command(command);
     const reads = purpose === "filter" || purpose === "capture" || purpose === "output";
-    const output = given?.output ?? (purpose === "filter" ? Buffer.concat(input) : Buffer.alloc(0));
+    const output = given?.output === undefined ? (purpose === "filter" ? input : Octets.of(Buffer.alloc(0))) : Octets.of(given.output);
     const status = given?.status ?? 0;
-    this.#note({ kind: "command", purpose, command, status, output: reads && (given?.output !== undefined || purpose !== "filter") ? output.toString("latin1") : undefined, given: given !== undefined, input: purpose === "reply" ? Buffer.concat(input).toString("latin1") : undefined });
+    this.#note({ kind: "command", purpose, command, status, output: reads && (given?.output !== undefined || purpose !== "filter") ? output.toBuffer().toString("latin1") : undefined, given: given !== undefined, input: purpose === "reply" ? input.toBuffer().toString("latin1") : undefined });
     return { started: true, status, output, inputLeft: false };
   }
 
@@ -368,8 +369,8 @@ class Explaining {
 function written({ fromLine, octets, raw }: DeliverEffect, as: FolderKind): number {
   if (as === "Maildir") return octets.length;
   if (raw) return fromLine.length + octets.length;
-  const quotes = as === "mbox" ? (octets.toString("latin1").match(/^From /gm)?.length ?? 0) : 0;
-  return fromLine.length + withEmptyLine(octets).length + quotes;
+  const quotes = as === "mbox" ? (octets.toBuffer().toString("latin1").match(/^From /gm)?.length ?? 0) : 0;
+  return fromLine.length + endedByEmptyLine(octets).length + quotes;
 }
 
 /** Of a "$" condition the text it has become, without what was read in front of the "$". */

@@ -1,4 +1,5 @@
 /** Delivery to folders: for a recipe, and to DEFAULT or ORGMAIL where no recipe took the mail. */
+import { Octets } from "../message/octets.ts";
 import type { Recipe } from "../recipe/tree.ts";
 import { deliver, type Asking, type DeliverAnswer } from "./effects.ts";
 import { expandValue } from "./expand.ts";
@@ -50,14 +51,12 @@ export function* toDefault(state: RuleState): Asking<Done | undefined> {
 
 /** "|" alone. */
 export function* toOutput(state: RuleState, name: string, { fromLine, octets }: Chosen, raw = false): Asking<Done | undefined> {
-  const chunks = [Buffer.from(fromLine, "latin1"), ...(raw ? [octets] : endedByEmptyLine(octets))];
+  const output = Octets.join(Buffer.from(fromLine, "latin1"), raw ? octets : endedByEmptyLine(octets));
   yield* state.set("LASTFOLDER", name);
-  if ((yield { kind: "stdout", octets: chunks }) === true) return { folder: name, octets: sizeOf(chunks) };
+  if ((yield { kind: "stdout", octets: output }) === true) return { folder: name, octets: output.length };
   yield* state.say(`Error while writing to "${name}": there is no standard output here`);
   return undefined;
 }
-
-export const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 
 const isMaildir = (word: string): boolean => word.endsWith("/");
 

@@ -1,42 +1,44 @@
 /**
- * The message as rules see it: a `From ` line, a header up to and with the empty line, a body. LF line ends. Octets are shared, never
- * copied; a filter's output makes a new message.
+ * The message as rules see it: a `From ` line, a header up to and with the empty line, a body. LF line ends. The header is in memory, the
+ * body where it lies. Octets are shared, never copied; a filter's output makes a new message.
  */
+import { Octets } from "../message/octets.ts";
 
 export interface Chosen {
   readonly fromLine: string;
   /** Without the `From ` line. */
-  readonly octets: Buffer;
+  readonly octets: Octets;
 }
 
 export class Mail {
   /** With LF; "" when there is none. */
   readonly fromLine: string;
   /** Header and body in one. */
-  readonly octets: Buffer;
+  readonly octets: Octets;
   /** Without the `From ` line, with the empty line. */
   readonly header: Buffer;
-  readonly body: Buffer;
+  readonly body: Octets;
   #unfolded: Buffer | undefined;
-  #searched: WeakRef<Buffer> | undefined;
+  #areas: { readonly header: Octets; readonly both: Octets } | undefined;
 
-  constructor(fromLine: string, octets: Buffer) {
+  constructor(fromLine: string, octets: Buffer | Octets) {
     this.fromLine = fromLine;
-    this.octets = octets;
-    const end = octets[0] === 10 ? 1 : behindHeader(octets);
-    this.header = octets.subarray(0, end);
-    this.body = octets.subarray(end);
+    this.octets = Octets.of(octets);
+    const end = behindHeader(this.octets);
+    this.header = this.octets.subarray(0, end).toBuffer();
+    this.body = this.octets.subarray(end);
   }
 
   /** What a filter or a file gave: its own `From ` line counts, with the ">From " lines of earlier hosts behind it. */
-  static fromText(octets: Buffer): Mail {
-    if (!octets.subarray(0, 5).equals(fromWord)) return new Mail("", octets);
+  static fromText(text: Buffer | Octets): Mail {
+    const octets = Octets.of(text);
+    if (!octets.startsWith(fromWord)) return new Mail("", octets);
     let end = 0;
     do {
-      const lf = octets.indexOf(10, end);
+      const lf = octets.indexOf(newline, end);
       end = lf < 0 ? octets.length : lf + 1;
-    } while (octets.subarray(end, end + 6).equals(earlierWord));
-    return new Mail(octets.subarray(0, end).toString("latin1"), octets.subarray(end));
+    } while (octets.startsWith(earlierWord, end));
+    return new Mail(octets.subarray(0, end).toBuffer().toString("latin1"), octets.subarray(end));
   }
 
   /** Octets in all. */
@@ -45,8 +47,8 @@ export class Mail {
   }
 
   /** The whole of it, for a program: it ends with an empty line. */
-  get ended(): readonly Buffer[] {
-    return [Buffer.from(this.fromLine, "latin1"), ...endedByEmptyLine(this.octets)];
+  get ended(): Octets {
+    return Octets.join(Buffer.from(this.fromLine, "latin1"), endedByEmptyLine(this.octets));
   }
 
   /** Header for conditions: `From ` line first, each newline before a blank made a space, so that a folded field is one line. */
@@ -62,13 +64,9 @@ export class Mail {
     return this.#unfolded;
   }
 
-  /** Header and body for conditions: a copy, for as long as somebody looks at it. */
-  get searched(): Buffer {
-    const known = this.#searched?.deref();
-    if (known !== undefined) return known;
-    const made = Buffer.concat([this.unfolded, this.body]);
-    this.#searched = new WeakRef(made);
-    return made;
+  /** What conditions search: the unfolded header, and that with the body. */
+  get areas(): { readonly header: Octets; readonly both: Octets } {
+    return (this.#areas ??= { header: Octets.of(this.unfolded), both: Octets.join(this.unfolded, this.body) });
   }
 
   get whole(): Chosen {
@@ -79,14 +77,14 @@ export class Mail {
   chosen(flags: ReadonlySet<string>): Chosen {
     const header = flags.has("h");
     if (header === flags.has("b")) return this.whole;
-    return { fromLine: header ? this.fromLine : "", octets: header ? this.header : this.body };
+    return { fromLine: header ? this.fromLine : "", octets: header ? Octets.of(this.header) : this.body };
   }
 
   /** What came out of a filter takes the place of what the flags chose. */
-  filtered(flags: ReadonlySet<string>, output: Buffer): Mail {
+  filtered(flags: ReadonlySet<string>, output: Octets): Mail {
     const header = flags.has("h");
     if (header === flags.has("b")) return this.#keepingFromLine(Mail.fromText(output));
-    return header ? this.#keepingFromLine(Mail.fromText(Buffer.concat([output, this.body]))) : new Mail(this.fromLine, Buffer.concat([this.header, output]));
+    return header ? this.#keepingFromLine(Mail.fromText(Octets.join(output, this.body))) : new Mail(this.fromLine, Octets.join(this.header, output));
   }
 
   /** A program that drops the `From ` line does not mean it: an mbox would not be one any more. */
@@ -95,22 +93,20 @@ export class Mail {
   }
 }
 
-/** What is to be written where a message must end with an empty line: procmail sees to it for all but a Maildir, unless flag r is set. */
-export function endedByEmptyLine(octets: Buffer): readonly Buffer[] {
-  const { length } = octets;
-  return length >= 2 && octets[length - 1] === 10 && octets[length - 2] === 10 ? [octets] : [octets, newline];
-}
+/** Does a message end with an empty line? */
+export const endsEmpty = (octets: Octets): boolean => octets.at(octets.length - 2) === 10 && octets.at(octets.length - 1) === 10;
 
-export const withEmptyLine = (octets: Buffer): Buffer => {
-  const [only, more] = endedByEmptyLine(octets);
-  return more === undefined ? (only ?? octets) : Buffer.concat([octets, more]);
-};
+/** What is to be written where a message must end with an empty line: procmail sees to it for all but a Maildir, unless flag r is set. */
+export const endedByEmptyLine = (octets: Octets): Octets => (endsEmpty(octets) ? octets : Octets.join(octets, newline));
 
 const newline = Buffer.from("\n");
+const emptyLine = Buffer.from("\n\n");
 const fromWord = Buffer.from("From ");
 const earlierWord = Buffer.from(">From ");
 
-function behindHeader(octets: Buffer): number {
-  const at = octets.indexOf("\n\n");
+/** Where the body begins: behind the empty line. */
+export function behindHeader(octets: Octets): number {
+  if (octets.at(0) === 10) return 1;
+  const at = octets.indexOf(emptyLine);
   return at < 0 ? octets.length : at + 2;
 }

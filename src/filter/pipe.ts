@@ -1,9 +1,10 @@
 /** Actions that start a program: pipes, filters, captures, forwards. */
+import { Octets } from "../message/octets.ts";
 import { readExpansion } from "../recipe/expansion.ts";
 import type { Recipe } from "../recipe/tree.ts";
 import type { Asking } from "./effects.ts";
 import { expandValue, type Words } from "./expand.ts";
-import { sizeOf, toOutput, type Done } from "./folder.ts";
+import { toOutput, type Done } from "./folder.ts";
 import { endedByEmptyLine } from "./mail.ts";
 import { exitShown, type Ran, type RuleState } from "./state.ts";
 
@@ -31,8 +32,8 @@ export function* toProgram(state: RuleState, recipe: Recipe, text: string, captu
   else if (capture !== undefined) result = yield* captured(state, recipe, ran, ok);
   else if (!ran.tooLong) {
     yield* state.set("LASTFOLDER", ran.shown);
-    state.last = { ...state.last, folder: ran.shown, octets: sizeOf(input) };
-    result = ok ? { folder: ran.shown, octets: sizeOf(input) } : undefined;
+    state.last = { ...state.last, folder: ran.shown, octets: input.length };
+    result = ok ? { folder: ran.shown, octets: input.length } : undefined;
   }
   if (lock !== "") yield* state.unlock(lock);
   return result;
@@ -48,20 +49,24 @@ export function* toAddresses(state: RuleState, recipe: Recipe, addresses: Words)
   const program = [...words("SENDMAIL"), ...words("SENDMAILFLAGS")];
   const lock = yield* localLock(state, recipe, program[0] ?? "");
   if (lock === held) return held;
-  const [, ...input] = inputFor(state, recipe);
+  const input = messageFor(state, recipe);
   const shown = [...program, addresses.shown].join(" ");
   const ran = yield* state.start("forward", [...program, ...addresses.words], { name: program[0] ?? "", shown }, input, true);
   const ok = ran.started && ran.status === 0 && !ran.inputLeft;
   if (!ok) yield* state.say(`Program failure (${exitShown(ran)}) of "${ran.name}"`);
   yield* state.set("LASTFOLDER", shown);
   if (lock !== "") yield* state.unlock(lock);
-  return ok ? { folder: shown, octets: sizeOf(input) } : undefined;
+  return ok ? { folder: shown, octets: input.length } : undefined;
 }
 
 /** `From ` line and message, ended by an empty line unless flag r is set. */
-function inputFor(state: RuleState, recipe: Recipe): readonly Buffer[] {
-  const { fromLine, octets } = state.mail.chosen(recipe.flags);
-  return [Buffer.from(fromLine, "latin1"), ...(recipe.flags.has("r") ? [octets] : endedByEmptyLine(octets))];
+function inputFor(state: RuleState, recipe: Recipe): Octets {
+  return Octets.join(Buffer.from(state.mail.chosen(recipe.flags).fromLine, "latin1"), messageFor(state, recipe));
+}
+
+function messageFor({ mail }: RuleState, { flags }: Recipe): Octets {
+  const { octets } = mail.chosen(flags);
+  return flags.has("r") ? octets : endedByEmptyLine(octets);
 }
 
 /** Flags w and W, and a lock, which must not be let go before. */
@@ -93,7 +98,7 @@ function* filtered(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): 
 
 /** Exactly one newline at the end is no part of the value. */
 function* captured(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): Asking<PipeResult> {
-  if (ok) return { captured: ran.output.subarray(0, captureLimit).toString("latin1").replace(/\n$/, "") };
+  if (ok) return { captured: ran.output.subarray(0, captureLimit).toBuffer().toString("latin1").replace(/\n$/, "") };
   if (!ran.tooLong) yield* rescued(state, flags);
   return undefined;
 }

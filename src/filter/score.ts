@@ -1,4 +1,5 @@
 /** Weighted conditions: procmailsc(5). Pure. */
+import type { Octets } from "../message/octets.ts";
 import type { Weight } from "../recipe/tree.ts";
 import type { Regex } from "../recipe/regex/regex.ts";
 
@@ -25,9 +26,9 @@ export function repeated({ w, x }: Weight, n: number): number {
 
 /**
  * Score of a pattern in a text: each match counts; one that eats nothing counts without end. When x makes the terms smaller, the first below 1
- * is the last. Yields MATCH of each match, where there is one, as a view into the area.
+ * is the last. Yields MATCH of each match, where there is one.
  */
-export function* regexScore(regex: Regex, area: Buffer, weight: Weight): Generator<Buffer, number> {
+export function* regexScore(regex: Regex, area: Buffer | Octets, weight: Weight): Generator<Buffer, number> {
   const { w, x } = weight;
   // procmail does not even look.
   if (w === 0) return 0;

@@ -1,4 +1,5 @@
 /** What a run of rules works on and has set so far; how it says things, and starts programs. */
+import { Octets } from "../message/octets.ts";
 import { readExpansion } from "../recipe/expansion.ts";
 import type { ConditionScope } from "./conditions.ts";
 import { lock, run, type Asking, type LockAnswer, type RunAnswer, type RunEffect } from "./effects.ts";
@@ -148,7 +149,7 @@ export class RuleState implements ConditionScope {
   *output(command: string): Asking<string> {
     const answer = yield* this.command("output", command, this.mail.ended, true);
     const room = this.lineBuffer - lineSlack;
-    const text = answer.output.subarray(0, room).toString("latin1");
+    const text = answer.output.subarray(0, room).toBuffer().toString("latin1");
     if (answer.output.length <= room) return text.replace(/\n+$/, "");
     yield* this.say(`Excessive output quenched from "${answer.name}"`);
     yield* this.set("PROCMAIL_OVERFLOW", "yes");
@@ -156,12 +157,12 @@ export class RuleState implements ConditionScope {
   }
 
   /** Program text as procmail starts it: by SHELL when a character of SHELLMETAS is there, else directly. */
-  *command(purpose: RunEffect["purpose"], text: string, input: readonly Buffer[], waits: boolean): Asking<Ran> {
+  *command(purpose: RunEffect["purpose"], text: string, input: Octets, waits: boolean): Asking<Ran> {
     if (this.needsShell(text)) return yield* this.start(purpose, [this.variables.get("SHELL") ?? "/bin/sh", this.variables.get("SHELLFLAGS") ?? "-c", text], { name: text, shown: text }, input, waits);
     const words = yield* this.programWords(text);
     if (words === undefined) {
       yield* this.overflow();
-      return { started: false, status: 127, output: Buffer.alloc(0), inputLeft: true, name: "", shown: "", tooLong: true };
+      return { started: false, status: 127, output: Octets.of(Buffer.alloc(0)), inputLeft: true, name: "", shown: "", tooLong: true };
     }
     return yield* this.start(purpose, words.words, { name: words.words[0] ?? "", shown: words.shown }, input, waits);
   }
@@ -175,7 +176,7 @@ export class RuleState implements ConditionScope {
     return expandWords(readExpansion(text.replace(/\\\n/g, " "), 0, "line").parts, this, true);
   }
 
-  *start(purpose: RunEffect["purpose"], argv: readonly string[], names: { readonly name: string; readonly shown: string }, input: readonly Buffer[], waits: boolean): Asking<Ran> {
+  *start(purpose: RunEffect["purpose"], argv: readonly string[], names: { readonly name: string; readonly shown: string }, input: Octets, waits: boolean): Asking<Ran> {
     yield* this.tell(`Executing "${names.name === names.shown ? names.shown : argv.join(",")}"`);
     const answer = yield* run({
       kind: "run",

@@ -2,6 +2,7 @@
  * What a run of rules tells on its way, for whoever explains it. Effects say what is done; these say why. A run without a listener
  * makes none of them: every place is `this.trace?.({ ... })`, which looks at nothing else.
  */
+import type { Octets } from "../message/octets.ts";
 import type { Condition, Recipe, Weight } from "../recipe/tree.ts";
 
 export type TraceEvent =
@@ -15,7 +16,7 @@ export type TraceEvent =
       readonly kind: "condition";
       /** As looked at: what a "$" condition has become. */
       readonly condition: Condition;
-      readonly area: Buffer;
+      readonly area: Octets;
       readonly exact: boolean;
       /** With the negation reckoned in. For a weighted one: it has added something. */
       readonly holds: boolean;

@@ -1,4 +1,5 @@
 /** `# posthorn: vacation = FILE`: answers the mail under way, if it is one to be answered, once in a period. posthorn-rc(5). */
+import { Octets } from "../message/octets.ts";
 import { asked, readFile, type Asking } from "./effects.ts";
 import type { RuleState } from "./state.ts";
 import { fromField, vacationAnswer } from "./vacation.ts";
@@ -22,7 +23,7 @@ export function* vacate(state: RuleState, file: string): Asking<string> {
   const program = [...words("SENDMAIL"), ...words("SENDMAILFLAGS")];
   const status = state.status;
   // The null sender: a bounce of the answer goes nowhere. RFC 3834 §3.3.
-  const ran = yield* state.start("reply", [...program, "-f", "<>", "--", answer.to], { name: program[0] ?? "", shown: [...program, answer.to].join(" ") }, [answer.octets], true);
+  const ran = yield* state.start("reply", [...program, "-f", "<>", "--", answer.to], { name: program[0] ?? "", shown: [...program, answer.to].join(" ") }, Octets.of(answer.octets), true);
   state.status = status;
   if (ran.started && ran.status === 0 && !ran.inputLeft) {
     yield* said(state, `answered ${answer.to}`);

@@ -2,19 +2,21 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
+import { Octets } from "../message/octets.ts";
 import { getpwnam } from "../sys/passwd.ts";
 import { makePipe } from "../sys/pipe.ts";
+import { Gathering } from "./gathering.ts";
 
 export interface CommandRequest {
   /** Program and arguments; no shell unless they name one. */
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly input: Buffer | readonly Buffer[];
+  readonly input: Octets;
   /** ms; 0 is no limit. Then SIGTERM, and SIGKILL to what is left of it `grace` later. */
   readonly timeLimit: number;
-  /** Octets of standard output kept; more are read and thrown away. */
-  readonly outputLimit: number;
+  /** Gets standard output; what is more than it takes is read and thrown away. */
+  readonly output: Gathering;
   /** Where standard error goes: into the same output, apart (bounded to 16 KiB), or to an open file. */
   readonly errors: "merged" | "apart" | { readonly fd: number };
   /** Standard output where nobody reads it: goes where errors go, or nowhere. */
@@ -31,7 +33,7 @@ export interface CommandRequest {
 }
 
 interface Output {
-  readonly output: Buffer;
+  readonly output: Octets;
   readonly errors: Buffer;
   /** True when output was thrown away. */
   readonly excess: boolean;
@@ -56,85 +58,44 @@ const grace = 2000;
 /** pipe(7): octets a pipe holds. */
 const pipeSize = 64 * 1024;
 
-/** Octets from which on output is kept in one buffer that grows in place, so that a large mail is there once. */
-const large = 1 << 20;
-
-class Collector {
-  #chunks: Buffer[] = [];
-  #memory: ArrayBuffer | undefined;
-  readonly #limit: number;
-  #length = 0;
-  excess = false;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  take = (chunk: Buffer): void => {
-    const kept = chunk.subarray(0, this.#limit - this.#length);
-    if (kept.length < chunk.length) this.excess = true;
-    if (kept.length === 0) return;
-    this.#chunks.push(kept);
-    this.#length += kept.length;
-    if (this.#length > large) this.#gather();
-  };
-
-  octets(): Buffer {
-    return this.#memory === undefined ? Buffer.concat(this.#chunks, this.#length) : Buffer.from(this.#memory, 0, this.#length);
-  }
-
-  #gather(): void {
-    const memory = (this.#memory ??= new ArrayBuffer(0, { maxByteLength: this.#limit }));
-    let at = this.#length - this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (memory.byteLength < this.#length) memory.resize(Math.min(this.#limit, Math.ceil(this.#length / large) * large));
-    const whole = Buffer.from(memory);
-    for (const chunk of this.#chunks) at += chunk.copy(whole, at);
-    this.#chunks = [];
-  }
-}
-
 /** It runs in a process group of its own, which is ended whole at the time limit. Never rejects. */
 export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   const [program = "", ...args] = request.insteadOfRoot !== undefined && process.geteuid?.() === 0 ? [...identity(request.insteadOfRoot), ...request.argv] : request.argv;
   try {
-    return await new Running(start(program, args, request), request).end();
+    const errors = request.errors === "merged" ? request.output : new Gathering(errorLimit);
+    return await new Running(start(program, args, request, errors), request, errors).end();
   } catch (fault) {
     return notStarted(fault);
   }
 }
 
 const nothing = Buffer.alloc(0);
+const noOutput = Octets.of(nothing);
 
 function notStarted(fault: unknown): CommandEnd {
   const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
-  return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), output: nothing, errors: nothing, excess: false, inputLeft: true };
+  return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), output: noOutput, errors: nothing, excess: false, inputLeft: true };
 }
 
 class Running {
   readonly #started: Started;
   readonly #request: CommandRequest;
-  readonly #out: Collector;
-  readonly #err: Collector;
-  readonly #chunks: readonly Buffer[];
+  readonly #err: Gathering;
   /** A command may well not look at its input. What fits into a pipe counts as taken, as it does for any program that writes to one. */
   readonly #fits: boolean;
   #inputLeft = false;
   #timedOut = false;
 
-  constructor(started: Started, request: CommandRequest) {
+  constructor(started: Started, request: CommandRequest, errors: Gathering) {
     this.#started = started;
     this.#request = request;
-    this.#out = new Collector(request.outputLimit);
-    this.#err = request.errors === "merged" ? this.#out : new Collector(errorLimit);
-    this.#chunks = Buffer.isBuffer(request.input) ? [request.input] : request.input;
-    this.#fits = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0) <= pipeSize;
+    this.#err = errors;
+    this.#fits = request.input.length <= pipeSize;
   }
 
   async end(): Promise<CommandEnd> {
     const { child, stdin, stdout, stderr } = this.#started;
     const streams = [stdout, stderr].filter((stream) => stream !== undefined);
-    stdout?.on("data", this.#out.take);
-    stderr?.on("data", this.#err.take);
     const streamsClosed = Promise.all(streams.map(closed));
     const ended = new Promise<Error | undefined>((resolve) => {
       child.on("error", resolve);
@@ -173,7 +134,8 @@ class Running {
   }
 
   #collected(): Output {
-    return { output: this.#out.octets(), errors: this.#request.errors === "merged" ? nothing : this.#err.octets(), excess: this.#out.excess, inputLeft: this.#inputLeft };
+    const { output, errors } = this.#request;
+    return { output: output.octets(), errors: errors === "merged" ? nothing : this.#err.octets().toBuffer(), excess: output.excess, inputLeft: this.#inputLeft };
   }
 
   /** Resolves when all input is in the pipe, or nobody is there to take it. */
@@ -186,9 +148,22 @@ class Running {
       });
       stdin.on("finish", resolve);
       if (child.pid === undefined) return;
-      for (const chunk of this.#chunks) stdin.write(chunk);
-      stdin.end();
+      this.#write(this.#request.input.pieces());
     });
+  }
+
+  /** A piece when the one before has been taken. */
+  #write(pieces: Iterator<Buffer, undefined>): void {
+    const { child, stdin } = this.#started;
+    try {
+      const { value } = pieces.next();
+      if (value === undefined) stdin.end();
+      else stdin.write(value, (fault) => (fault instanceof Error ? undefined : this.#write(pieces)));
+    } catch (fault) {
+      // Half a message must not pass for a whole one.
+      signalGroup(child.pid, "SIGKILL");
+      stdin.destroy(fault instanceof Error ? fault : undefined);
+    }
   }
 
   /** Returns what ends the watch. */
@@ -224,7 +199,7 @@ interface Started {
 }
 
 /** With real pipes: a script may open /dev/stdin. Throws SystemFault, or what spawn throws; no descriptor is left open then. */
-function start(program: string, args: readonly string[], { cwd, env, errors, unread }: CommandRequest): Started {
+function start(program: string, args: readonly string[], { cwd, env, output: gathering, errors, unread }: CommandRequest, errorsApart: Gathering): Started {
   const made: number[] = [];
   const theirs: number[] = [];
   const pipe = (mine: "read" | "write"): { readonly mine: number; readonly their: number } => {
@@ -242,12 +217,21 @@ function start(program: string, args: readonly string[], { cwd, env, errors, unr
     const child = spawn(program, args, { cwd, env: { ...env }, stdio: [input.their, unread === "nowhere" ? "ignore" : (output?.their ?? errorEnd), errorEnd], detached: true });
     for (const their of theirs) closeSync(their);
     made.length = 0;
-    const reading = (fd: number | undefined): Socket | undefined => (fd === undefined ? undefined : new Socket({ fd, readable: true, writable: false }).on("error", () => {}));
-    return { child, stdin: new Socket({ fd: input.mine, readable: false, writable: true }), stdout: reading(output?.mine), stderr: reading(error?.mine) };
+    return { child, stdin: new Socket({ fd: input.mine, readable: false, writable: true }), stdout: reading(output?.mine, gathering), stderr: reading(error?.mine, errorsApart) };
   } catch (fault) {
     for (const fd of made) closeSync(fd);
     throw fault;
   }
+}
+
+/** Read straight into where octets are gathered. */
+function reading(fd: number | undefined, into: Gathering): Socket | undefined {
+  if (fd === undefined) return undefined;
+  const callback = (count: number): boolean => {
+    into.took(count);
+    return true;
+  };
+  return new Socket({ fd, readable: true, writable: false, onread: { buffer: () => into.room(), callback } }).on("error", () => {});
 }
 
 const closed = (stream: Socket): Promise<void> => new Promise((resolve) => (stream.destroyed ? resolve() : void stream.once("close", () => resolve())));

@@ -1,4 +1,5 @@
 /** The Content-Length field, by which System V mailboxes tell where a message ends. Pure. */
+import { Octets } from "../message/octets.ts";
 
 interface ContentLength {
   readonly value: string;
@@ -9,21 +10,24 @@ interface ContentLength {
   readonly body: number;
 }
 
-export function contentLength(octets: Buffer): ContentLength | undefined {
-  const empty = octets.indexOf("\n\n");
+const emptyLine = Buffer.from("\n\n");
+
+export function contentLength(octets: Octets): ContentLength | undefined {
+  const empty = octets.indexOf(emptyLine);
   const body = empty < 0 ? octets.length : empty + 2;
-  const found = /(?:^|\n)content-length:([^\n]*)/i.exec(octets.subarray(0, body).toString("latin1"));
+  const found = /(?:^|\n)content-length:([^\n]*)/i.exec(octets.subarray(0, body).toBuffer().toString("latin1"));
   const value = found?.[1];
   if (found === null || value === undefined) return undefined;
   const to = found.index + found[0].length;
   return { value, from: to - value.length, to, body };
 }
 
-/** Makes the field tell the truth, in its place and width, as procmail does with what it reads. A length that does not fit becomes nines. */
-export function mendContentLength(octets: Buffer): void {
+/** With a field that tells the truth, in its place and width, as procmail makes it in what it reads. A length that does not fit becomes nines. */
+export function mendedContentLength(octets: Octets): Octets {
   const field = contentLength(octets);
-  if (field === undefined) return;
+  if (field === undefined) return octets;
   const width = field.to - field.from;
   const length = String(octets.length - field.body);
-  octets.write((length.length <= width ? length : "9".repeat(width)).padStart(width), field.from, "latin1");
+  const value = (length.length <= width ? length : "9".repeat(width)).padStart(width);
+  return Octets.join(octets.subarray(0, field.from), Buffer.from(value, "latin1"), octets.subarray(field.to));
 }

@@ -5,15 +5,18 @@
 import { closeSync, lstatSync } from "node:fs";
 import { constants } from "node:os";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
+import { endsEmpty } from "../filter/mail.ts";
 import type { Verdict } from "../filter/run.ts";
 import type { Patience } from "../store/dotlock.ts";
+import type { Octets } from "../message/octets.ts";
 import { StoreFault } from "../store/mailbox.ts";
 import { forgetLooks, look } from "../sys/turn.ts";
 import type { CommandEnd } from "./command.ts";
 import { notifyComsat } from "./comsat.ts";
-import { deliverFiles, endsEmpty, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
+import { deliverFiles, folderKind, type FolderKind, type FolderMessage } from "./folder-file.ts";
 import { appendLog, openLog } from "./log-file.ts";
 import { deliverMbox } from "./mbox-file.ts";
+import { Gathering, type Measure } from "./gathering.ts";
 import { forget, once } from "./once.ts";
 import { hold } from "./path-locks.ts";
 import { includedRc } from "./rc-file.ts";
@@ -30,6 +33,8 @@ export interface Seat {
   readonly timeLimit: number;
   /** Octets of output of filters and captures; more is no result. */
   readonly outputLimit: number;
+  /** How much of such output is in memory; the usual where it is left out. */
+  readonly measure?: Measure;
   /** Octets an mbox may grow to; 0 is no limit. */
   readonly mailboxLimit: number;
   /** -Y: Content-Length fields are not believed. */
@@ -51,7 +56,7 @@ export interface Seat {
   /** Before each effect, with the paths it touches: the place to give up rights in time. */
   before?(paths: readonly string[]): void;
   /** Standard output, where there is one: the folder "|". Has written all when it returns true. */
-  toOutput?(octets: readonly Buffer[]): boolean;
+  toOutput?(octets: Octets): boolean;
   /** One line for which there is no LOGFILE. */
   say(line: string): void;
 }
@@ -65,6 +70,8 @@ export class Driver {
   /** Of the command that runs. */
   #command: AbortController | undefined;
   readonly #held = new Map<string, () => void>();
+  /** Output of commands, which the mail may be part of. */
+  readonly #outputs: Gathering[] = [];
   /** What the last delivery that succeeded was, as logs tell it. */
   success = "";
 
@@ -98,6 +105,7 @@ export class Driver {
       return step.value;
     } finally {
       for (const release of this.#held.values()) release();
+      for (const output of this.#outputs) output.close();
     }
   }
 
@@ -147,12 +155,14 @@ export class Driver {
   }
 
   async #run(effect: RunEffect): Promise<RunAnswer> {
-    const { timeLimit, outputLimit } = this.#seat;
+    const { timeLimit, outputLimit, measure } = this.#seat;
     const argv = effect.argv.map(utf8);
     const reads = effect.purpose === "filter" || effect.purpose === "capture" || effect.purpose === "output";
     // Loaded when it is needed: a command that is started for each message must start quickly.
     const { runCommand } = await import("./command.ts");
     const log = this.#logDescriptor(effect);
+    const output = new Gathering(reads ? outputLimit : 64 * 1024, measure);
+    this.#outputs.push(output);
     this.#command = new AbortController();
     try {
       const end = await this.#withUmask(effect.umask, argv, (wanted) =>
@@ -162,7 +172,7 @@ export class Driver {
           env: Object.fromEntries(Object.entries(effect.env).map(([name, value]) => [name, utf8(value).replaceAll("\0", "")])),
           input: effect.input,
           timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
-          outputLimit: reads ? outputLimit : 64 * 1024,
+          output,
           errors: log === undefined ? "apart" : { fd: log },
           ...(reads ? {} : { unread: effect.purpose === "trap" ? ("errors" as const) : ("nowhere" as const) }),
           waits: effect.waits,

@@ -5,13 +5,15 @@
 import { chmodSync, closeSync, fchmodSync, linkSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { createOnly, syncDirectory, syncFile, writeFully } from "../store/durable.ts";
+import { endedByEmptyLine } from "../filter/mail.ts";
+import { Octets } from "../message/octets.ts";
+import { createOnly, syncDirectory, syncFile, writePieces } from "../store/durable.ts";
 import { errno, faulting } from "../store/faults.ts";
 import { inodeName } from "./inode-name.ts";
 
 export interface FolderMessage {
   /** LF line ends, without `From ` line. */
-  readonly octets: Buffer;
+  readonly octets: Octets;
   /** The `From ` line with its LF. */
   readonly fromLine: string;
   /** ms since the epoch. */
@@ -88,10 +90,6 @@ function makeDirectory(path: string, manner: FileManner): void {
   }
 }
 
-/** Does a message end with an empty line? */
-export const endsEmpty = (octets: Buffer): boolean => octets.length >= 2 && octets[octets.length - 1] === 10 && octets[octets.length - 2] === 10;
-
-const newlineOctet = Buffer.from("\n");
 let serial = 0;
 const host = hostname().replace(/[/:\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
 
@@ -102,10 +100,8 @@ async function writeTemporary(directory: string, kind: FolderKind, message: Fold
   try {
     if ((mode & manner.ownUmask) !== 0) fchmodSync(fd, mode);
     // A Maildir has the octets as they are; others begin with the `From ` line and end with an empty one.
-    const newline = kind !== "maildir" && !manner.raw && !endsEmpty(message.octets);
-    if (kind !== "maildir") writeFully(fd, Buffer.from(message.fromLine, "latin1"));
-    writeFully(fd, message.octets);
-    if (newline) writeFully(fd, newlineOctet);
+    const { octets } = message;
+    writePieces(fd, (kind === "maildir" ? octets : Octets.join(Buffer.from(message.fromLine, "latin1"), manner.raw ? octets : endedByEmptyLine(octets))).pieces());
     await syncFile(fd);
   } catch (fault) {
     unlinkSync(temporary);

@@ -1,31 +1,23 @@
 /** The message that a command gets on its standard input. */
 import { readSync } from "node:fs";
+import { Octets } from "../message/octets.ts";
 import { fromLine } from "./from-line.ts";
+import { Gathering } from "./gathering.ts";
 
-/** Longest message, octets. Address space only: pages are taken as octets come. */
+/** Longest message, octets. */
 const longest = 2 ** 31;
-const step = 1 << 20;
 
-/**
- * All of a descriptor, in one buffer that grows in place: a message of 50 MB takes 50 MB. undefined when it is longer
- * than 2 GiB. Throws the system error.
- */
-export function readWhole(fd: number): Buffer | undefined {
-  const memory = new ArrayBuffer(0, { maxByteLength: longest });
-  let length = 0;
-  for (;;) {
-    if (length === memory.byteLength) {
-      if (length === longest) return undefined;
-      memory.resize(Math.min(longest, length + step));
-    }
-    const count = readSome(fd, Buffer.from(memory, length, memory.byteLength - length));
-    if (count === 0) break;
-    length += count;
+/** All of a descriptor. undefined when it is longer than 2 GiB. Throws the system error. */
+export function readWhole(fd: number): Octets | undefined {
+  const gathering = new Gathering(longest);
+  while (!gathering.excess) {
+    const count = readSome(fd, gathering.room());
+    if (count === 0) return gathering.octets();
+    gathering.took(count);
   }
-  return Buffer.from(memory, 0, length);
+  return undefined;
 }
 
-const newline = 10;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 function readSome(fd: number, into: Buffer): number {
@@ -52,10 +44,9 @@ export interface Opening {
 }
 
 /** The `From ` line there is, or the one that -f wants, and what follows it. A message without one is left without. */
-export function opened(octets: Buffer, { sender, user, now }: Opening): { readonly fromLine: string; readonly octets: Buffer } {
-  const has = octets.subarray(0, 5).equals(fromWord);
-  const end = has ? octets.indexOf(newline) + 1 : 0;
-  const line = octets.subarray(0, end).toString("latin1");
+export function opened(octets: Octets, { sender, user, now }: Opening): { readonly fromLine: string; readonly octets: Octets } {
+  const end = octets.startsWith(fromWord) ? octets.indexOf(newline) + 1 : 0;
+  const line = octets.subarray(0, end).toBuffer().toString("latin1");
   const rest = octets.subarray(end);
   if (sender === undefined) return { fromLine: line, octets: rest };
   const name = sender !== "-" ? sender : (/^From[ \t]+(\S+)/.exec(line)?.[1] ?? user);
@@ -63,3 +54,4 @@ export function opened(octets: Buffer, { sender, user, now }: Opening): { readon
 }
 
 const fromWord = Buffer.from("From ");
+const newline = Buffer.from("\n");

@@ -1,12 +1,14 @@
 /** Appending to an mbox file, anywhere the user may write: dotlock, kernel lock, one fsync. */
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { endsEmpty } from "../filter/mail.ts";
+import { Octets } from "../message/octets.ts";
 import type { Patience } from "../store/dotlock.ts";
-import { syncDirectory, syncFile, writeFully } from "../store/durable.ts";
+import { syncDirectory, syncFile, writePieces } from "../store/durable.ts";
 import { errno, faulting } from "../store/faults.ts";
 import { StoreFault } from "../store/mailbox.ts";
 import { tryLock } from "../sys/lock.ts";
-import { endsEmpty, fileMode, type FileManner, type FolderMessage } from "./folder-file.ts";
+import { fileMode, type FileManner, type FolderMessage } from "./folder-file.ts";
 import { contentLength } from "./content-length.ts";
 import { inTurn, lockFile } from "./path-locks.ts";
 
@@ -70,11 +72,11 @@ async function appendLocked(path: string, message: FolderMessage, manner: MboxMa
       await new Promise((resolve) => setTimeout(resolve, patience.delay));
     }
     const { size, mode: had } = fstatSync(fd);
-    const chunks = manner.raw ? [Buffer.from(message.fromLine, "latin1"), message.octets] : mboxChunks(message, manner.berkeley);
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (sizeLimit > 0 && size + length > sizeLimit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
+    const pieces = (): Iterable<Buffer> => (manner.raw ? Octets.join(Buffer.from(message.fromLine, "latin1"), message.octets).pieces() : mboxPieces(message, manner.berkeley));
+    if (sizeLimit > 0 && size + lengthOf(pieces()) > sizeLimit) throw new StoreFault("no-space", `mailbox ${path} is full (mailbox_size_limit)`);
+    let length = 0;
     try {
-      for (const chunk of chunks) writeFully(fd, chunk);
+      length = writePieces(fd, pieces());
       await syncFile(fd);
     } catch (fault) {
       ftruncateSync(fd, size);
@@ -98,29 +100,41 @@ function closeMode(fd: number, mode: number): void {
   }
 }
 
-const fromWord = Buffer.from("\nFrom ");
+const fromWord = Buffer.from("From ");
+const fromLineWord = Buffer.from("\nFrom ");
 const quote = Buffer.from(">");
 const newline = Buffer.from("\n");
 
 /**
- * The message as an mbox holds it, without a copy of it: `From ` line; lines that begin "From " quoted with ">" (mboxo), but for the octets that a
+ * The message as an mbox holds it: `From ` line; lines that begin "From " quoted with ">" (mboxo), but for the octets that a
  * Content-Length field counts, and the very first line; one LF more unless it ends in an empty line.
  */
-export function mboxChunks(message: FolderMessage, berkeley: boolean): Buffer[] {
-  const { octets } = message;
-  const chunks: Buffer[] = [Buffer.from(message.fromLine, "latin1")];
-  if (message.fromLine !== "" && octets.subarray(0, 5).equals(fromWord.subarray(1))) chunks.push(quote);
+function* mboxPieces({ fromLine, octets }: FolderMessage, berkeley: boolean): Generator<Buffer> {
+  yield Buffer.from(fromLine, "latin1");
+  if (fromLine !== "" && octets.startsWith(fromWord)) yield quote;
   let from = 0;
-  let counted: Counted | undefined;
-  for (let at = octets.indexOf(fromWord); at >= 0; at = octets.indexOf(fromWord, at + 1)) {
-    counted ??= berkeley ? nothing : countedBy(octets);
-    if (at + 1 >= counted.from && at + 1 <= counted.to) continue;
-    chunks.push(octets.subarray(from, at + 1), quote);
-    from = at + 1;
+  for (const at of quotable(octets, berkeley)) {
+    yield* octets.subarray(from, at).pieces();
+    yield quote;
+    from = at;
   }
-  chunks.push(octets.subarray(from));
-  if (!endsEmpty(octets)) chunks.push(newline);
-  return chunks;
+  yield* octets.subarray(from).pieces();
+  if (!endsEmpty(octets)) yield newline;
+}
+
+/** Where lines begin that are quoted, but for the first one. */
+function* quotable(octets: Octets, berkeley: boolean): Generator<number> {
+  let counted: Counted | undefined;
+  for (let at = octets.indexOf(fromLineWord); at >= 0; at = octets.indexOf(fromLineWord, at + 1)) {
+    counted ??= berkeley ? nothing : countedBy(octets);
+    if (at + 1 < counted.from || at + 1 > counted.to) yield at + 1;
+  }
+}
+
+function lengthOf(pieces: Iterable<Buffer>): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
 }
 
 /** Where the octets lie that a Content-Length field counts. */
@@ -131,7 +145,7 @@ interface Counted {
 
 const nothing: Counted = { from: 0, to: -1 };
 
-function countedBy(octets: Buffer): Counted {
+function countedBy(octets: Octets): Counted {
   const field = contentLength(octets);
   return field === undefined ? nothing : { from: field.body, to: field.body + (Number.parseInt(field.value, 10) || 0) };
 }

@@ -165,11 +165,14 @@ export function leaves(message: Part): Part[] {
 }
 
 /** Headers of the parts below the message itself, in order: SEARCH TEXT looks at them. */
-export function innerHeaders(message: Part): Header[] {
-  const found: Header[] = [];
+export const innerHeaders = (message: Part): Header[] => innerParts(message).map(({ header }) => header);
+
+/** The parts below the message itself, in the order of their headers. */
+export function innerParts(message: Part): Part[] {
+  const found: Part[] = [];
   const waiting: Part[] = [message];
   for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
-    if (part !== message) found.push(part.header);
+    if (part !== message) found.push(part);
     if (part.message !== undefined) waiting.push(part.message);
     waiting.push(...part.parts.toReversed());
   }

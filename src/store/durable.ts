@@ -62,6 +62,30 @@ export function writeFully(fd: number, octets: Buffer, position: number | null =
   while (done < octets.length) done += writeSync(fd, octets, done, octets.length - done, position === null ? null : position + done);
 }
 
+/** Shorter pieces go together in one write, octets. */
+const together = 16 << 10;
+
+/** All pieces, one behind the other, at the descriptor's place; a piece need only last until the next. Returns their octets. */
+export function writePieces(fd: number, pieces: Iterable<Buffer>): number {
+  let room: Buffer | undefined;
+  let filled = 0;
+  let written = 0;
+  const flush = (): void => {
+    if (room !== undefined && filled > 0) writeFully(fd, room.subarray(0, filled));
+    written += filled;
+    filled = 0;
+  };
+  for (const piece of pieces) {
+    if (filled + piece.length > together) flush();
+    if (piece.length > together) {
+      writeFully(fd, piece);
+      written += piece.length;
+    } else filled += piece.copy((room ??= Buffer.allocUnsafe(together)), filled);
+  }
+  flush();
+  return written;
+}
+
 /**
  * A directory and those on the way to it. Throws the kernel's error: mkdirSync of Node with `recursive` says ENOENT when there is no room for one
  * of them.

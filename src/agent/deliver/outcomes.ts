@@ -1,5 +1,6 @@
 /** From what a store or a command said to the one delivery status value. */
 import { bounced, deferred, sent, type Outcome } from "../../deliver/outcome.ts";
+import type { Octets } from "../../message/octets.ts";
 import type { CommandEnd } from "../../mda/command.ts";
 import { StoreFault, type StoreFaultKind } from "../../store/mailbox.ts";
 
@@ -59,8 +60,8 @@ function failure([status, text]: ExitOutcome): Outcome {
 }
 
 /** Output of a failed command goes into the text, on one line. */
-function withOutput(text: string, output: Buffer): string {
-  const line = output.toString("latin1").replace(/[\x00-\x20\x7f]+/g, " ").trim().slice(0, 400);
+function withOutput(text: string, output: Octets): string {
+  const line = output.toBuffer().toString("latin1").replace(/[\x00-\x20\x7f]+/g, " ").trim().slice(0, 400);
   return line === "" ? text : `${text}. Command output: ${line}`;
 }
 

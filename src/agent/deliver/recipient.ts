@@ -12,6 +12,8 @@ import { runCommand } from "../../mda/command.ts";
 import { deliverFiles } from "../../mda/folder-file.ts";
 import { deliverMbox } from "../../mda/mbox-file.ts";
 import { fromLine } from "../../mda/from-line.ts";
+import { Gathering } from "../../mda/gathering.ts";
+import { Octets } from "../../message/octets.ts";
 import { getpwnam } from "../../sys/passwd.ts";
 import { readInclude, type AliasTarget } from "../../table/aliases.ts";
 import { resolveAuto } from "../../table/mail-location.ts";
@@ -32,7 +34,7 @@ export interface Delivery {
   readonly recipient: DeliverRecipient;
   readonly user: MailUser;
   /** With Return-Path and Delivered-To in front; LF line ends. */
-  readonly octets: Buffer;
+  readonly octets: Octets;
   readonly context: AgentContext;
 }
 
@@ -48,7 +50,7 @@ export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job
   try {
     if (wasDeliveredTo(message, recipient.recipient)) return { outcome: bounced("5.4.6", `mail forwarding loop for ${recipient.recipient}`) };
     const fields = deliveryFields({ sender: job.sender, recipient: recipient.recipient, original: recipient.original, arrived: job.arrived });
-    const octets = withFields(fields, message, room);
+    const octets = Octets.of(withFields(fields, message, room));
     const delivery: Delivery = { job, recipient, user, octets, context };
     switch (recipient.to.kind) {
       case "command":
@@ -151,7 +153,7 @@ export async function toInbox({ user, octets, job, context }: Delivery): Promise
   const kind = resolveAuto(user, context.settings).mail.startsWith("mbox:") ? "mailbox" : "maildir";
   try {
     const store = await context.storeOf(user);
-    await store.deliver("INBOX", { octets, flags: new Set(), internalDate: undefined, sender: job.sender }, true);
+    await store.deliver("INBOX", { octets: octets.toBuffer(), flags: new Set(), internalDate: undefined, sender: job.sender }, true);
     return sent(`delivered to ${kind}`);
   } catch (fault) {
     const outcome = faultOutcome(fault, kind, context.settings.quota_full_tempfail);
@@ -167,9 +169,9 @@ async function command(delivery: Delivery, text: string, from: "alias" | "forwar
     argv: commandVector(text),
     cwd: user.home,
     env: commandEnvironment(delivery),
-    input: [Buffer.from(fromLine(job.sender, job.arrived), "latin1"), octets],
+    input: Octets.join(Buffer.from(fromLine(job.sender, job.arrived), "latin1"), octets),
     timeLimit: context.settings.command_time_limit,
-    outputLimit,
+    output: new Gathering(outputLimit),
     errors: "merged",
     insteadOfRoot: context.settings.user_database === "system" ? context.settings.default_privs : undefined,
   });

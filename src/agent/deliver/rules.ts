@@ -8,6 +8,7 @@ import { RuleRun, type Verdict } from "../../filter/run.ts";
 import { Driver, type Seat } from "../../mda/driver.ts";
 import { deliverFlagged } from "../../mda/flagged.ts";
 import type { FolderMessage } from "../../mda/folder-file.ts";
+import { Octets } from "../../message/octets.ts";
 import { fromLine, senderIn } from "../../mda/from-line.ts";
 import { obeyAll, type Plan } from "../../mda/obey-all.ts";
 import { rcAt, userRc, type RcFile } from "../../mda/rc-file.ts";
@@ -76,7 +77,7 @@ function outcome(verdict: Verdict, success: string, failure: Outcome | undefined
     case "delivered":
       if (verdict.exit !== undefined) {
         const nothing = Buffer.alloc(0);
-        return commandOutcome("EXITCODE", { kind: "exit", status: verdict.exit, output: nothing, errors: nothing, excess: false, inputLeft: false });
+        return commandOutcome("EXITCODE", { kind: "exit", status: verdict.exit, output: Octets.of(nothing), errors: nothing, excess: false, inputLeft: false });
       }
       return sent(verdict.folder === "/dev/null" ? "delivered to file: /dev/null" : printable(success));
     case "discarded":
@@ -120,7 +121,7 @@ class AgentSeat implements Seat {
     const flags = new Set(message.flags);
     if (name === undefined) return flags.size === 0 ? undefined : deliverFlagged(user, context.settings, path, message);
     const store = await context.storeOf(user);
-    await store.deliver(name, { octets: message.octets, flags, internalDate: undefined, sender: senderIn(message.fromLine) ?? job.sender }, true);
+    await store.deliver(name, { octets: message.octets.toBuffer(), flags, internalDate: undefined, sender: senderIn(message.fromLine) ?? job.sender }, true);
     return this.#location.kind === "maildir" ? "maildir" : "mailbox";
   }
 

@@ -90,7 +90,7 @@ export class BitWays {
    * Reads on from `i`: to `end`, until nothing is under way, or, in a search, until the expression ends.
    * Returns the index behind the last octet read.
    */
-  run(area: Buffer, i: number, end: number, searching: boolean): number {
+  run(octets: Buffer, i: number, end: number, searching: boolean): number {
     const words = this.#words;
     const eats = this.#eats;
     const first = this.#first;
@@ -102,7 +102,7 @@ export class BitWays {
     this.matched = false;
     this.lastEnd = -1;
     while (i < end) {
-      const class_ = this.#of[area[i++]] * words;
+      const class_ = this.#of[octets[i++]] * words;
       for (let word = 0; word < words; word++) then[word] = first[class_ + word];
       for (let word = 0; word < words; word++) {
         let eight = word * 1024;

@@ -6,6 +6,7 @@
  * the same everywhere and are not listed. Nor are those that began one octet before: they depend on that octet
  * alone. A state lists only what else is under way; with nothing under way the search is at rest.
  */
+import type { Octets } from "../../message/octets.ts";
 import { BitWays } from "./bits.ts";
 import { LeadSkip } from "./lead.ts";
 import type { Program } from "./nfa.ts";
@@ -106,7 +107,7 @@ export class Dfa {
    *
    * @param skip  of one's own, where one area is searched part by part
    */
-  find(area: Buffer, from = -1, behindNewline = false, skip?: LeadSkip): number {
+  find(area: Octets, from = -1, behindNewline = false, skip?: LeadSkip): number {
     this.rest = from;
     if (this.#begin === undefined) return Math.max(from, 0);
     const { length } = area;
@@ -115,50 +116,58 @@ export class Dfa {
     // #forget puts the state at rest first, so that its offset never changes.
     const resting = this.#width;
     let state = resting;
-    let i = from;
-    if (i < 0) {
+    let at = from;
+    if (at < 0) {
       state = this.#step(state, areaStart);
-      i = 0;
+      at = 0;
       if (state === final) return 0;
     } else if (behindNewline) {
       state = this.#step(state, newline);
       if (state === final) return from;
     }
-    if (skip === undefined) lead.begin(i);
+    if (skip === undefined) lead.begin(at);
     let made = 0;
-    let since = i;
+    let since = at;
     let stretch = firstStretch;
-    while (i < length) {
-      if (state === resting) {
-        i = lead.skip(area, i);
-        this.rest = i;
-        if (i >= length) break;
-      }
-      const table = this.#table;
-      // Without octets to look for, or places of rest to know, the loop goes on through states at rest.
-      const floor = lead.useful || this.#program.marks ? resting : final;
-      let to = state;
-      do {
-        to = table[state + of[area[i++]]];
-        if (to <= floor) break;
-        state = to;
-      } while (i < length);
-      if (to > floor) break;
-      if (to === unknown) {
-        to = this.#step(state, area[i - 1]);
-        if (++made === trial) {
-          if (to !== final && i - since < trial * useful) {
-            i = this.#plainly(area, i, to, stretch);
-            stretch = Math.min(stretch * 4, longestStretch);
-            if (this.#ways.accepts) return i;
-            to = this.#stateOf(0, this.#ways.sorted(), false);
-          }
-          made = 0;
-          since = i;
+    while (at < length) {
+      const window = area.window(at);
+      const { octets, start } = window;
+      const size = octets.length;
+      let i = at - start;
+      while (i < size) {
+        if (state === resting) {
+          at = lead.skip(window, start + i);
+          this.rest = at;
+          i = at - start;
+          if (i >= size) break;
         }
+        const table = this.#table;
+        // Without octets to look for, or places of rest to know, the loop goes on through states at rest.
+        const floor = lead.useful || this.#program.marks ? resting : final;
+        let to = state;
+        do {
+          to = table[state + of[octets[i++]]];
+          if (to <= floor) break;
+          state = to;
+        } while (i < size);
+        if (to > floor) break;
+        if (to === unknown) {
+          to = this.#step(state, octets[i - 1]);
+          if (++made === trial) {
+            if (to !== final && start + i - since < trial * useful) {
+              i = this.#plainly(octets, i, to, stretch);
+              stretch = Math.min(stretch * 4, longestStretch);
+              if (this.#ways.accepts) return start + i;
+              to = this.#stateOf(0, this.#ways.sorted(), false);
+            }
+            made = 0;
+            since = start + i;
+          }
+        }
+        if (to === final) return start + i;
+        state = to;
       }
-      if (to === final) return i;
-      state = to;
+      at = start + size;
     }
     return this.#step(state, areaEnd) === final ? length + 1 : -1;
   }
@@ -167,7 +176,7 @@ export class Dfa {
    * Goes on from the eating states given, which lie before symbol `place` of the area with its virtual newlines (0 is the one in front).
    * Returns the last place where the expression can end, behind `place`, or -1.
    */
-  extend(area: Buffer, place: number, states: Int32Array): number {
+  extend(area: Octets, place: number, states: Int32Array): number {
     const { length } = area;
     let state = this.#stateOf(0, ascending(states.slice()), false);
     let end = -1;
@@ -179,27 +188,33 @@ export class Dfa {
     }
     const of = this.#of;
     const flag = this.#width - 1;
-    let i = place - 1;
+    let at = place - 1;
     let made = 0;
-    let since = i;
+    let since = at;
     let stretch = firstStretch;
-    while (i < length) {
-      const to = this.#table[state + of[area[i]]];
-      state = to === unknown ? this.#step(state, area[i]) : to;
-      i++;
-      if (state === final) break;
-      if (this.#table[state + flag] === 1) end = i + 1;
-      if (to !== unknown || ++made < trial) continue;
-      if (i - since < trial * useful) {
-        i = this.#plainly(area, i, state, stretch);
-        stretch = Math.min(stretch * 4, longestStretch);
-        end = Math.max(end, this.#plainEnd);
-        state = this.#stateOf(0, this.#ways.sorted(), false);
+    while (at < length && state !== final) {
+      const { octets, start } = area.window(at);
+      const size = octets.length;
+      let i = at - start;
+      while (i < size) {
+        const to = this.#table[state + of[octets[i]]];
+        state = to === unknown ? this.#step(state, octets[i]) : to;
+        i++;
+        if (state === final) break;
+        if (this.#table[state + flag] === 1) end = start + i + 1;
+        if (to !== unknown || ++made < trial) continue;
+        if (start + i - since < trial * useful) {
+          i = this.#plainly(octets, i, state, stretch);
+          stretch = Math.min(stretch * 4, longestStretch);
+          if (this.#plainEnd >= 0) end = start + this.#plainEnd;
+          state = this.#stateOf(0, this.#ways.sorted(), false);
+        }
+        made = 0;
+        since = start + i;
       }
-      made = 0;
-      since = i;
+      at = start + i;
     }
-    this.read = i + 1;
+    this.read = at + 1;
     if (state === final || place > length + 1) return end;
     state = this.#step(state, areaEnd);
     return state !== final && this.#accepts(state) ? length + 2 : end;
@@ -256,22 +271,23 @@ export class Dfa {
   }
 
   /**
-   * Goes on without a table, where nearly every octet would make a state that is not met again: until nothing is under way, a search has matched, or for a stretch.
+   * Goes on without a table, where nearly every octet would make a state that is not met again: until nothing is under way, a search has matched, or for a stretch
+   * within the octets given.
    * Returns the index behind the last octet; #ways are those there. #plainEnd is the last place where an extension could end.
    */
-  #plainly(area: Buffer, i: number, state: number, stretch: number): number {
+  #plainly(octets: Buffer, i: number, state: number, stretch: number): number {
     this.#plainEnd = -1;
-    const end = Math.min(area.length, i + stretch);
+    const end = Math.min(octets.length, i + stretch);
     const members = this.#members[state / this.#width];
     const bits = this.#bitWays();
-    if (bits !== undefined) return this.#byBits(bits, area, i, end, members);
+    if (bits !== undefined) return this.#byBits(bits, octets, i, end, members);
     let now = this.#ways;
     let then = (this.#otherWays ??= new Ways(this.#program, this.#begins, this.#reach));
     now.clear();
     now.add(this.#firsts[members[0]]);
     now.add(members.subarray(1));
     while (i < end && now.count > 0) {
-      const class_ = this.#of[area[i++]];
+      const class_ = this.#of[octets[i++]];
       const first = this.#firstBy[class_];
       if (first !== matches) {
         this.#enter(then, this.#firsts[first], none, now.states, 0, now.count, class_);
@@ -288,11 +304,11 @@ export class Dfa {
     return i;
   }
 
-  #byBits(bits: BitWays, area: Buffer, i: number, end: number, members: Int32Array): number {
+  #byBits(bits: BitWays, octets: Buffer, i: number, end: number, members: Int32Array): number {
     bits.clear();
     bits.add(this.#firsts[members[0]]);
     bits.add(members.subarray(1));
-    const read = bits.run(area, i, end, this.#searching);
+    const read = bits.run(octets, i, end, this.#searching);
     this.#ways.clear();
     this.#ways.add(bits.states());
     this.#ways.accepts = bits.matched;

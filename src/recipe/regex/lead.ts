@@ -1,4 +1,5 @@
 /** Over what a search at rest can skip: octets with which no match begins. */
+import type { Window } from "../../message/octets.ts";
 
 /** Octets that are looked at one by one before the whole rest is searched. */
 const nearby = 8;
@@ -15,7 +16,7 @@ export class LeadSkip {
   readonly #worth: number;
   #skips = 0;
   #began = 0;
-  /** Where each of the few is next, at or behind the last place asked for. */
+  /** Where each of the few is next, at or behind the last place asked for, or the end of the window then. */
   #nextA = -1;
   #nextB = -1;
 
@@ -33,13 +34,14 @@ export class LeadSkip {
     this.#nextA = this.#nextB = -1;
   }
 
-  /** The first place at or behind `i` where a match can begin; the length if there is none. */
-  skip(area: Buffer, i: number): number {
+  /** The first place at or behind `i` where a match can begin; the end of the window if there is none. */
+  skip(window: Window, i: number): number {
     if (!this.useful || this.#few === undefined) return i;
-    const { length } = area;
-    const near = Math.min(i + nearby, length);
-    for (; i < near; i++) if (this.#leads[area[i]] === 1) break;
-    if (i === near && i < length) i = this.#far(area, i, this.#few);
+    const { octets, start } = window;
+    const end = start + octets.length;
+    const near = Math.min(i + nearby, end);
+    for (; i < near; i++) if (this.#leads[octets[i - start]] === 1) break;
+    if (i === near && i < end) i = Math.min(this.#far(window, i, this.#few), end);
     if (++this.#skips === trial) {
       this.useful = i - this.#began > trial * this.#worth;
       this.#skips = 0;
@@ -48,16 +50,16 @@ export class LeadSkip {
     return i;
   }
 
-  #far(area: Buffer, i: number, few: readonly number[]): number {
-    if (few.length === 0) return area.length;
-    if (this.#nextA < i) this.#nextA = place(area, few[0], i);
+  #far(window: Window, i: number, few: readonly number[]): number {
+    if (few.length === 0) return window.start + window.octets.length;
+    if (this.#nextA < i) this.#nextA = place(window, few[0], i);
     if (few.length === 1) return this.#nextA;
-    if (this.#nextB < i) this.#nextB = place(area, few[1], i);
+    if (this.#nextB < i) this.#nextB = place(window, few[1], i);
     return Math.min(this.#nextA, this.#nextB);
   }
 }
 
-function place(area: Buffer, octet: number, from: number): number {
-  const at = area.indexOf(octet, from);
-  return at < 0 ? area.length : at;
+function place({ octets, start }: Window, octet: number, from: number): number {
+  const at = octets.indexOf(octet, from - start);
+  return start + (at < 0 ? octets.length : at);
 }

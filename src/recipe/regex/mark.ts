@@ -1,4 +1,5 @@
 /** Finds what stands right of "\/": the earliest place where the left part can end, and from there the longest right part. */
+import type { Octets } from "../../message/octets.ts";
 import { Dfa } from "./dfa.ts";
 import { opAccept, opMark, opSplit, type Program } from "./nfa.ts";
 import { areaEnd, areaStart } from "./sets.ts";
@@ -74,7 +75,7 @@ export class Marker {
    * @returns start and end of MATCH in `area`, without virtual newlines; undefined when the match that ends first does not
    *          pass the mark, or passes it behind the last virtual newline. Never throws.
    */
-  find(area: Buffer, from: number): { readonly start: number; readonly end: number } | undefined {
+  find(area: Octets, from: number): { readonly start: number; readonly end: number } | undefined {
     const last = area.length + 2;
     this.#bestStart = this.#bestEnd = -1;
     this.#unmarked = false;
@@ -93,7 +94,7 @@ export class Marker {
         break;
       }
       if (this.#place === last) break;
-      const symbol = this.#place === 0 ? areaStart : this.#place === last - 1 ? areaEnd : area[this.#place - 1];
+      const symbol = this.#place === 0 ? areaStart : this.#place === last - 1 ? areaEnd : area.at(this.#place - 1);
       this.#place++;
       this.#enter(this.#program.classes.of[symbol], this.#now);
     }

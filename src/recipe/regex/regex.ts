@@ -2,6 +2,7 @@
  * procmail's regular expressions over octets: procmailrc(5), "Extended regular expressions".
  * Pure; linear in the text for every pattern; memory bounded per pattern.
  */
+import { Octets } from "../../message/octets.ts";
 import { Dfa } from "./dfa.ts";
 import { expandMacros } from "./macros.ts";
 import { Marker } from "./mark.ts";
@@ -18,7 +19,7 @@ export class Regex {
   readonly #program: Program;
   readonly #dfa: Dfa;
   #marker: Marker | undefined;
-  /** MATCH of what matches() has found last, a view into the area; undefined when that sets none. */
+  /** MATCH of what matches() has found last; undefined when that sets none. */
   match: Buffer | undefined;
 
   /** @param pattern octets as latin1  @param exact flag D: tell upper from lower case */
@@ -46,8 +47,8 @@ export class Regex {
   }
 
   /** Does it match anywhere in the area? */
-  test(area: Buffer): boolean {
-    return this.#dfa.find(area) >= 0;
+  test(area: Buffer | Octets): boolean {
+    return this.#dfa.find(Octets.of(area)) >= 0;
   }
 
   /**
@@ -55,15 +56,15 @@ export class Regex {
    * match, but on the newline that ended it. A match which eats nothing new would be found without end: "endless" is then the last value.
    * MATCH of each is in `match` while it is the last.
    */
-  *matches(area: Buffer): Generator<"match" | "endless"> {
+  *matches(area: Buffer | Octets): Generator<"match" | "endless"> {
     try {
-      yield* this.#eachMatch(area);
+      yield* this.#eachMatch(Octets.of(area));
     } finally {
       this.match = undefined;
     }
   }
 
-  *#eachMatch(area: Buffer): Generator<"match" | "endless"> {
+  *#eachMatch(area: Octets): Generator<"match" | "endless"> {
     const { length } = area;
     let from = -1;
     // Behind a match that reaches the end of the area procmail has one more virtual newline.
@@ -79,11 +80,11 @@ export class Regex {
         const place = this.#marker.find(area, this.#dfa.rest);
         if (place !== undefined) {
           end = place.end;
-          this.match = upToNul(area.subarray(place.start, end));
+          this.match = upToNul(area.subarray(place.start, end).toBuffer());
           idle += this.#marker.read - end;
         }
       }
-      const onNewline = end === 0 || end > length || area[end - 1] === 10;
+      const onNewline = end === 0 || end > length || area.at(end - 1) === 10;
       const next = onNewline ? end - 1 : end;
       if (next <= from && !(behindNewline && end > length)) {
         yield this.marks && behindNewline ? "match" : "endless";
@@ -95,13 +96,18 @@ export class Regex {
     }
   }
 
-  /** What stands right of "\/" in the match, up to a NUL, as in any variable; undefined when there is none. A view into the area. */
-  matched(area: Buffer): Buffer | undefined {
-    if (!this.marks || this.#dfa.find(area) < 0) return undefined;
+  /** What stands right of "\/" in the match, up to a NUL, as in any variable; undefined when there is none. */
+  matched(area: Buffer | Octets): Buffer | undefined {
+    const place = this.place(area);
+    return place === undefined ? undefined : upToNul(Octets.of(area).subarray(place.start, place.end).toBuffer());
+  }
+
+  /** Where that lies in the area, a NUL or not. */
+  place(area: Buffer | Octets): { readonly start: number; readonly end: number } | undefined {
+    const octets = Octets.of(area);
+    if (!this.marks || this.#dfa.find(octets) < 0) return undefined;
     this.#marker ??= new Marker(this.#program);
-    const place = this.#marker.find(area, this.#dfa.rest);
-    if (place === undefined) return undefined;
-    return upToNul(area.subarray(place.start, place.end));
+    return this.#marker.find(octets, this.#dfa.rest);
   }
 }
 

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { Answer, Effect } from "../../../src/filter/effects.ts";
 import { Mail } from "../../../src/filter/mail.ts";
 import { RuleRun, type Verdict } from "../../../src/filter/run.ts";
+import { Octets } from "../../../src/message/octets.ts";
 import { parseRc } from "../../../src/recipe/parse.ts";
 
 const mail = (text = "From: a@example.org\nSubject: x\n\nbody\n"): Mail => new Mail("From a@example.org  Sat Nov 21 05:41:33 2026\n", Buffer.from(text));
@@ -26,7 +27,7 @@ function obey(rc: string | Buffer, files: Readonly<Record<string, string>> = {},
       case "deliver":
         return { ok: true, names: effect.folders.map((folder) => folder), octets: 1 };
       case "run":
-        return { started: true, status: 0, output: Buffer.alloc(0), inputLeft: false };
+        return { started: true, status: 0, output: Octets.of(Buffer.alloc(0)), inputLeft: false };
       case "lock":
         return "locked";
       case "read": {
@@ -136,7 +137,7 @@ describe("locks", () => {
 });
 
 test("a captured text that execve(2) does not take is no part of the environment, and programs behind it start", () => {
-  const long = Buffer.alloc(200_000, "x");
+  const long = Octets.of(Buffer.alloc(200_000, "x"));
   const obeyed = obey("V=short\n:0\nX=|print\n:0\n* X ?? ^^x+^^\n| use\n", {}, (effect) => (effect.kind === "run" ? { started: true, status: 0, output: long, inputLeft: false } : undefined));
   const [, use] = obeyed.effects.filter((effect) => effect.kind === "run");
   assert.deepEqual([use?.argv[0], use?.env["V"], use?.env["X"]], ["use", "short", undefined]);
@@ -146,14 +147,14 @@ test("the octets of a message are the same ones in every condition, command and 
   const octets = Buffer.from("From: a@example.org\nSubject: x\n\nbody\n");
   const seen: Buffer[] = [];
   const run = new RuleRun({ user: "a", home: "/h", shell: "/bin/sh", host: "h", inbox: "/h/in", sendmail: "/s", arguments: [], extra: {} }, new Mail("", octets), 1);
-  run.trace = (event) => void (event.kind === "condition" && event.condition.area !== "H" && seen.push(event.area));
+  run.trace = (event) => void (event.kind === "condition" && event.condition.area !== "H" && seen.push(...event.area.pieces()));
   const decisions = run.obey(parseRc(Buffer.from(":0 B\n* ? cmd\n* bo\n* B ?? dy\n* > 1\n{ }\n:0 c\nf\n:0 b\n| cmd\nA=`cmd`\n")), "rc");
   let step = decisions.next();
   while (step.done !== true) {
     const effect = step.value;
-    if (effect.kind === "run") seen.push(...effect.input.filter((chunk) => chunk.length > 1));
-    if (effect.kind === "deliver") seen.push(effect.octets);
-    step = decisions.next(effect.kind === "run" ? { started: true, status: 0, output: Buffer.alloc(0), inputLeft: false } : effect.kind === "deliver" ? { ok: true, names: ["f"], octets: 1 } : undefined);
+    if (effect.kind === "run") seen.push(...effect.input.pieces().filter((piece) => piece.length > 1));
+    if (effect.kind === "deliver") seen.push(...effect.octets.pieces());
+    step = decisions.next(effect.kind === "run" ? { started: true, status: 0, output: Octets.of(Buffer.alloc(0)), inputLeft: false } : effect.kind === "deliver" ? { ok: true, names: ["f"], octets: 1 } : undefined);
   }
   assert.ok(seen.length >= 6);
   for (const one of seen) assert.equal(one.buffer, octets.buffer);

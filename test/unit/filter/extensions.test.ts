@@ -76,7 +76,7 @@ test("decode: parts of text, their headers, and no others", () => {
     "--b--",
     "",
   ].join("\n");
-  const text = decodedBody(mail(message)).toString();
+  const text = decodedBody(mail(message)).toBuffer().toString();
   assert.equal(
     text,
     "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGrüße\n" +
@@ -92,7 +92,7 @@ test("decode: of a large mail the beginning is looked at, in bounded memory", ()
   const header = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n";
   const octets = Buffer.concat([Buffer.from(header), Buffer.alloc(50 << 20, line)]);
   const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
-  const text = decodedBody(new Mail("", octets));
+  const text = decodedBody(new Mail("", octets)).toBuffer();
   assert.ok(text.length >= 4 << 20 && text.length < 5 << 20, String(text.length));
   assert.ok(process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed - before < 60 << 20);
 });

@@ -1,10 +1,11 @@
-/** node main.ts [CASE-TEXT [MESSAGE-TEXT [N]]]: the differences of the chosen cases, each with every Nth of the chosen messages, to read. */
+/** node main.ts [CASE-TEXT [MESSAGE-TEXT [N]]]: the differences of the chosen cases, each with every Nth of the chosen messages, to read. PIECE: mails in files. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
 import { reasonOf } from "./listed.ts";
 import { messages } from "./messages.ts";
 import { readCases } from "./read-cases.ts";
+import { ours, oursInFiles } from "./ours.ts";
 import { oursAsCommand } from "./theirs.ts";
 
 const [, , caseText = "", messageText = "", every = "1"] = process.argv;
@@ -20,7 +21,7 @@ const show = (d: Difference): void => {
 };
 await Promise.all(
   Array.from({ length: 4 }, async () => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose, process.env.COMMAND === undefined ? undefined : oursAsCommand)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose, process.env.COMMAND !== undefined ? oursAsCommand : process.env.PIECE !== undefined ? oursInFiles(Number(process.env.PIECE)) : ours)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
   }),
 );
 rmSync(base, { recursive: true, force: true });

@@ -1,7 +1,8 @@
 /**
  * Debian's procmail and ours with the same rc files and mails: the same files with the same octets, modes and links, the same log, exit code and standard
  * output, but for what is listed with its reason (listed.ts). Each rc file is tried with one mail, others with another TURN (a number);
- * MESSAGES=all takes all, a number so many.
+ * MESSAGES=all takes all, a number so many. Every other rc file is tried with the mail in a file, as a large one is, read by a few octets; PIECE
+ * (octets of a reading) does so with all.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,12 +14,14 @@ import { compare, type Difference } from "./compare.ts";
 import { lasting } from "./lasting.ts";
 import { reasonOf } from "./listed.ts";
 import { messages, type Message } from "./messages.ts";
+import { ours, oursInFiles } from "./ours.ts";
 import { readCases, type Case } from "./read-cases.ts";
 import { oursAsCommand, type Run } from "./theirs.ts";
 
 const wanted = process.env.MESSAGES ?? "1";
 const perCase = wanted === "all" ? messages.length : Number(wanted);
 const turn = Number(process.env.TURN ?? 0);
+const piece = process.env.PIECE === undefined ? undefined : Number(process.env.PIECE);
 const skip = missing(procmail);
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "posthorn-procmail-"));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -33,12 +36,13 @@ for (const c of readCases()) {
 }
 
 /** Numbers mean the same run in each turn, whatever is chosen of them. */
-function* jobs(cases: readonly Case[]): Generator<{ readonly c: Case; readonly m: Message; readonly verbose: boolean }> {
+function* jobs(cases: readonly Case[]): Generator<{ readonly c: Case; readonly m: Message; readonly verbose: boolean; readonly how: Run }> {
   for (const [i, c] of cases.entries()) {
+    const how = piece !== undefined ? oursInFiles(piece) : (i + turn) % 2 === 0 ? ours : oursInFiles(1 + (i % 40));
     for (let k = 0; k < perCase; k++) {
       const at = (turn + i * 7 + k * Math.max(Math.floor(messages.length / perCase), 1)) % messages.length;
       const m = messages[at];
-      if (m !== undefined) yield { c, m, verbose: (i + at) % 2 === 0 };
+      if (m !== undefined) yield { c, m, verbose: (i + at) % 2 === 0, how };
     }
   }
 }
@@ -54,8 +58,8 @@ for (const [group, cases] of groups) {
     const waiting = jobs(cases);
     const unlisted: string[] = [];
     const work = async (): Promise<void> => {
-      for (const { c, m, verbose } of waiting) {
-        unlisted.push(...(await differences(c, m, verbose)));
+      for (const { c, m, verbose, how } of waiting) {
+        unlisted.push(...(await differences(c, m, verbose, how)));
       }
     };
     await Promise.all(Array.from({ length: width }, work));
