@@ -19,6 +19,7 @@ import { createOnly, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import type { NewMessage } from "../mailbox.ts";
 import { fileName, uniqueName } from "./filename.ts";
+import { roomComing } from "./held-files.ts";
 
 const host = hostname();
 
@@ -36,8 +37,20 @@ export interface Prepared {
 
 export const newBase = (size: number, virtualSize: number): string => uniqueName(performance.timeOrigin + performance.now(), process.pid, host, size, virtualSize);
 
-/** Writes and fsyncs; leaves nothing behind when it throws. */
+/** Writes and fsyncs; leaves nothing behind when it throws. Room that removed messages are about to leave is waited for. */
 export async function prepare(folder: string, message: NewMessage): Promise<Prepared> {
+  for (;;) {
+    try {
+      return await write(folder, message);
+    } catch (error) {
+      const coming = ["ENOSPC", "EDQUOT"].includes(errno(error)) ? roomComing() : undefined;
+      if (coming === undefined) throw error;
+      await coming;
+    }
+  }
+}
+
+async function write(folder: string, message: NewMessage): Promise<Prepared> {
   const octets = toLf(message.octets);
   const base = newBase(octets.length, crlfSize(octets));
   const temporary = `${folder}/tmp/${base}`;

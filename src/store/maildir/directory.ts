@@ -35,6 +35,7 @@ export class Directory {
   readonly #path: () => string;
   #watch: NameWatch | undefined;
   #tried = false;
+  #local: boolean | undefined;
   /** mtime as of which we know everything; undefined when we do not. */
   #known: { readonly inode: bigint; readonly changed: bigint } | undefined;
   /** Equal mtimes prove that nothing happened. */
@@ -58,11 +59,16 @@ export class Directory {
     if (this.#tried) return this.#watch;
     this.#tried = true;
     try {
-      if (local.has(Number(statfsSync(this.#path()).type) >>> 0)) this.#watch = watchNames(this.#path());
+      if (this.isLocal) this.#watch = watchNames(this.#path());
     } catch {
       // No more watches to be had: the mtime has to do.
     }
     return this.#watch;
+  }
+
+  /** Is it on a file system that nobody else changes? */
+  get isLocal(): boolean {
+    return (this.#local ??= local.has(Number(statfsSync(this.#path()).type) >>> 0));
   }
 
   /** Events since the last call; -1 when that is not known. */
@@ -125,6 +131,24 @@ export class Directory {
           this.#known = this.#stat();
         }
         if (events > 0) this.#settled = false;
+      },
+    };
+  }
+
+  /**
+   * Before own changes of most of what is here: to count the events of each would take longer than to read the directory afterwards, which the
+   * next look then does. `done` is called after them.
+   */
+  changingMost(): { tick(): void; done(events: number): void } {
+    const alone = this.#tried && this.#watch === undefined;
+    this.close();
+    this.#changing = true;
+    return {
+      tick: () => undefined,
+      done: () => {
+        this.#changing = false;
+        this.#tried = alone;
+        this.doubt();
       },
     };
   }

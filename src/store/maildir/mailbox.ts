@@ -222,10 +222,16 @@ export class MaildirMailbox implements Mailbox {
         }),
       );
       // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.
-      if (made.cur > 0) await syncDirectory(`${folder.place.path}/cur`);
-      await plan.others(rows.filter((row) => met[row] === 1));
-      return this.#tell().flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
+      const durable = made.cur > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
+      const [flagged] = await Promise.all([this.#othersAndTell(plan, rows.filter((row) => met[row] === 1)), durable]);
+      return flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
     });
+  }
+
+  /** Meanwhile the disk writes. */
+  async #othersAndTell(plan: FlagPlan, rows: readonly number[]): Promise<readonly Message[]> {
+    await plan.others(rows);
+    return this.#tell().flagged;
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {

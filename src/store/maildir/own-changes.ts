@@ -8,6 +8,7 @@ import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
+import { removeHeld } from "./held-files.ts";
 import { directoryOf, inCur, inNew, nowhere, pathOf } from "./row.ts";
 
 /** Events that own path operations made, by directory. */
@@ -16,16 +17,19 @@ export interface Made {
   new: number;
 }
 
+/** Fewer renames are counted, however few messages there are. */
+const many = 1000;
+
 /** Tries before a file that is renamed all the time is let go. */
 const patience = 8;
 
 /**
  * Runs path operations of our own on each of these, with a breath after every batch. When the directories were known before, they are
- * afterwards, unless somebody else did something meanwhile.
+ * afterwards, unless somebody else did something meanwhile, or `most` of cur/ is changed.
  */
-export async function changing<T>(folder: Folder, items: readonly T[], work: (item: T, made: Made) => void): Promise<Made> {
+export async function changing<T>(folder: Folder, items: readonly T[], work: (item: T, made: Made) => void, most = false): Promise<Made> {
   const { cur, fresh } = folder;
-  const changes = [fresh.changing(), cur.changing()];
+  const changes = [fresh.changing(), most ? cur.changingMost() : cur.changing()];
   const made: Made = { cur: 0, new: 0 };
   try {
     for (let i = 0; i < items.length; i++) {
@@ -50,11 +54,17 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
  */
 export async function renaming(folder: Folder, rows: readonly number[], plan: FlagPlan, claim: boolean, done: (row: number, wasNew: boolean) => void): Promise<Made> {
   const files = new RenamedFiles(folder);
+  const most = rows.length >= many && rows.length * 2 >= folder.table.length;
   try {
-    return await changing(folder, rows, (row, made) => {
-      const wasNew = folder.table.at.place[row] === inNew;
-      if (rename(folder, files, row, plan, claim, made)) done(row, wasNew);
-    });
+    return await changing(
+      folder,
+      rows,
+      (row, made) => {
+        const wasNew = folder.table.at.place[row] === inNew;
+        if (rename(folder, files, row, plan, claim, made)) done(row, wasNew);
+      },
+      most,
+    );
   } finally {
     files.close();
   }
@@ -165,7 +175,9 @@ function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefi
     if (at.place[row] === nowhere) return undefined;
     const directory = directoryOf(at.place[row]);
     try {
-      unlinkSync(pathOf(folder.place.path, folder.table, row));
+      const path = pathOf(folder.place.path, folder.table, row);
+      if (folder.cur.isLocal) removeHeld(path);
+      else unlinkSync(path);
     } catch (error) {
       if (errno(error) !== "ENOENT") throw error;
       if (!folder.files.follow(at.uid[row])) return undefined;

@@ -144,7 +144,7 @@ export class Telling {
       messages[i] = next;
       if (!same) flagged.push(next);
     }
-    return flagged.sort((a, b) => a.uid - b.uid);
+    return ascends(flagged) ? flagged : flagged.sort((a, b) => a.uid - b.uid);
   }
 
   /** Rows of messages, which are often one behind the other. */
@@ -188,3 +188,5 @@ function indexOf(messages: readonly MaildirMessage[], uid: number): number {
   }
   return -1;
 }
+
+const ascends = (messages: readonly MaildirMessage[]): boolean => messages.every(({ uid }, i) => i === 0 || messages[i - 1].uid < uid);
