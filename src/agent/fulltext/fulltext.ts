@@ -47,6 +47,8 @@ export interface FulltextPolicy {
 
 /** Needles of one search that the index is asked about. */
 const needleLimit = 64;
+/** Octets that go to and from the thread with messages, as a rule; the batches of reading.ts fill it. */
+const usualRoom = 1 << 20;
 /** Messages taken out of the index at once. */
 const removeBatch = 1000;
 
@@ -180,11 +182,20 @@ export class Fulltext {
       await this.#indexer.ask({ op: "remove", side, folder, uids: dead.slice(at, at + removeBatch) });
       yield;
     }
+    let room = new Uint8Array(usualRoom);
     for await (const batch of readBatches(mailbox, missingIn(mailbox.messages, coverage))) {
       if (mailbox.uidValidity !== folder.validity) return;
-      const messages: ToIndex[] = [];
-      for (const { message, read } of batch) if (read !== undefined && "octets" in read) messages.push(toIndex(message, read.octets));
-      if (messages.length > 0) await this.#indexer.ask({ op: "add", side, folder, messages }, messages.map(({ octets }) => octets.buffer));
+      const whole = batch.flatMap(({ message, read }) => (read !== undefined && "octets" in read ? [{ message, octets: read.octets }] : []));
+      if (whole.length === 0) continue;
+      const length = whole.reduce((sum, { octets }) => sum + octets.length, 0);
+      if (length > room.length || room.length > usualRoom) room = new Uint8Array(Math.max(length, usualRoom));
+      let at = 0;
+      for (const { octets } of whole) {
+        room.set(octets, at);
+        at += octets.length;
+      }
+      const messages = whole.map(({ message, octets }): ToIndex => ({ uid: message.uid, mark: markOf(message), length: octets.length }));
+      room = await this.#indexer.ask({ op: "add", side, folder, messages, octets: room }, [room.buffer]);
       yield;
     }
     await this.#indexer.ask({ op: "flush", side });
@@ -212,9 +223,6 @@ const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity:
 function* missingIn(messages: readonly Message[], coverage: Coverage): Generator<Wanted> {
   for (const [index, message] of messages.entries()) if (!coverage.isSettled(message.uid)) yield { index, message, need: "all" };
 }
-
-/** A copy: what was read may share its memory with others, and goes to another thread. */
-const toIndex = (message: Message, octets: Buffer): ToIndex => ({ uid: message.uid, mark: markOf(message), octets: new Uint8Array(octets) });
 
 /** Undefined when it takes longer. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {

@@ -4,6 +4,7 @@ import { describeFault, logger, printable } from "../../daemon/log.ts";
 import { Indexer } from "../../store/fulltext/indexer.ts";
 import type { Mailbox, MailStore } from "../../store/mailbox.ts";
 import type { FindCandidates } from "../imap/candidates.ts";
+import { rest } from "../rest.ts";
 import { Fulltext, fulltextTimes, type FulltextPolicy } from "./fulltext.ts";
 import { Passes } from "./passes.ts";
 
@@ -20,7 +21,7 @@ export class Fulltexts {
   constructor(settings: Pick<Settings, "fts_autoindex">, policy: Partial<FulltextPolicy> = {}) {
     const log = logger("fulltext");
     this.#policy = { auto: settings.fts_autoindex, few, times: fulltextTimes, ...policy };
-    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`));
+    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`), rest);
     this.#passes = new Passes((fault) => log.error(describeFault(fault, true)));
   }
 

@@ -39,10 +39,12 @@ const sqliteBusy = 5;
 const sqliteCorrupt = 11;
 const sqliteNotADatabase = 26;
 
+/** Messages of one draft, those that can not be indexed among them. */
+const draftLimit = 4096;
+
 /** Messages that are not written yet. */
 interface Draft {
   readonly key: FolderKey;
-  readonly segment: SegmentDraft;
   readonly uids: number[];
   readonly marks: number[];
 }
@@ -61,6 +63,8 @@ export class FulltextDatabase {
   readonly epoch: string;
   #look: string | undefined;
   #draft: Draft | undefined;
+  /** What is in the draft; its memory is used again and again. */
+  #segment: SegmentDraft | undefined;
 
   private constructor(files: IndexFiles, db: DatabaseSync) {
     this.#files = files;
@@ -148,22 +152,33 @@ export class FulltextDatabase {
     return { epoch: this.epoch, version: folder.version, chunks, hits };
   }
 
-  /** Puts messages into the index, in place of what was there under their UIDs. Durable some time later; lost, it is done again. */
-  add(key: FolderKey, messages: readonly ToIndex[]): void {
-    for (const { uid, mark, octets } of messages) {
-      const draft = this.#draftOf(key);
-      const texts = indexedText(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
-      if (texts !== undefined) draft.segment.add(uid, texts);
+  /**
+   * Puts messages into the index, in place of what was there under their UIDs. Durable some time later; lost, it is done again.
+   *
+   * @param octets those of the messages, one behind the other
+   */
+  add(key: FolderKey, messages: readonly ToIndex[], octets: Buffer): void {
+    let from = 0;
+    for (const { uid, mark, length } of messages) {
+      this.#makeRoom(key);
+      const draft = (this.#draft ??= { key, uids: [], marks: [] });
+      const texts = indexedText(octets.subarray(from, (from += length)));
+      if (texts !== undefined) this.#segmentDraft().add(uid, texts);
       draft.uids.push(uid);
       draft.marks.push(texts === undefined ? unindexed : mark);
     }
   }
 
-  /** The draft of this folder, with room in it. */
-  #draftOf(key: FolderKey): Draft {
+  #segmentDraft(): SegmentDraft {
+    return (this.#segment ??= new SegmentDraft());
+  }
+
+  /** Writes a draft that is full, or of another folder. */
+  #makeRoom({ mailbox, validity }: FolderKey): void {
     const draft = this.#draft;
-    if (draft !== undefined && (draft.key.mailbox !== key.mailbox || draft.key.validity !== key.validity || draft.segment.full)) this.flush();
-    return (this.#draft ??= { key, segment: new SegmentDraft(), uids: [], marks: [] });
+    if (draft === undefined) return;
+    const { key, uids } = draft;
+    if (key.mailbox !== mailbox || key.validity !== validity || uids.length >= draftLimit || this.#segment?.full === true) this.flush();
   }
 
   /** Writes what was added. Commit point: words and marks become visible together. Lost when it fails. */
@@ -171,11 +186,16 @@ export class FulltextDatabase {
     const draft = this.#draft;
     this.#draft = undefined;
     if (draft === undefined) return;
-    this.#change(() => {
-      const folder = this.#ownFolder(draft.key);
-      this.#remark(folder, draft.uids, draft.marks);
-      this.#segments.write(folder.id, draft.segment);
-    });
+    const segment = this.#segmentDraft();
+    try {
+      this.#change(() => {
+        const folder = this.#ownFolder(draft.key);
+        this.#remark(folder, draft.uids, draft.marks);
+        this.#segments.write(folder.id, segment);
+      });
+    } finally {
+      segment.clear();
+    }
   }
 
   /** Takes messages out of the index. */
@@ -241,8 +261,15 @@ export class FulltextDatabase {
     return true;
   }
 
+  /** Not amid adding: its end is the time. */
   #merge(): boolean {
-    return this.#statement("SELECT id FROM folder").all().some(({ id }) => this.#change(() => this.#segments.merge(Number(id))));
+    if (this.#draft !== undefined) return false;
+    const segment = this.#segmentDraft();
+    try {
+      return this.#statement("SELECT id FROM folder").all().some(({ id }) => this.#change(() => this.#segments.merge(Number(id), segment)));
+    } finally {
+      segment.clear();
+    }
   }
 
   /** Gives pages back when much of the file is free. */
@@ -269,8 +296,9 @@ export class FulltextDatabase {
     return result;
   }
 
-  /** Gives its page cache back. */
+  /** Gives back its page cache, and memory for what is added. */
   releaseMemory(): void {
+    if (this.#draft === undefined) this.#segment = undefined;
     this.#db.exec("PRAGMA shrink_memory");
   }
 

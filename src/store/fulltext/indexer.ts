@@ -22,6 +22,7 @@ export class IndexerFault extends Error {}
 
 export class Indexer {
   readonly #note: (line: string, side: string | undefined) => void;
+  readonly #left: () => void;
   readonly #waiting = new Map<number, Waiting>();
   #thread: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -30,9 +31,13 @@ export class Indexer {
   #ended = Promise.resolve();
   #closed = false;
 
-  /** @param note takes lines for the log, of the index in this side directory */
-  constructor(note: (line: string, side: string | undefined) => void) {
+  /**
+   * @param note takes lines for the log, of the index in this side directory
+   * @param left called when the thread has ended, as nobody asked any more: its memory is still this process's
+   */
+  constructor(note: (line: string, side: string | undefined) => void, left: () => void = () => undefined) {
     this.#note = note;
+    this.#left = left;
   }
 
   /** Rejects with IndexerFault. Requests are done in order. */
@@ -75,7 +80,7 @@ export class Indexer {
     else waiting?.resolve(message.answer as never);
     if (this.#waiting.size > 0) return;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.#end(), idleLimit).unref();
+    this.#idle = setTimeout(() => void this.#end().then(this.#left), idleLimit).unref();
   }
 
   /** @param why undefined when it ended as it was told to, or after an error that was heard of */

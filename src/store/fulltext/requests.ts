@@ -36,14 +36,14 @@ export interface Look {
 export interface ToIndex {
   readonly uid: number;
   readonly mark: number;
-  /** With CRLF and without NUL. */
-  readonly octets: Uint8Array<ArrayBuffer>;
+  /** How many octets it has. */
+  readonly length: number;
 }
 
-/** Each on the index in the side directory `side`. */
+/** Each on the index in the side directory `side`. `octets`: those of the messages one behind the other, with CRLF and without NUL; moved to the thread, and back with the answer. */
 export type Request =
   | { readonly op: "look"; readonly side: string; readonly folder: FolderKey; readonly since: number; readonly epoch: string; readonly questions: readonly Question[] }
-  | { readonly op: "add"; readonly side: string; readonly folder: FolderKey; readonly messages: readonly ToIndex[] }
+  | { readonly op: "add"; readonly side: string; readonly folder: FolderKey; readonly messages: readonly ToIndex[]; readonly octets: Uint8Array<ArrayBuffer> }
   | { readonly op: "remove"; readonly side: string; readonly folder: FolderKey; readonly uids: readonly number[] }
   | { readonly op: "folders"; readonly side: string }
   | { readonly op: "rename"; readonly side: string; readonly mailbox: string; readonly name: string | undefined }
@@ -52,7 +52,7 @@ export type Request =
 /** What each is answered with. */
 export interface Answers {
   readonly look: Look;
-  readonly add: null;
+  readonly add: Uint8Array<ArrayBuffer>;
   readonly remove: null;
   readonly folders: readonly FolderKey[];
   readonly rename: null;

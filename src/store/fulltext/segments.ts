@@ -43,9 +43,16 @@ const mergeCount = 4;
 
 /** What becomes a segment. */
 export class SegmentDraft {
-  readonly uids: number[] = [];
+  uids: number[] = [];
   readonly header = new WordTable();
   readonly body = new WordTable();
+
+  /** Empties it, to be used again. */
+  clear(): void {
+    this.uids = [];
+    this.header.clear();
+    this.body.clear();
+  }
 
   get full(): boolean {
     return this.uids.length >= messageLimit || this.octets >= octetLimit || this.header.count >= wordLimit || this.body.count >= wordLimit;
@@ -133,11 +140,11 @@ export class Segments {
     return true;
   }
 
-  /** Puts some segments together that are small, or half empty. False when there is nothing to do. */
-  merge(folder: number): boolean {
+  /** Puts some segments together that are small, or half empty, by way of a draft. False when there is nothing to do. */
+  merge(folder: number, draft: SegmentDraft): boolean {
     const chosen = toMerge(this.#of(folder));
     if (chosen.length === 0) return false;
-    const draft = new SegmentDraft();
+    draft.clear();
     for (const segment of chosen) this.#addTo(draft, segment);
     for (const { id } of chosen) this.#drop(id);
     this.write(folder, draft);

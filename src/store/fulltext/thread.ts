@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { releaseMemory } from "../../sys/memory.ts";
 import { FulltextDatabase, isDamage } from "./database.ts";
 import { IndexFault } from "./fault.ts";
-import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
+import type { Answers, FromThread, Request, ToIndex, ToThread } from "./requests.ts";
 import { indexFiles, removeIndex } from "./stamp.ts";
 
 /** Indexes open at once: an agent of virtual users has many. Each has some MiB of page cache. */
@@ -15,12 +15,14 @@ const openLimit = 8;
 const openPause = 60_000;
 /** Rows of folders that are no more are removed in steps; others have their turn for this long between two, ms. */
 const tidyPause = 20;
+/** Octets of messages put in before memory is given back, which takes some ms. */
+const releaseEvery = 4 << 20;
 /** How long nothing was put in before memory is given back, ms. */
 const restPause = 500;
 
 const port = parentPort;
 if (port === null) throw new Error("not a thread");
-const send = (message: FromThread): void => port.postMessage(message);
+const send = (message: FromThread, moved: readonly ArrayBuffer[] = []): void => port.postMessage(message, moved);
 
 /** By side directory; the one used last is last. */
 const open = new Map<string, FulltextDatabase>();
@@ -29,6 +31,7 @@ const refused = new Map<string, { readonly until: number; readonly why: string }
 const complaints = new Map<string, string>();
 let tidying: NodeJS.Timeout | undefined;
 let resting: NodeJS.Timeout | undefined;
+let added = 0;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -82,8 +85,9 @@ function answer(request: Request): Answers[keyof Answers] {
     case "look":
       return index.look(request.folder, request.epoch === index.epoch ? request.since : 0, request.questions);
     case "add":
-      index.add(request.folder, request.messages);
-      return null;
+      index.add(request.folder, request.messages, Buffer.from(request.octets.buffer, request.octets.byteOffset, request.octets.byteLength));
+      releaseNowAndThen(request.messages);
+      return request.octets;
     case "remove":
       index.remove(request.folder, request.uids);
       return null;
@@ -100,6 +104,14 @@ function answer(request: Request): Answers[keyof Answers] {
       restLater();
       return null;
   }
+}
+
+/** Text leaves garbage that V8 would let grow for long. */
+function releaseNowAndThen(messages: readonly ToIndex[]): void {
+  for (const { length } of messages) added += length;
+  if (added < releaseEvery) return;
+  added = 0;
+  releaseMemory();
 }
 
 /** A folder is done: what was taken for its text is given back, unless there is more to do. */
@@ -137,7 +149,8 @@ port.on("message", (message: ToThread) => {
   }
   const { id, request } = message;
   try {
-    send({ id, answer: answer(request) });
+    const answered = answer(request);
+    send({ id, answer: answered }, request.op === "add" ? [request.octets.buffer] : []);
   } catch (error) {
     settle(request.side, error);
     send({ id, fault: textOf(error) });

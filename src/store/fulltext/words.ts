@@ -35,6 +35,14 @@ export class WordTable {
   #befores: Numbers = new Int32Array(1 << 13);
   #entries = 0;
 
+  /** Empties it; what it has grown to is kept for the next words. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#lasts.fill(0, 0, this.#count);
+    this.#count = 0;
+    this.#entries = 0;
+  }
+
   /** Octets of all words. */
   get octets(): number {
     return this.#starts[this.#count] ?? 0;

@@ -85,7 +85,12 @@ test("small segments are put together, and half-empty ones made anew, without a 
   const side = mkdtempSync(join(tmpdir(), "fulltext-segments-"));
   const folder = { mailbox: "id", validity: 1, name: "INBOX" };
   const database = FulltextDatabase.open(side, assert.fail);
-  const mail = (uid: number) => ({ uid, mark: 9, octets: new Uint8Array(Buffer.from(`Subject: all s${uid}\r\n\r\nall t${uid} ${uid % 3 === 0 ? "third" : ""}\r\n`)) });
+  const mail = (n: number): Buffer => Buffer.from(`Subject: all s${n}\r\n\r\nall t${n} ${n % 3 === 0 ? "third" : ""}\r\n`);
+  const add = (some: readonly number[], what = mail): void => {
+    const octets = some.map(what);
+    database.add(folder, some.map((uid, i) => ({ uid, mark: 9, length: octets[i]?.length ?? 0 })), Buffer.concat(octets));
+    database.flush();
+  };
   const found = (wanted: string, place: "header" | "body" | "text" = "text"): number[] => [...(database.look(folder, 0, [{ text: wanted, place }]).hits[0] ?? assert.fail())];
   const segments = (): number => database.segmentCount(folder);
   try {
@@ -93,8 +98,7 @@ test("small segments are put together, and half-empty ones made anew, without a 
     for (let at = 1; at <= 400; at += 10) {
       const some = Array.from({ length: 10 }, (_, n) => at + n);
       uids.push(...some);
-      database.add(folder, some.map(mail));
-      database.flush();
+      add(some);
       while (database.tidy());
     }
     assert.ok(segments() < 12, `${segments()} segments of 40`);
@@ -108,8 +112,7 @@ test("small segments are put together, and half-empty ones made anew, without a 
     assert.deepEqual(found("ALL"), left);
     assert.deepEqual(found("THIRD"), left.filter((uid) => uid % 3 === 0));
     // The same UID again, with another text.
-    database.add(folder, [{ ...mail(8), octets: mail(501).octets }]);
-    database.flush();
+    add([8], () => mail(501));
     assert.deepEqual(found("T8\r\n", "body"), []);
     assert.deepEqual(found("T501"), [8]);
     database.remove(folder, left);
