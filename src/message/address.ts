@@ -2,13 +2,14 @@
  * Addresses in header fields. RFC 5322 §3.4 with the obsolete forms of §4.4, and what is found in the wild: parsing never throws and
  * never loses sync at a comma. Works on strings of any kind: characters above US-ASCII count as atext (RFC 6532 §3.2).
  */
+import { trimmed } from "../syntax/blanks.ts";
 import { atext } from "../syntax/octets.ts";
 import { Text } from "./text-scanner.ts";
 
 /** One mailbox. Parts are without quoting. */
 export interface Mailbox {
   readonly kind: "mailbox";
-  /** Display name, or the comment behind an address that has none; encoded words are left as they are. */
+  /** Display name, or the comment behind an address without "<>"; encoded words are left as they are. */
   readonly name: string | undefined;
   /** obs-route "@a,@b" of RFC 5322 §4.4; undefined as a rule. */
   readonly route: string | undefined;
@@ -157,9 +158,8 @@ function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox
   const named = phraseText === "" ? undefined : phraseText;
   if (s.take("<")) {
     const inner = angle(s);
-    const comment = s.comments();
     toStop(s, stops);
-    return { kind: "mailbox", name: named ?? comment, ...inner };
+    return { kind: "mailbox", name: named, ...inner };
   }
   if (!first.apart && s.take("@")) {
     const { text, comment } = domain(s);
@@ -175,7 +175,7 @@ function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox
   }
   // Rubbish before the "<", as in "[list] <a@b>": taken for a name.
   toStop(s, `${stops}<`);
-  const rubbish = s.text.slice(before, s.position).trim();
+  const rubbish = trimmed(s.text.slice(before, s.position));
   if (s.take("<")) {
     const inner = angle(s);
     toStop(s, stops);
@@ -193,7 +193,7 @@ function angle(s: Text): { route: string | undefined; local: string; domain: str
     const start = s.position;
     s.position += Math.max(1, s.text.slice(start).search(/[:>]/));
     if (s.peek() === ":") {
-      route = s.text.slice(start, s.position).replaceAll(/\s+/g, "");
+      route = s.text.slice(start, s.position).replaceAll(/[ \t\r\n]+/g, "");
       s.skip();
     } else s.position = start;
   }
@@ -217,7 +217,7 @@ function domain(s: Text): { text: string; comment: string | undefined } {
   if (s.peek() === "[") {
     text = s.until("]");
     if (s.take("]")) text += "]";
-    return { text: text.replaceAll(/[\s\\]+/g, ""), comment: s.comments() ?? comment };
+    return { text: text.replaceAll(/[ \t\r\n\\]+/g, ""), comment: s.comments() ?? comment };
   }
   for (;;) {
     const piece = s.take(".") ? "." : atomText(s);

@@ -2,6 +2,7 @@
  * ENVELOPE of IMAP. RFC 3501 §7.4.2. Values are as in the header, unfolded, encoded words untouched, one character per octet: write
  * them with "latin1".
  */
+import { trimmed } from "../syntax/blanks.ts";
 import { parseAddresses, type Address } from "./address.ts";
 import { octetText, type Field, type Header } from "./header.ts";
 
@@ -66,7 +67,7 @@ export function envelope(header: Header): Envelope {
   return {
     date: text("date"),
     // Folding with tabs, or folding twice, shows as one space, as Dovecot 2.3 has it.
-    subject: text("subject")?.replaceAll(/[ \t\r]+/g, " ").trim(),
+    subject: oneSpaced(text("subject")),
     from,
     sender: addresses("sender") ?? from,
     replyTo: addresses("reply-to") ?? from,
@@ -84,7 +85,7 @@ const missingDomain = "MISSING_DOMAIN";
 
 function flat(a: Address): EnvelopeAddress[] {
   if (a.kind === "mailbox") {
-    return [{ name: displayName(a.name), route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
+    return [{ name: oneSpaced(a.name), route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
   }
   return [
     { name: undefined, route: undefined, mailbox: a.name, host: undefined },
@@ -93,7 +94,7 @@ function flat(a: Address): EnvelopeAddress[] {
   ];
 }
 
-/** White space in a name shows as one space, and at its ends not at all, as Dovecot has it. */
-function displayName(name: string | undefined): string | undefined {
-  return name?.replaceAll(/[ \t\r\n]+/g, " ").trim();
+/** White space shows as one space, and at the ends not at all, as Dovecot has it. */
+function oneSpaced(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : trimmed(value.replaceAll(/[ \t\r\n]+/g, " "));
 }

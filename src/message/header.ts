@@ -2,6 +2,7 @@
  * Header fields with their places in the message. RFC 5322 §2.2, tolerant: a line ends with LF, or CRLF; a bare CR, NUL or 8-bit octet is
  * part of the text; nothing is rejected. The octets stay where they are.
  */
+import { trimmed } from "../syntax/blanks.ts";
 
 /** One field, or one line of rubbish in a header (`name` is then ""). Offsets count from the start of the buffer. */
 export interface Field {
@@ -173,5 +174,5 @@ export function octetText(header: Header, f: Field): string {
 /** Value of the first field of this name, unfolded, without white space around it, one character per octet; undefined when there is none. */
 export function valueOf(header: Header, name: string): string | undefined {
   const f = firstField(header, name);
-  return f === undefined ? undefined : octetText(header, f).trim();
+  return f === undefined ? undefined : trimmed(octetText(header, f));
 }

@@ -1,3 +1,4 @@
+import { trimmed } from "../syntax/blanks.ts";
 import type { OctetClass } from "../syntax/octets.ts";
 
 /**
@@ -112,7 +113,7 @@ export class Text {
 }
 
 function tidy(comment: string): string | undefined {
-  const text = comment.replaceAll(/[ \t\r\n]+/g, " ").trim();
+  const text = trimmed(comment.replaceAll(/[ \t\r\n]+/g, " "));
   return text === "" ? undefined : text;
 }
 

@@ -96,7 +96,7 @@ export function decodeWords(value: Buffer): string {
   };
   for (const m of text.matchAll(encodedWord)) {
     const between = text.slice(from, m.index);
-    if (pending === undefined || !/^\s*$/.test(between)) {
+    if (pending === undefined || !/^[ \t\r\n]*$/.test(between)) {
       flush();
       out += decodeCharset(Buffer.from(between, "latin1"), undefined);
     }

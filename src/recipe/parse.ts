@@ -2,6 +2,7 @@
  * rc files: octets to a tree. procmailrc(5). Pure; never throws: what can not be read is a fault with
  * its line, and the rest is read as procmail would.
  */
+import { endTrimmed, trimmed } from "../syntax/blanks.ts";
 import { parseCondition } from "./condition.ts";
 import { readExpansion, type Read } from "./expansion.ts";
 import { readExtension } from "./extensions.ts";
@@ -110,7 +111,7 @@ class RcParser {
   #actionWhole(): Pick<Recipe, "action" | "actionText" | "actionFault"> {
     const [from, line] = [this.#at, this.#line];
     const { action, read } = this.#action();
-    const actionText = action.kind === "block" ? "{" : this.#text.slice(from, this.#at).trim();
+    const actionText = action.kind === "block" ? "{" : trimmed(this.#text.slice(from, this.#at));
     if (read?.fault === undefined) return { action, actionText, actionFault: undefined };
     return { action, actionText, actionFault: { text: this.#skipped(read.fault, line).text, open: read.open } };
   }
@@ -170,9 +171,7 @@ class RcParser {
 
   /** The text of a program: continued lines stay as they are for the shell, but a line of nothing than a backslash is an empty line. */
   #program(): string {
-    return this.#logicalLine()
-      .replace(/(^|\n)[ \t]*\\\n/g, "$1\n")
-      .trimEnd();
+    return endTrimmed(this.#logicalLine().replace(/(^|\n)[ \t]*\\\n/g, "$1\n"));
   }
 
   /** Up to a newline that has no backslash before it, without it. */
@@ -251,4 +250,4 @@ function append<T>(to: T[], more: readonly T[]): void {
 }
 
 /** Of the first line of a recipe. */
-const withoutComment = (text: string): string => text.replace(/(^|[ \t])#.*$/s, "").trimEnd();
+const withoutComment = (text: string): string => endTrimmed(text.replace(/(^|[ \t])#.*$/s, ""));

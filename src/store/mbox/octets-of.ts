@@ -22,6 +22,6 @@ export function octetsOf(fd: number, { start, header, body, end, crc }: Place): 
   }
   parts.push(octets.subarray(from));
   // A header that ends with the file, in the middle of a line, gets its end with the first change.
-  if (body === end && end > header && octets[octets.length - 1] !== 0x0a) parts.push(Buffer.from("\n"));
+  if (body === end && from < octets.length && octets[octets.length - 1] !== 0x0a) parts.push(Buffer.from("\n"));
   return toCrlf(parts.length === 1 ? (parts[0] ?? octets) : Buffer.concat(parts));
 }

@@ -116,8 +116,8 @@ export function parseOne(window: FileWindow, start: number): Found | undefined {
   print = crc32(octets.subarray(at, textEnd), print);
   const { end, next, counted } = bodyEnd(window, from.end, head, fields);
   lines += window.bareLines(from.end, end);
-  // Shown with the line end that it lacks (octets-of.ts).
-  if (head.body === end && text !== "" && !text.endsWith("\n")) lines += 2;
+  // Shown with the line end that it lacks (octets-of.ts), unless the line is not shown.
+  if (head.body === end && text !== "" && !text.endsWith("\n") && fields.at(-1)?.end !== text.length) lines += 2;
   return { start, header: from.end, body: Math.min(head.body, end), end, next, crc: head.body > end ? crcTo(window, start, end) : crc, counted, date: from.date, fields, text, size: end - from.end - hidden + lines, print };
 }
 
@@ -140,8 +140,8 @@ function headerAt(window: FileWindow, header: number): Head {
   const other = window.indexOf(carriage ? blankLine : blankCrlf, from, limit);
   const blank = other < 0 ? one : other;
   const length = (other < 0) === carriage ? 2 : 1;
-  // A message without a body: the next one begins where the header stops.
-  for (let at = window.indexOf(separator, from, blank < 0 ? before : blank); at >= 0; at = window.indexOf(separator, at + 1, blank < 0 ? before : blank))
+  // A message without a body: the next one begins where the header stops. A second From line right behind the first belongs to the header.
+  for (let at = window.indexOf(separator, header, blank < 0 ? before : blank); at >= 0; at = window.indexOf(separator, at + 1, blank < 0 ? before : blank))
     if (fromLineAt(window, at + 1) !== undefined) return { textEnd: at + 1, body: at + 1 };
   if (blank >= 0) return { textEnd: blank + 1, body: blank + 1 + length };
   return { textEnd: before, body: before };

@@ -35,6 +35,12 @@ describe("rc files", () => {
     assert.equal(recipe(":0\nx\n").lock, undefined);
   });
 
+  test("a program ends with its last octet, though that be a blank of Latin-1", () => {
+    const { action, actionText } = recipe(":0\n| lp -t caff\xc3\xa0  \n");
+    assert.equal(actionText, "| lp -t caff\xc3\xa0");
+    assert.match(JSON.stringify(action), /caff\xc3\xa0"/);
+  });
+
   test("kinds of action", () => {
     const kind = (text: string): string => recipe(`:0\n${text}\n`).action.kind;
     assert.equal(kind("lists/"), "folder");

@@ -61,9 +61,9 @@ export function imapSays(home: string, location: string, commands: readonly stri
   }
 }
 
-/** What Dovecot shows of a folder after `commands` (after SELECT). */
-export function imapSees(home: string, location: string, commands: readonly string[] = [], folder = "INBOX"): Selected {
-  const said = imapSays(home, location, [`SELECT ${folder}`, ...commands, "NOOP", "FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[])"]);
+/** What Dovecot shows of a folder after `commands` (after SELECT, or EXAMINE: then it writes nothing into an mbox). */
+export function imapSees(home: string, location: string, commands: readonly string[] = [], folder = "INBOX", open = "SELECT"): Selected {
+  const said = imapSays(home, location, [`${open} ${folder}`, ...commands, "NOOP", "FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[])"]);
   const text = said.toString("latin1");
   const messages: Seen[] = [];
   const item = /^\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\) RFC822\.SIZE (\d+) INTERNALDATE "([^"]*)" BODY\[\] \{(\d+)\}\r\n/gm;

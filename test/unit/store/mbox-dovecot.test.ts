@@ -1,13 +1,12 @@
 /** Nasty mboxes through Dovecot and through ours: the same messages, octets, flags and UIDs; then changed by one and read by the other. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import test, { type TestContext } from "node:test";
-import type { Mailbox } from "../../../src/store/mailbox.ts";
-import { openStore } from "../../../src/store/open.ts";
+import test from "node:test";
 import { corpus } from "../imap/dovecot.ts";
-import { imapMissing, imapSays, imapSees, type Seen } from "./dovecot-imap.ts";
-import { flags, message, settings, temporary, user } from "./support.ts";
+import { imapMissing, imapSays, imapSees } from "./dovecot-imap.ts";
+import { lasting, look, mboxFile, ours, shown, type Shown } from "./mbox-file.ts";
+import { flags, message } from "./support.ts";
 
 const from = "From a@b Sat Nov 21 05:30:00 2026\n";
 const pseudo =
@@ -30,9 +29,11 @@ const boxes: Readonly<Record<string, string>> = {
   "CRLF, last line without end": crlf(two).slice(0, -4),
   "CRLF and LF": crlf(two) + two + crlf(two),
   "header only": `${from}Subject: x\n${from}Subject: y\n\nbody2\n\n`,
+  "header only, the last line is ours and without end": `${two}${from}Subject: x\nX-Status: A\nStatus: R`,
   "no header": `${from}\nbody\n\n${from}Subject: y\n\nbody2\n\n`,
   nothing: `${from}\n${from}\n\n${from}`,
   "From line only": from,
+  "two From lines": `${from}${from}Subject: x\n\nbody\n\n${from}${from}${from}S: y\n${other}`,
   "From in a body, not quoted": `${from}Subject: x\n\nbody\nFrom here to there\n\nFrom x\nmore\n\n${other}`,
   "From with a date in a body, not quoted": `${from}Subject: x\n\nbody\n${from}more\n\n`,
   "From in bodies, quoted": `${from}Subject: x\n\nbody\n>From a\n>>From b\n>${from}\n${other}`,
@@ -83,56 +84,10 @@ const corpusBoxes = (): [string, string][] => {
   });
 };
 
-interface Pair {
-  readonly home: string;
-  readonly location: string;
-  readonly path: string;
-}
-
-function pair(t: TestContext, content: string): Pair {
-  const above = temporary(t);
-  chmodSync(above, 0o755);
-  const home = `${above}/home`;
-  mkdirSync(home);
-  writeFileSync(`${home}/inbox`, content, "latin1");
-  return { home, path: `${home}/inbox`, location: `mbox:${home}/mail:INBOX=${home}/inbox` };
-}
-
-type Shown = Omit<Seen, "octets"> & { readonly octets: string };
-
-/** \\Recent is what no session has seen yet, and every look is one. */
-const lasting = (all: readonly Shown[]): Omit<Shown, "recent">[] => all.map(({ recent, ...rest }) => (void recent, rest));
-
-/** IMAP has no NUL; Dovecot shows another octet for it. */
-const asShown = (octets: Buffer): string => octets.toString("latin1").replaceAll("\0", "\x80");
-const shown = (seen: Seen): Shown => ({ ...seen, octets: asShown(seen.octets) });
-
-async function ours<T>({ location }: Pair, work: (inbox: Mailbox) => Promise<T>): Promise<T> {
-  const store = await openStore(user(location), { ...settings, mailbox_auto_create: [] });
-  try {
-    const inbox = await store.open("INBOX");
-    return await work(inbox);
-  } finally {
-    await store.close();
-  }
-}
-
-async function look(inbox: Mailbox): Promise<Shown[]> {
-  const recent = new Set(await inbox.claimRecent(true));
-  const all: Shown[] = [];
-  for (const { uid: one, flags: set, size, internalDate } of inbox.messages) {
-    const octets = await inbox.read(one);
-    assert.ok(octets !== undefined);
-    assert.equal(octets.length, size, "the size is that of the octets");
-    all.push({ uid: one, flags: [...set].sort(), recent: recent.has(one), date: internalDate, size, octets: asShown(octets) });
-  }
-  return all;
-}
-
 for (const [name, content] of [...Object.entries(boxes), ...corpusBoxes()]) {
   test(`mbox as Dovecot reads it: ${name}`, { skip: imapMissing }, async (t) => {
-    const theirs = pair(t, content);
-    const mine = pair(t, content);
+    const theirs = mboxFile(t, content);
+    const mine = mboxFile(t, content);
     const seen = imapSees(theirs.home, theirs.location);
     const messages = seen.messages.map(shown);
     await ours(mine, async (inbox) => {
