@@ -11,7 +11,7 @@ import { expandValue, type Scope } from "./expand.ts";
 import type { Extensions } from "./extensions.ts";
 import { endedByEmptyLine, type Mail } from "./mail.ts";
 import { clamp, isHighest, isLowest, regexScore, repeated, shown, sizeScore } from "./score.ts";
-import { exitShown, type Ran } from "./state.ts";
+import { exitShown, leastLine, type Ran } from "./state.ts";
 import type { Trace } from "./trace.ts";
 
 export interface ConditionScope extends Scope {
@@ -21,6 +21,8 @@ export interface ConditionScope extends Scope {
   /** $= */
   score: string;
   readonly trace: Trace | undefined;
+  /** VERBOSE: whoever tells nothing otherwise need not put it into words. */
+  readonly verbose: boolean;
   readonly extensions: Extensions;
   command(purpose: RunEffect["purpose"], text: string, input: Octets, waits: boolean): Asking<Ran>;
   say(text: string): Asking<void>;
@@ -40,7 +42,7 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
   let matched = true;
   const exact = recipe.flags.has("D");
   for (const written of recipe.conditions) {
-    const condition = yield* ready(written, scope);
+    const condition = isReady(written) ? written : yield* ready(written, scope);
     const weight = condition?.weight;
     if (condition === undefined || weight === undefined) {
       const holds = condition !== undefined && (yield* plain(condition, recipe, scope));
@@ -53,7 +55,7 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
     if (isHighest(score)) continue;
     const { added, text } = yield* weighted(condition, weight, recipe, scope);
     score = clamp(score + added);
-    yield* scope.tell(`Score: ${column(added)} ${score > 0 && score < 1 ? "     +0" : column(score)} ${quoted(condition, text)}`);
+    if (scope.verbose) yield* scope.tell(`Score: ${column(added)} ${score > 0 && score < 1 ? "     +0" : column(score)} ${quoted(condition, text)}`);
     scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact, holds: added !== 0, weighted: { weight, added, score } });
     if (isLowest(score)) break;
   }
@@ -62,6 +64,9 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
   scope.trace?.({ kind: "matched", recipe, matched, score: scored ? score : undefined });
   return matched;
 }
+
+/** Most are as they stand, and fit into any LINEBUF. */
+const isReady = ({ test, text }: Condition): boolean => test.kind !== "expanded" && text.length <= leastLine;
 
 /** As it is to be looked at: a "$" condition expanded. undefined: longer than LINEBUF, which fails. */
 function* ready(written: Condition, scope: ConditionScope): Asking<Condition | undefined> {
@@ -90,9 +95,13 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
   let found = false;
   let text = condition.shown;
   switch (test.kind) {
-    case "regex":
-      found = yield* searched(yield* regexFor(test.pattern, recipe, scope), area, scope);
+    case "regex": {
+      const regex = regexOf(test.pattern, recipe.flags.has("D"));
+      if (regex.fault !== undefined) yield* invalid(test.pattern, scope);
+      found = regex.test(area);
+      if (found && regex.marks) yield* putMatchOf(regex, area, scope);
       break;
+    }
     case "program": {
       const ran = yield* program(test.command, area, scope);
       found = ran.status === 0 && ran.started;
@@ -108,7 +117,7 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
     case "expanded":
       return false;
   }
-  yield* scope.tell(`${found !== negated ? "Match" : "No match"} on ${quoted(condition, text)}`);
+  if (scope.verbose) yield* scope.tell(`${found !== negated ? "Match" : "No match"} on ${quoted(condition, text)}`);
   return found !== negated;
 }
 
@@ -119,17 +128,13 @@ function* program(command: string, area: Octets, scope: ConditionScope): Asking<
   return ran;
 }
 
-function* regexFor(pattern: string, recipe: Recipe, scope: ConditionScope): Asking<Regex> {
-  const regex = regexOf(pattern, recipe.flags.has("D"));
-  if (regex.fault !== undefined) yield* scope.say(`Invalid regexp "${expandMacros(pattern).pattern}"`);
-  return regex;
+function* invalid(pattern: string, scope: ConditionScope): Asking<void> {
+  yield* scope.say(`Invalid regexp "${expandMacros(pattern).pattern}"`);
 }
 
-function* searched(regex: Regex, area: Octets, scope: ConditionScope): Asking<boolean> {
-  if (!regex.test(area)) return false;
-  const match = regex.marks ? regex.matched(area) : undefined;
+function* putMatchOf(regex: Regex, area: Octets, scope: ConditionScope): Asking<void> {
+  const match = regex.matched(area);
   if (match !== undefined) yield* putMatch(match, scope);
-  return true;
 }
 
 function* putMatch(match: Buffer, scope: ConditionScope): Asking<void> {
@@ -153,8 +158,13 @@ function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: 
   const area = areaOf(condition, recipe, scope);
   switch (test.kind) {
     case "regex": {
-      const regex = yield* regexFor(test.pattern, recipe, scope);
-      if (negated) return { added: (yield* searched(regex, area, scope)) ? 0 : weight.w, text };
+      const regex = regexOf(test.pattern, recipe.flags.has("D"));
+      if (regex.fault !== undefined) yield* invalid(test.pattern, scope);
+      if (negated) {
+        const found = regex.test(area);
+        if (found && regex.marks) yield* putMatchOf(regex, area, scope);
+        return { added: found ? 0 : weight.w, text };
+      }
       return { added: yield* scored(regex, area, weight, scope), text };
     }
     case "program": {

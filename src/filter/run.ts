@@ -235,7 +235,7 @@ export class RuleRun {
     const { flags } = recipe;
     const chained = this.#chained(flags);
     if (chained !== undefined) this.state.score = "0";
-    yield* this.#suppressed(recipe);
+    if (flags.has("e")) yield* this.#suppressed(recipe);
     this.state.trace?.({ kind: "recipe", recipe, chained });
     const matched = chained === undefined && (yield* conditionsMatch(recipe, this.state));
     for (const what of extraneous(recipe)) yield* this.state.say(`Extraneous ${what} ignored`);

@@ -20,7 +20,7 @@ export interface Ran extends RunAnswer {
 }
 
 /** LINEBUF is at least this. */
-const leastLine = 128;
+export const leastLine = 128;
 /** execve(2) takes no longer "NAME=value" with its NUL (MAX_ARG_STRLEN): no program would start behind a captured text of more. */
 const environmentLimit = 128 * 1024 - 2;
 /** Octets of LINEBUF that output of a command can not have. */

@@ -6,11 +6,19 @@ const memoryLimit = 32 << 20;
 /** Uses after which is seen how they have grown. */
 const interval = 64;
 
+interface Kept {
+  readonly pattern: string;
+  readonly exact: boolean;
+  readonly regex: Regex;
+  /** The higher the later. */
+  used: number;
+}
+
 /** The most recently used automata, by pattern, as many as fit. */
 export class RegexCache {
   readonly #limit: number;
-  /** The least recently used first. */
-  readonly #kept = new Map<string, Regex>();
+  /** Those that tell upper from lower case, and those that do not: a pattern is looked up as it is, without making a key of it. */
+  readonly #kept = { exact: new Map<string, Kept>(), any: new Map<string, Kept>() };
   #uses = 0;
 
   /** @param limit  octets */
@@ -20,34 +28,39 @@ export class RegexCache {
 
   /** @param pattern octets as latin1  @param exact flag D: tell upper from lower case */
   get(pattern: string, exact: boolean): Regex {
-    const key = (exact ? "D" : "i") + pattern;
-    let regex = this.#kept.get(key);
-    if (regex === undefined) regex = new Regex(pattern, exact);
-    else this.#kept.delete(key);
-    this.#kept.set(key, regex);
-    if (++this.#uses % interval === 0) this.#trim();
-    return regex;
+    const kept = this.#of(exact);
+    let one = kept.get(pattern);
+    if (one === undefined) kept.set(pattern, (one = { pattern, exact, regex: new Regex(pattern, exact), used: 0 }));
+    one.used = ++this.#uses;
+    if (this.#uses % interval === 0) this.#trim();
+    return one.regex;
+  }
+
+  #of(exact: boolean): Map<string, Kept> {
+    return exact ? this.#kept.exact : this.#kept.any;
   }
 
   /** Octets held. */
   get octets(): number {
     let sum = 0;
-    for (const [pattern, regex] of this.#kept) sum += held(pattern, regex);
+    for (const kept of [this.#kept.exact, this.#kept.any]) for (const one of kept.values()) sum += held(one);
     return sum;
   }
 
   /** What was used last stays, whatever it holds. */
   #trim(): void {
     let sum = this.octets;
-    for (const [key, regex] of this.#kept) {
-      if (sum <= this.#limit || this.#kept.size === 1) return;
-      sum -= held(key, regex);
-      this.#kept.delete(key);
+    if (sum <= this.#limit) return;
+    const oldest = [...this.#kept.exact.values(), ...this.#kept.any.values()].sort((a, b) => a.used - b.used);
+    for (const one of oldest.slice(0, -1)) {
+      if (sum <= this.#limit) return;
+      sum -= held(one);
+      this.#of(one.exact).delete(one.pattern);
     }
   }
 }
 
-const held = (key: string, regex: Regex): number => regex.octets + key.length;
+const held = ({ pattern, regex }: Kept): number => regex.octets + pattern.length;
 
 const cache = new RegexCache();
 
