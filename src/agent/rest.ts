@@ -9,6 +9,8 @@ const pause = 1_000;
 /** Less is not worth it, octets. */
 const worth = 8 << 20;
 
+/** What is under way. */
+let busy = 0;
 let timer: NodeJS.Timeout | undefined;
 let floor = process.memoryUsage.rss();
 
@@ -17,8 +19,20 @@ export function worked(): void {
   if (timer !== undefined) timer.refresh();
   else
     timer = setTimeout(() => {
-      if (process.memoryUsage.rss() > floor + worth) rest();
+      // It says when it is done.
+      if (busy === 0 && process.memoryUsage.rss() > floor + worth) rest();
     }, pause).unref();
+}
+
+/** Runs something that may take longer than a pause. */
+export async function working<T>(work: () => Promise<T>): Promise<T> {
+  busy++;
+  try {
+    return await work();
+  } finally {
+    busy--;
+    worked();
+  }
 }
 
 /** Gives back at once. */

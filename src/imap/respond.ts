@@ -10,11 +10,25 @@ import type { SearchResult, StatusItem } from "./command.ts";
 /** Longer strings go as literals; RFC 2683 §3.2.1.5 has clients that can not take long lines. */
 const longestQuoted = 1000;
 
+/** What an octet needs in a string: 0 nothing, 1 a backslash, 2 a literal. */
+const needs = Uint8Array.from({ length: 256 }, (_, c) => (c === 0x22 || c === 0x5c ? 1 : (c >= 0x20 && c < 0x7f) || c === 0x09 ? 0 : 2));
+
+/** The most that any octet needs. Most strings are so short that a regular expression takes longer to begin. */
+function worstIn(text: string): number {
+  let worst = 0;
+  for (let i = 0; i < text.length && worst < 2; i++) {
+    const one = needs[text.charCodeAt(i)] ?? 2;
+    if (one > worst) worst = one;
+  }
+  return worst;
+}
+
 /** string = quoted / literal. NUL, which neither can hold (RFC 3501 §4.3), becomes 0x80. */
 export function string(text: string): string {
   if (text.length <= longestQuoted) {
-    if (/^[\x20\x21\x23-\x5b\x5d-\x7e\t]*$/.test(text)) return `"${text}"`;
-    if (/^[\x20-\x7e\t]*$/.test(text)) return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+    const worst = worstIn(text);
+    if (worst === 0) return `"${text}"`;
+    if (worst === 1) return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
   }
   return `{${text.length}}\r\n${text.replaceAll("\0", "\x80")}`;
 }

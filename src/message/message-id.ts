@@ -2,8 +2,19 @@
 import { valueOf, type Header } from "./header.ts";
 import { Text } from "./text-scanner.ts";
 
-/** msg-id as nearly all are: nothing quoted, no comment, no domain literal. */
-const plain = /<\s*([^<>"()[\]\\\s@]+@[^<>"()[\]\\\s@]+)\s*>/y;
+/** What makes a msg-id more than one that stands as it is: something quoted, a comment, a domain literal, white space. */
+const special = /[<>"()[\]\\\s]/;
+
+/** No line is longer (RFC 5322 §2.1.1). */
+const longestPlain = 998;
+
+/** The msg-id between "<" and the next ">", where it is as nearly all are; undefined where it must be looked at. */
+function plainId(value: string, from: number, to: number): string | undefined {
+  if (to - from > longestPlain) return undefined;
+  const id = value.slice(from, to).trim();
+  const at = id.indexOf("@");
+  return at > 0 && at < id.length - 1 && !id.includes("@", at + 1) && !special.test(id) ? id : undefined;
+}
 
 /**
  * The identifiers in a Message-ID, References or In-Reply-To value, without "<" and ">", quoting, comments and white space, so that two ways of
@@ -11,12 +22,14 @@ const plain = /<\s*([^<>"()[\]\\\s@]+@[^<>"()[\]\\\s@]+)\s*>/y;
  */
 export function messageIds(value: string, limit = Infinity): string[] {
   const found: string[] = [];
+  let end = 0;
   for (let at = value.indexOf("<"); at >= 0 && found.length < limit; at = value.indexOf("<", at)) {
-    plain.lastIndex = at;
-    const simple = plain.exec(value)?.[1];
+    if (end <= at) end = value.indexOf(">", at);
+    if (end < 0) break;
+    const simple = plainId(value, at + 1, end);
     if (simple !== undefined) {
       found.push(simple);
-      at = plain.lastIndex;
+      at = end + 1;
       continue;
     }
     const s = new Text(value);

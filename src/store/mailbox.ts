@@ -150,7 +150,7 @@ export interface Mailbox {
    */
   facts(uid: Uid): Buffer | undefined;
 
-  /** Keep these for `facts`, from now on and for later. Rebuildable: never throws, written some time later, lost without harm. */
+  /** Keep these for `facts`, from now on and for later; the octets must not change any more. Rebuildable: never throws, written some time later, lost without harm. */
   keepFacts(uid: Uid, facts: Buffer): void;
 
   /** Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed. */

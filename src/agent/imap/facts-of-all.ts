@@ -2,7 +2,7 @@
 import { storeReply } from "./faults.ts";
 import type { Reply } from "../../imap/respond.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, readWhole, roughly, type Wanted } from "./reading.ts";
+import { needForFacts, readBatches, type Wanted } from "./reading.ts";
 import { breathe, type Session } from "./session.ts";
 import type { View } from "./view.ts";
 
@@ -27,7 +27,7 @@ export async function factsOfAll(session: Session, view: View, places: ArrayLike
     if (facts !== undefined) take(n, facts);
     else {
       number.set(index, n);
-      missing.push({ index, message, need: roughly(message) <= readWhole ? "all" : "header" });
+      missing.push({ index, message, need: needForFacts(message, places.length) });
     }
   }
   let failed: Reply | undefined;

@@ -6,7 +6,7 @@ import { describeFault } from "../../daemon/log.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, readWhole, roughly, type Item, type Need, type Wanted } from "./reading.ts";
+import { needForFacts, readBatches, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
 import { hear, indices, runsOf, type View } from "./view.ts";
@@ -17,7 +17,8 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
   // RFC 3501 §6.4.8: UID FETCH answers with UIDs, asked for or not.
   const atts: readonly FetchAtt[] = uid && !asked.some((a) => a.item === "UID") ? [{ item: "UID" }, ...asked] : asked;
   const items = atts.map((att) => fetchItem(session, view, att));
-  const plan: Plan = { items, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
+  const count = runs.reduce((sum, { from, to }) => sum + to - from, 0);
+  const plan: Plan = { items, count, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
   const marks = !view.readOnly && atts.some(setsSeen);
   const { out } = session;
   tellKeywords(out, view);
@@ -29,7 +30,7 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
     const message = view.messages[index];
     if (message === undefined) continue;
     const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
-    const need = needOf(items, plan.factual, message, facts);
+    const need = needOf(plan, message, facts);
     if (need !== "nothing" || marks || waiting.length > 0) {
       waiting.push({ index, message, need });
       if (waiting.length === readTurn) worst = (await fetchRead(session, view, waiting.splice(0), plan, marks)) ?? worst;
@@ -51,6 +52,8 @@ const readTurn = 500;
 
 interface Plan {
   readonly items: readonly FetchItem[];
+  /** Messages asked for. */
+  readonly count: number;
   /** Facts help. */
   readonly factual: boolean;
   /** FLAGS are asked for. */
@@ -86,14 +89,14 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
   return worst;
 }
 
-function needOf(items: readonly FetchItem[], factual: boolean, message: Message, facts: Buffer | undefined): Need {
+function needOf({ items, count, factual }: Plan, message: Message, facts: Buffer | undefined): Need {
   let need: Need = "nothing";
   for (const item of items) {
     const one = item.need(facts);
     if (one === "all") return one;
     if (one === "header") need = one;
   }
-  return need === "header" && factual && facts === undefined && roughly(message) <= readWhole ? "all" : need;
+  return need === "header" && factual && facts === undefined ? needForFacts(message, count) : need;
 }
 
 /** Sets \Seen on what was read and has it not yet; the view hears it and the responses below tell it. */

@@ -5,7 +5,7 @@ import { decodeCharset, knownCharset } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { readBatches, readWhole, roughly, type Need, type Wanted } from "./reading.ts";
+import { needForFacts, readBatches, type Need, type Wanted } from "./reading.ts";
 import { compile, type Compiled, type Matcher } from "./search-match.ts";
 import { breathe, type Session } from "./session.ts";
 import type { View } from "./view.ts";
@@ -122,8 +122,9 @@ function* wanted(session: Session, view: View, matcher: Matcher, open: readonly 
   for (const index of open) {
     const message = view.messages[index];
     if (message === undefined) continue;
-    yield { index, message, need: needOf(matcher, message, session.facts.get(view.mailbox, message.uid)) };
+    yield { index, message, need: needOf(matcher, message, session.facts.get(view.mailbox, message.uid), open.length) };
   }
 }
 
-const needOf = (matcher: Matcher, message: Message, facts: Buffer | undefined): Need => (matcher.cost === 2 || (facts === undefined && roughly(message) <= readWhole) ? "all" : "header");
+const needOf = (matcher: Matcher, message: Message, facts: Buffer | undefined, count: number): Need =>
+  matcher.cost === 2 ? "all" : facts === undefined ? needForFacts(message, count) : "header";

@@ -22,8 +22,13 @@ export interface Item {
   readonly read: Read | undefined;
 }
 
-/** Messages up to here are read whole where nothing is known of them: it costs no more than their header, and makes all their facts. */
-export const readWhole = 32_768;
+/** Messages up to here are read whole where nothing is known of them and their header is needed: it costs little more, and makes all their facts. */
+const readWhole = 32_768;
+/** Of so many, asked for at once, the headers are enough: what else is to be known of them is made when somebody asks. */
+const many = 500;
+
+/** How much to read of a message whose facts are needed, as far as its header makes them. @param count messages asked for */
+export const needForFacts = (message: Message, count: number): Need => (count < many && roughly(message) <= readWhole ? "all" : "header");
 
 /** Octets, about: nothing is counted to know them. */
 export const roughly = (message: Message): number => message.roughSize ?? message.size;

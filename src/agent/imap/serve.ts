@@ -8,7 +8,7 @@ import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.
 import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
-import { worked } from "../rest.ts";
+import { working } from "../rest.ts";
 import { mayTellExpunge, run } from "./commands.ts";
 import { noCandidates } from "./candidates.ts";
 import { Connection } from "./connection.ts";
@@ -106,7 +106,6 @@ async function converse(session: Session): Promise<string> {
       continue;
     }
     const understood = await answer(session, framer, frame);
-    worked();
     // One that sends its commands at once and reads nothing must not have all the answers made for it.
     if (out.congested) await out.settle(settings.imap_idle_timeout);
     quietUntil = Date.now() + settings.imap_idle_timeout;
@@ -185,7 +184,7 @@ async function perform(session: Session, framer: Framer, { tag, command }: Tagge
 
 async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | "end" | "stop"> {
   try {
-    return command.name === "IDLE" ? await idle(session, framer) : await run(session, command);
+    return command.name === "IDLE" ? await idle(session, framer) : await working(() => run(session, command));
   } catch (fault) {
     if (fault instanceof StoreFault) {
       if (needsLog(fault)) session.log.error(`${command.name}: ${describeFault(fault)}`);

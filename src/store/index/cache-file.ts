@@ -69,12 +69,13 @@ export class CacheFile<X extends Schema> {
     return facts;
   }
 
-  /** Keeps facts of a row. Never throws. */
+  /** Keeps facts of a row, whose octets do not change any more; of several, where they wait, the longest say most. Never throws. */
   keep(row: number, facts: Buffer): void {
     const uid = this.#index.table.at.uid[row];
-    if (this.#pending.has(uid)) return;
-    this.#pending.set(uid, Buffer.from(facts));
-    this.#pendingOctets += facts.length;
+    const before = this.#pending.get(uid)?.length ?? 0;
+    if (before >= facts.length) return;
+    this.#pending.set(uid, facts);
+    this.#pendingOctets += facts.length - before;
     if (this.#pendingOctets > pendingLimit) this.save();
   }
 

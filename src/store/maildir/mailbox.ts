@@ -15,7 +15,7 @@ import { watchPaths, type Watching } from "../watch.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
-import { headOf, octetsLater, readNow } from "./message-file.ts";
+import { octetsLater, readNow } from "./message-file.ts";
 import { removing, renaming } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
@@ -164,7 +164,7 @@ export class MaildirMailbox implements Mailbox {
 
   readHead(uid: Uid): Buffer | undefined {
     try {
-      return this.#folder.files.withFile(uid, headOf);
+      return this.#folder.files.headOf(uid);
     } catch (error) {
       throw storeFault(error);
     }
@@ -299,7 +299,7 @@ export class MaildirMailbox implements Mailbox {
     setImmediate(() => {
       from.forEach((uid, i) => {
         const facts = this.facts(uid);
-        if (facts !== undefined) target.keepFacts(to[i], facts);
+        if (facts !== undefined) target.keepFacts(to[i], Buffer.from(facts));
       });
     });
   }

@@ -28,12 +28,13 @@ export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stat
 /** The octets in the file, on another thread. */
 export const octetsLater = (path: string | Buffer): Promise<Buffer> => readFile(path, { flag: readOnly });
 
-/** The header with CRLF line ends and its empty line, all octets when there is no such line. */
-export function headOf(path: string | Buffer): Buffer {
+/** The header with CRLF line ends and its empty line, all octets when there is no such line. @param seen told of a file what fstat(2) says */
+export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buffer {
   const fd = openSync(path, readOnly);
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return Buffer.alloc(0);
+    seen(stats);
     const got = readSync(fd, room, 0, headSize, 0);
     const header = crlfHeader(room.subarray(0, got));
     if (header !== undefined) return header;

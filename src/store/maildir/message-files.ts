@@ -4,7 +4,7 @@ import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
-import { withOctets } from "./message-file.ts";
+import { headOf, withOctets } from "./message-file.ts";
 import type { Source } from "./message.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
 import { visit } from "./scan.ts";
@@ -58,6 +58,16 @@ export class MessageFiles implements Source {
         if (Number.isNaN(size[row])) this.#learn("size", uid, octets.length);
         if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
         return octets;
+      }),
+    );
+  }
+
+  /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */
+  headOf(uid: number): Buffer | undefined {
+    return this.withFile(uid, (path) =>
+      headOf(path, ({ mtimeMs }) => {
+        const row = this.#folder.rowOf(uid);
+        if (row >= 0 && Number.isNaN(this.#folder.table.at.date[row])) this.#learn("date", uid, Math.floor(mtimeMs));
       }),
     );
   }

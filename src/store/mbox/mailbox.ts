@@ -295,7 +295,7 @@ export class MboxMailbox implements Mailbox {
     for (const [i, uid] of from.entries()) {
       const copy = to[i];
       const facts = copy !== undefined && sizes.get(uid) === copies.get(copy) ? this.facts(uid) : undefined;
-      if (copy !== undefined && facts !== undefined) target.keepFacts(copy, facts);
+      if (copy !== undefined && facts !== undefined) target.keepFacts(copy, Buffer.from(facts));
     }
   }
 
