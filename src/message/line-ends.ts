@@ -57,6 +57,15 @@ export function crlfCopy(octets: Buffer): Buffer {
  * @returns undefined when the header does not end in there
  */
 export function crlfHeader(octets: Buffer): Buffer | undefined {
+  const end = headerEnd(octets);
+  return end < 0 ? undefined : crlfCopy(octets.subarray(0, end));
+}
+
+/** Where the header ends, its empty line included; -1 when it does not end in there. */
+function headerEnd(octets: Buffer): number {
+  // As files have it, as a rule.
+  const empty = octets.indexOf("\n\n", 0, "latin1");
+  if (empty >= 0 && octets[0] !== lf && octets.subarray(0, empty).indexOf(cr) < 0) return empty + 2;
   let end = 0;
   let lineStart = true;
   for (; end < octets.length; end++) {
@@ -66,8 +75,7 @@ export function crlfHeader(octets: Buffer): Buffer | undefined {
       lineStart = true;
     } else if (octet !== cr || octets[end + 1] !== lf) lineStart = false;
   }
-  if (end === octets.length) return undefined;
-  return crlfCopy(octets.subarray(0, end + 1));
+  return end === octets.length ? -1 : end + 1;
 }
 
 /** Every CRLF as LF; other CRs stay. The same buffer when there is nothing to do, else a new one. */
