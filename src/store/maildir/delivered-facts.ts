@@ -1,9 +1,5 @@
-/**
- * Facts of delivered mail, made and added to the cache file when the delivery is done and told, a few at a time. In folders only that somebody
- * has read by a protocol which asks for them: those have a cache file, or are open. Many are read by other programs or by nobody.
- */
+/** Facts of delivered mail, made and added to the cache file when the delivery is done and told, a few at a time. */
 import { toCrlf } from "../../message/line-ends.ts";
-import { look } from "../../sys/turn.ts";
 import { errno } from "../faults.ts";
 import { appendFacts } from "../index/facts-record.ts";
 
@@ -21,20 +17,15 @@ const atOnce = 16;
 
 export class DeliveredFacts {
   readonly #make: (octets: Buffer) => Buffer;
-  readonly #isOpen: (path: string) => boolean;
   readonly #added: (path: string) => void;
   readonly #log: (line: string) => void;
   #waiting: Delivered[] = [];
   #octets = 0;
   #running = false;
 
-  /**
-   * @param isOpen is this folder open in this process?
-   * @param added  facts have come into the cache file of this folder
-   */
-  constructor(make: (octets: Buffer) => Buffer, isOpen: (path: string) => boolean, added: (path: string) => void, log: (line: string) => void) {
+  /** @param added facts have come into the cache file of this folder */
+  constructor(make: (octets: Buffer) => Buffer, added: (path: string) => void, log: (line: string) => void) {
     this.#make = make;
-    this.#isOpen = isOpen;
     this.#added = added;
     this.#log = log;
   }
@@ -62,17 +53,15 @@ export class DeliveredFacts {
   #some(): void {
     const some = this.#waiting.splice(0, atOnce);
     for (const path of new Set(some.map((one) => one.path))) {
-      const cache = `${path}/posthorn.cache`;
       try {
-        if (!this.#isOpen(path) && look(cache) === undefined) continue;
         appendFacts(
-          cache,
+          `${path}/posthorn.cache`,
           some.filter((one) => one.path === path).map(({ base, octets }) => ({ key: Buffer.from(base, "latin1"), facts: this.#make(toCrlf(octets)) })),
         );
         this.#added(path);
       } catch (error) {
         // Removed meanwhile, with its mail.
-        if (errno(error) !== "ENOENT") this.#log(`cache ${cache}: ${errno(error) || String(error)}`);
+        if (errno(error) !== "ENOENT") this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
       }
     }
     for (const { octets } of some) this.#octets -= octets.length;

@@ -41,7 +41,7 @@ export class MaildirStore implements MailStore {
     this.#quota = new Quota(root, quota, () => [root, ...listFolders(root).map(({ path }) => path)]);
     this.#deliveries = new Deliveries(this.#quota);
     this.#hooks = hooks;
-    if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => this.#openAt(path) !== undefined, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
+    if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
     this.#special = specialUses(autoCreate);
     this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".", { path: `${root}/courierimapsubscribed`, parse: parseCourierSubscriptions });
   }
@@ -208,13 +208,8 @@ export class MaildirStore implements MailStore {
     );
   }
 
-  /** Name of the open mailbox of this directory. */
-  #openAt(path: string): string | undefined {
-    return this.#open.names().find((one) => folderPath(this.#root, one) === path);
-  }
-
   async #factsCame(path: string): Promise<void> {
-    const name = this.#openAt(path);
+    const name = this.#open.names().find((one) => folderPath(this.#root, one) === path);
     if (name !== undefined) (await this.#open.peek(name))?.factsCame();
   }
 
