@@ -75,7 +75,7 @@ function* ready(written: Condition, scope: ConditionScope): Asking<Condition | u
   for (let times = 0; fits && condition.test.kind === "expanded" && times < expansionLimit; times++) {
     const text = yield* expandValue(condition.test.text, scope);
     if (text === undefined) fits = false;
-    else condition = parseExpanded(condition, text);
+    else condition = parseExpanded(condition, text.replace(/\n[ \t]+/g, "\n"));
   }
   if (fits) return condition;
   yield* scope.overflow();

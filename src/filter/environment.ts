@@ -52,6 +52,7 @@ export function numeric(variables: ReadonlyMap<string, string>, name: string, ba
   if (text === undefined) return otherwise;
   const n = Number.parseInt(text, base);
   if (!Number.isNaN(n)) return n;
+  if (base !== 10) return otherwise;
   if (/^\s*a/i.test(text)) return 2;
   return truth(text, true) === truth(text, false) ? Number(truth(text, true)) : otherwise;
 }

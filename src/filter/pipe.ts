@@ -29,7 +29,7 @@ export function* toProgram(state: RuleState, recipe: Recipe, text: string, captu
   const ok = !ran.tooLong && (yield* succeeded(state, recipe, ran));
   let result: PipeResult;
   if (filter) result = yield* filtered(state, recipe, ran, ok);
-  else if (capture !== undefined) result = yield* captured(state, recipe, ran, ok);
+  else if (capture !== undefined) result = yield* captured(state, recipe, capture, ran, ok);
   else if (!ran.tooLong) {
     yield* state.set("LASTFOLDER", ran.shown);
     state.last = { ...state.last, folder: ran.shown, octets: input.length };
@@ -96,10 +96,10 @@ function* filtered(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): 
   return undefined;
 }
 
-/** Exactly one newline at the end is no part of the value. */
-function* captured(state: RuleState, { flags }: Recipe, ran: Ran, ok: boolean): Asking<PipeResult> {
+/** Exactly one newline at the end is no part of the value. An old value is kept when it fails. */
+function* captured(state: RuleState, { flags }: Recipe, name: string, ran: Ran, ok: boolean): Asking<PipeResult> {
   if (ok) return { captured: ran.output.subarray(0, captureLimit).toBuffer().toString("latin1").replace(/\n$/, "") };
-  if (!ran.tooLong) yield* rescued(state, flags);
+  if (!ran.tooLong && state.variables.has(name)) yield* rescued(state, flags);
   return undefined;
 }
 

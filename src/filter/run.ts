@@ -237,7 +237,7 @@ export class RuleRun {
     if (chained !== undefined) this.state.score = "0";
     if (flags.has("e")) yield* this.#suppressed(recipe);
     this.state.trace?.({ kind: "recipe", recipe, chained });
-    const matched = chained === undefined && (yield* conditionsMatch(recipe, this.state));
+    const matched = chained === undefined && (yield* conditionsMatch(recipe, this.state)) && recipe.action.kind !== "none";
     for (const what of extraneous(recipe)) yield* this.state.say(`Extraneous ${what} ignored`);
     if (!flags.has("A") && !flags.has("a")) this.#last = matched;
     this.#previous = flags.has("E") && !flags.has("e") ? this.#previous || matched : matched;
@@ -268,7 +268,7 @@ export class RuleRun {
     if (flags.has("e") && flags.has("a")) yield* this.state.say("Conflicting also-if-succeeded-flag suppressed");
   }
 
-  /** procmail reads through a block that it does not enter, and says what is wrong in it. */
+  /** procmail reads through a block that it does not enter, or leaves to a clone, and says what is wrong in it. */
   *#skip(statements: readonly Statement[]): Asking<void> {
     for (const statement of statements) {
       if (statement.kind === "fault" && statement.text !== "Missing closing brace") yield* this.#statement(statement);
@@ -346,6 +346,7 @@ export class RuleRun {
     const verdict = yield* clone.finish(yield* clone.#statements());
     this.state.trace?.({ kind: "clone", recipe, began: false });
     if (lock !== "") yield* this.state.unlock(lock);
+    yield* this.#skip(frame.statements);
     // Its mail has not arrived: the whole delivery has to be tried again.
     return verdict.kind === "undelivered" ? verdict : undefined;
   }

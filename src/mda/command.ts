@@ -72,7 +72,7 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
 const nothing = Buffer.alloc(0);
 const noOutput = Octets.of(nothing);
 
-function notStarted(fault: unknown): CommandEnd {
+export function notStarted(fault: unknown): CommandEnd {
   const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
   return { kind: "not-started", why: fault instanceof Error ? fault.message : String(fault), temporary: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code), output: noOutput, errors: nothing, excess: false, inputLeft: true };
 }

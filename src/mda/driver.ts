@@ -19,6 +19,7 @@ import { deliverMbox } from "./mbox-file.ts";
 import { Gathering, type Measure } from "./gathering.ts";
 import { forget, once } from "./once.ts";
 import { hold } from "./path-locks.ts";
+import { prepared, runnable, type Start } from "./program.ts";
 import { includedRc } from "./rc-file.ts";
 
 /** Where rules run. Texts that stand for octets are latin1 in rules, and UTF-8 here. */
@@ -156,20 +157,18 @@ export class Driver {
 
   async #run(effect: RunEffect): Promise<RunAnswer> {
     const { timeLimit, outputLimit, measure } = this.#seat;
-    const argv = effect.argv.map(utf8);
     const reads = effect.purpose === "filter" || effect.purpose === "capture" || effect.purpose === "output";
     // Loaded when it is needed: a command that is started for each message must start quickly.
-    const { runCommand } = await import("./command.ts");
+    const { notStarted, runCommand } = await import("./command.ts");
     const log = this.#logDescriptor(effect);
     const output = new Gathering(reads ? outputLimit : 64 * 1024, measure);
     this.#outputs.push(output);
     this.#command = new AbortController();
     try {
-      const end = await this.#withUmask(effect.umask, argv, (wanted) =>
+      const end = await this.#started(effect, notStarted, (started) =>
         runCommand({
-          argv: wanted,
+          ...started,
           cwd: utf8(effect.cwd),
-          env: Object.fromEntries(Object.entries(effect.env).map(([name, value]) => [name, utf8(value).replaceAll("\0", "")])),
           input: effect.input,
           timeLimit: Math.min(effect.timeout === 0 ? Infinity : effect.timeout * 1000, timeLimit === 0 ? 0x7fffffff : timeLimit),
           output,
@@ -181,7 +180,7 @@ export class Driver {
         }),
       );
       this.#tell(effect, end, reads);
-      this.#succeeded(effect, end, argv);
+      this.#succeeded(effect, end);
       return answerOf(effect, end, reads);
     } finally {
       this.#command = undefined;
@@ -190,14 +189,17 @@ export class Driver {
   }
 
   /** A process that does nothing else takes the umask for the moment of the start; in another a shell on the way does. */
-  #withUmask<T>(umask: number, argv: readonly string[], start: (argv: readonly string[]) => Promise<T>): Promise<T> {
-    if (umask === this.#seat.umask) return start(argv);
-    if (this.#seat.alone !== true) return start(["/bin/sh", "-c", 'umask "$0"; exec "$@"', umask.toString(8), ...argv]);
+  async #started({ argv, env, umask, cwd }: RunEffect, notStarted: (fault: unknown) => CommandEnd, start: (wanted: Start) => Promise<CommandEnd>): Promise<CommandEnd> {
+    const words = runnable(argv, utf8(env.PATH ?? ""), utf8(cwd));
+    if (words === undefined) return notStarted(new Error("no such program"));
+    const { alone, umask: own } = this.#seat;
+    if (umask === own) return start(prepared(words, env, undefined));
+    if (alone !== true) return start(prepared(words, env, umask));
     process.umask(umask);
     try {
-      return start(argv);
+      return start(prepared(words, env, undefined));
     } finally {
-      process.umask(this.#seat.umask);
+      process.umask(own);
     }
   }
 
@@ -211,7 +213,8 @@ export class Driver {
     }
   }
 
-  #succeeded(effect: RunEffect, end: CommandEnd, argv: readonly string[]): void {
+  #succeeded(effect: RunEffect, end: CommandEnd): void {
+    const argv = effect.argv.map(utf8);
     const status = end.kind === "exit" ? end.status : -1;
     if (effect.purpose === "pipe") this.success = `delivered to command: ${argv.at(-1) ?? ""}${status === 0 ? "" : " (its status is not looked at)"}`;
     if (effect.purpose === "forward" && status === 0) this.success = `forwarded as ${argv.slice(1).filter((word) => !word.startsWith("-")).join(", ")}`;

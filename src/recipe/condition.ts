@@ -22,7 +22,7 @@ const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
  */
 export function parseCondition(text: string, line: number, begun: Begun = nothing): Condition {
   let { weight, negated, area } = begun;
-  let rest = trimStart(joined(text));
+  let rest = trimStart(begun === nothing ? joined(text).replace(/[ \t]+$/, "") : text);
   const made = (test: Test): Condition => ({ line, text, weight, negated, area, shown: rest, test });
   for (;;) {
     const named = variable.exec(rest);
@@ -41,7 +41,6 @@ export function parseCondition(text: string, line: number, begun: Begun = nothin
     }
   }
   if (rest.startsWith("$")) return made({ kind: "expanded", text: readExpansion(trimStart(rest.slice(1)), 0, "quoted").parts });
-  rest = rest.replace(/[ \t]+$/, "");
   if (rest.startsWith("?")) {
     rest = rest.slice(1);
     return made({ kind: "program", command: rest });

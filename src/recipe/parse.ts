@@ -78,8 +78,8 @@ class RcParser {
       statements.push({ kind: "assign", line, name, value: parts });
       return;
     }
-    // "name-else" is no name at all; what follows is looked at by itself.
-    const alone = at > this.#at || /^[\n#]?$/.test(this.#text[at] ?? "");
+    // "name-else" is no name at all, nor is a name that ends the file; what follows is looked at by itself.
+    const alone = at > this.#at || this.#text[at] === "\n";
     statements.push(alone ? { kind: "unset", line, name } : this.#skipped(`Skipped "${name}"`));
   }
 
@@ -92,7 +92,7 @@ class RcParser {
     const from = this.#at;
     const { parts, fault } = this.#expansion("line");
     if (fault !== undefined) statements.push(this.#skipped(fault, line));
-    const written = withoutComment(this.#text.slice(from, this.#at));
+    const written = withoutComment(this.#text.slice(from, this.#at), !/\d$/.test(count?.[0] ?? ""));
     const { flags, lock, skipped } = readUnexpanded(written);
     // Variables may bring in flags and colons: only the expanded line tells.
     const start = /[$`'"\\]/.test(written) ? parts : undefined;
@@ -101,11 +101,11 @@ class RcParser {
     const digits = count?.[1] ?? "";
     const hangs = flags.has("A") || flags.has("a") || flags.has("E") || flags.has("e");
     this.#counted = digits === "" ? (hangs ? 0 : 1) : Number(digits);
-    const conditions = this.#conditions();
+    const { conditions, missing } = this.#conditions();
     const actionLine = this.#line;
-    const action = this.#actionWhole();
+    const action = missing ? forgotten : this.#actionWhole();
     statements.push({ kind: "recipe", line, start, flags, lock, conditions, actionLine, ...action });
-    if (action.action.kind === "none") statements.push(this.#skipped("Incomplete recipe"));
+    if (action.action.kind === "none") statements.push(this.#skipped(missing ? "Missing action" : "Incomplete recipe"));
   }
 
   #actionWhole(): Pick<Recipe, "action" | "actionText" | "actionFault"> {
@@ -116,17 +116,27 @@ class RcParser {
     return { action, actionText, actionFault: { text: this.#skipped(read.fault, line).text, open: read.open } };
   }
 
-  #conditions(): Condition[] {
+  /** missing: an empty line and the next recipe stand where the action should. */
+  #conditions(): { readonly conditions: readonly Condition[]; readonly missing: boolean } {
     const conditions: Condition[] = [];
     for (;;) {
-      this.#blanksAndComments();
+      // A counted line is a condition whatever it holds.
+      const empty = this.#counted > 0 ? this.#nextLine() : this.#blanksAndComments();
       const c = this.#text[this.#at];
       if (c === "*") this.#at++;
-      else if (this.#counted === 0 || c === undefined) return conditions;
-      if (this.#counted > 0) this.#counted--;
+      else if (this.#counted === 0) return { conditions, missing: empty && c === ":" };
+      // An empty one where the file has ended, once.
+      if (this.#counted > 0) this.#counted = c === undefined ? 0 : this.#counted - 1;
       const line = this.#line;
       conditions.push(parseCondition(this.#logicalLine(), line));
     }
+  }
+
+  /** To its first character that is no blank. */
+  #nextLine(): false {
+    if (this.#text[this.#at] === "\n") this.#advance(this.#at + 1);
+    this.#blanks();
+    return false;
   }
 
   #action(): { readonly action: Action; readonly read?: Read } {
@@ -142,7 +152,7 @@ class RcParser {
       this.#at++;
       return { action: { kind: "pipe", command: this.#program(), capture: undefined } };
     }
-    if (c === "{" && /^[\s]?$/.test(text[this.#at + 1] ?? "")) {
+    if (c === "{" && /[ \t\n]/.test(text[this.#at + 1] ?? "")) {
       this.#at++;
       return { action: this.#block() };
     }
@@ -171,7 +181,7 @@ class RcParser {
 
   /** The text of a program: continued lines stay as they are for the shell, but a line of nothing than a backslash is an empty line. */
   #program(): string {
-    return endTrimmed(this.#logicalLine().replace(/(^|\n)[ \t]*\\\n/g, "$1\n"));
+    return this.#logicalLine().replace(/(^|\n)[ \t]*\\\n/g, "$1\n");
   }
 
   /** Up to a newline that has no backslash before it, without it. */
@@ -201,20 +211,32 @@ class RcParser {
     while (this.#text[this.#at] === " " || this.#text[this.#at] === "\t") this.#at++;
   }
 
-  /** @param statements where a comment may be an extension, they take it */
-  #blanksAndComments(statements?: Statement[]): void {
+  /** @param statements where a comment may be an extension, they take it  @returns whether a line without anything was among them */
+  #blanksAndComments(statements?: Statement[]): boolean {
+    let lineIsEmpty = false;
+    let empty = false;
     for (;;) {
       const c = this.#text[this.#at];
       if (c === "#") {
-        const comment = this.#restOfLine();
-        const extension = statements === undefined ? undefined : readExtension(comment, this.#line);
-        if (typeof extension === "string") statements?.push({ ...this.#skipped(extension), ours: true });
-        else if (extension !== undefined) statements?.push(extension);
-      }
-      else if (c === "\\" && this.#text[this.#at + 1] === "\n" && statements === undefined) this.#advance(this.#at + 2);
-      else if (c === " " || c === "\t" || c === "\n") this.#advance(this.#at + 1);
-      else return;
+        lineIsEmpty = false;
+        this.#comment(statements);
+      } else if (c === "\\" && this.#text[this.#at + 1] === "\n" && statements === undefined) {
+        empty = lineIsEmpty = false;
+        this.#advance(this.#at + 2);
+      } else if (c === "\n") {
+        empty ||= lineIsEmpty;
+        lineIsEmpty = true;
+        this.#advance(this.#at + 1);
+      } else if (c === " " || c === "\t") this.#at++;
+      else return empty;
     }
+  }
+
+  #comment(statements: Statement[] | undefined): void {
+    const comment = this.#restOfLine();
+    const extension = statements === undefined ? undefined : readExtension(comment, this.#line);
+    if (typeof extension === "string") statements?.push({ ...this.#skipped(extension), ours: true });
+    else if (extension !== undefined) statements?.push(extension);
   }
 
   /** Passes over it. */
@@ -244,10 +266,12 @@ class RcParser {
   }
 }
 
+const forgotten: Pick<Recipe, "action" | "actionText" | "actionFault"> = { action: { kind: "none" }, actionText: "", actionFault: undefined };
+
 /** push(...) has an end. */
 function append<T>(to: T[], more: readonly T[]): void {
   for (const one of more) to.push(one);
 }
 
-/** Of the first line of a recipe. */
-const withoutComment = (text: string): string => endTrimmed(text.replace(/(^|[ \t])#.*$/s, ""));
+/** Of the first line of a recipe. @param bare a comment may stand right at its beginning: behind a colon, not behind a number */
+const withoutComment = (text: string, bare: boolean): string => endTrimmed(text.replace(bare ? /(^|[ \t])#.*$/s : /[ \t]#.*$/s, ""));

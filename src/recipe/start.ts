@@ -19,6 +19,8 @@ export function readStart(words: readonly string[]): Start {
     for (let at = 0; at < word.length; at++) {
       const c = word[at] ?? "";
       if (c === ":") return { flags: found, ...readLock(at + 1 < word.length ? [word.slice(at + 1), ...more] : more) };
+      // In quotes.
+      if (c === " " || c === "\t") continue;
       if (!flags.has(c)) return { flags: found, lock: undefined, skipped: [word.slice(at), ...more].join(" ") };
       found.add(c as Flag);
     }

@@ -50,7 +50,7 @@ export type Action =
   | { readonly kind: "pipe"; readonly command: string; /** VAR=| */ readonly capture: string | undefined }
   | { readonly kind: "forward"; readonly addresses: Expansion }
   | { readonly kind: "block"; readonly statements: readonly Statement[] }
-  /** The file ended before the action. */
+  /** The file ended before the action, or it was forgotten: the recipe does not match. */
   | { readonly kind: "none" };
 
 export type Flag = "H" | "B" | "D" | "A" | "a" | "E" | "e" | "h" | "b" | "f" | "c" | "w" | "W" | "i" | "r";

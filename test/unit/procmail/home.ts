@@ -61,7 +61,7 @@ export function tree(directory: string, c: Case): Map<string, string> {
   const found = new Map<string, string[]>();
   const inodes = new Map<bigint, string[]>();
   const walk = (at: string): void => {
-    for (const name of readdirSync(join(directory, at), { encoding: "latin1" }).sort()) {
+    for (const name of readdirSync(Buffer.from(join(directory, at), "latin1"), { encoding: "latin1" }).sort()) {
       const path = at === "" ? name : `${at}/${name}`;
       const real = Buffer.from(join(directory, path), "latin1");
       const stats = lstatSync(real, { bigint: true });
@@ -85,7 +85,7 @@ export function tree(directory: string, c: Case): Map<string, string> {
 }
 
 /** Text without what is never the same. */
-export const plain = (text: string, directory: string): string => text.replaceAll(directory, "$D");
+export const plain = (text: string, directory: string): string => text.replaceAll(directory, "$D").replace(/^procmail: \[\d+\] .*\n/gm, "");
 
 /** The log of a run: lines in order, without procmail's time stamps. */
 export function logOf(directory: string): string {

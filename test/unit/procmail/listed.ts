@@ -1,4 +1,5 @@
 /** Where we differ from Debian's procmail 3.22 on purpose: each entry knows its difference by the cause, and says why. procmailrc(5), DIFFERENCES. */
+import { parseRc } from "../../../src/recipe/parse.ts";
 import type { Difference } from "./compare.ts";
 import type { Message } from "./messages.ts";
 import type { Case } from "./read-cases.ts";
@@ -31,6 +32,10 @@ function more(d: Difference): { readonly ours: readonly string[]; readonly their
 
 const onlyLines = (d: Difference, ours: RegExp, theirs: RegExp): boolean => d.what === "log" && more(d).ours.every((line) => ours.test(line)) && more(d).theirs.every((line) => theirs.test(line));
 const none = /^$/;
+const timed = (c: Case): boolean => /TIMEOUT/.test(c.rc);
+
+/** A quote is open at the end of the file. */
+const openAction = (c: Case): boolean => parseRc(Buffer.from(c.rc, "latin1")).faults.some((fault) => fault.text === "Unexpected EOL");
 
 const listed: readonly Listed[] = [
   {
@@ -59,12 +64,16 @@ const listed: readonly Listed[] = [
   },
   {
     reason: "a lock file in a directory that is not there is not tried eight times; why a folder can not be written is told",
-    is: (d) => onlyLines(d, none, /^procmail: Lock failure on /),
+    is: (d) => onlyLines(d, /^procmail: (Locking|Unlocking) /, /^procmail: Lock failure on /),
   },
   {
     reason: "VERBOSE: the condition that is longer than LINEBUF is not told with what the buffer held before",
     is: (d, c) => c.rc.includes("LINEBUF") && onlyLines(d, none, /^procmail: No match on "\w*"$/),
   },
+  { reason: "of several substitutions that procmail does not know in a line the first is told", is: (d) => onlyLines(d, none, /^(.*procmail: )?Bad substitution of ".*"$/) },
+  { reason: "the root directory is no folder: for root procmail would make one of it", is: (d) => d.what === "log" && more(d).theirs.some((line) => /^procmail: Couldn't create or rename temp file "\/\/\w*"$/.test(line)) },
+  { reason: "where UMASK is unset or no number, folders are as by default: with procmail everybody could write to them", is: (d, c) => /^[ \t]*UMASK[ \t]*(=[ \t]*)?$/m.test(c.rc) && /^6[046][057] /.test(d.theirs ?? "") && d.ours?.slice(4) === d.theirs?.slice(4) },
+  { reason: "a time limit is for commands: how long the system takes for a folder does not count, and what backquotes gave up to then is no rescued mail", is: (d, c) => timed(c) && onlyLines(d, none, /^procmail: (Timeout, was waiting for ".*"|Rescue of unfiltered data succeeded)$/) },
   { reason: "a backquote that is never closed is told, like an open quote", is: (d) => onlyLines(d, /^procmail: Unexpected EOL$/, none) },
   {
     reason: "VAR =| with a blank before the sign captures into VAR; procmail sets a variable without a name, and the value is lost",
@@ -74,7 +83,19 @@ const listed: readonly Listed[] = [
     reason: "whether a capture without w succeeded does not hang on what a filter before it did",
     is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: Assigning "A=4"$/, none),
   },
-  { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d) => onlyLines(d, none, /^procmail: (Locking|Unlocking) "(one)?\.lock"$/) },
+  { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d, c) => /^[ \t]*:[^\n]*:[^\n]*\n(?:[ \t]*[*#][^\n]*\n)*[ \t]*\{/m.test(c.rc) && onlyLines(d, none, /^procmail: (Locking|Unlocking) /) },
+  {
+    reason: "a filter of the header or of all that prints nothing has failed, and the mail stays as it was",
+    is: (d, c) => /^[ \t]*:\d*[^:\n]*f/m.test(c.rc) && (d.what === "log" ? more(d).ours.some((line) => line.startsWith('procmail: No output of "')) : /^\d* ?\n$/.test(d.theirs ?? "") || d.theirs === undefined),
+  },
+  {
+    reason: "an action with a quote that is never closed is not done: the rest of the file would be the name of a folder",
+    is: (d, c) => openAction(c) && (d.what === "log" ? onlyLines(d, /./, /^procmail: (Error while writing|Opening|Assigning|Bad substitution)|Folder|^From | Subject/) : d.what === "inbox" || d.ours === undefined),
+  },
+  {
+    reason: "a command that can not be started has failed, also without w: procmail gives its name to sh, which does not find it, and the mail is gone",
+    is: (d) => d.what === "log" && more(d).theirs.some((line) => /^\/bin\/sh: 0: cannot open /.test(line)),
+  },
   { reason: "a range that is upside down ([z-a]) matches nothing", is: (d, c) => c.name === "regex: classes with odd members" && onlyLines(d, /No match on "\[z-a\]"/, /(Match on "\[z-a\]"|A=6)/) },
 ];
 

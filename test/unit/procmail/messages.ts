@@ -47,16 +47,21 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["nothing but a postmark", bob],
 ];
 
-/** Some mails of a corpus beside the checkout, where it is there. */
-function corpus(): Message[] {
+/** Some mails of a corpus beside the checkout, where it is there. @param wanted how many */
+function corpus(wanted: number): Message[] {
   const directory = new URL("../../../../shared/corpus/", import.meta.url).pathname;
   if (!existsSync(directory)) return [];
   const names = readdirSync(directory).filter((name) => name.endsWith(".eml")).sort();
-  const step = Math.max(Math.floor(names.length / 6), 1);
+  const step = Math.max(Math.floor(names.length / wanted), 1);
   return names
     .filter((_, i) => i % step === 0)
-    .slice(0, 6)
+    .slice(0, wanted)
     .map((name) => ({ name: `corpus ${name}`, octets: Buffer.concat([Buffer.from(bob), readFileSync(join(directory, name))]) }));
 }
 
-export const messages: readonly Message[] = [...texts.map(([name, text]) => ({ name, octets: Buffer.from(text, "latin1") })), ...corpus()];
+const written: readonly Message[] = texts.map(([name, text]) => ({ name, octets: Buffer.from(text, "latin1") }));
+
+export const messages: readonly Message[] = [...written, ...corpus(6)];
+
+/** With the whole corpus. */
+export const everyMessage = (): readonly Message[] => [...written, ...corpus(Infinity)];
