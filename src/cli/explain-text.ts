@@ -118,6 +118,8 @@ function placeText(verdict: Verdict, winner: Explanation["winner"]): string {
     }
     case "discarded":
       return "discarded: HOST does not match";
+    case "lost":
+      return "lost: no folder would take it, and DELIVERED=yes";
     case "undelivered":
       return `not delivered: ${shown(verdict.why)}`;
   }

@@ -1,5 +1,5 @@
 /** Do the conditions of a recipe match? */
-import { parseExpanded } from "../recipe/condition.ts";
+import { parseExpanded, withLimit } from "../recipe/condition.ts";
 import { expandMacros } from "../recipe/regex/macros.ts";
 import { regexOf } from "../recipe/regex/cache.ts";
 import type { Regex } from "../recipe/regex/regex.ts";
@@ -72,9 +72,12 @@ const isReady = ({ test, text }: Condition): boolean => test.kind !== "expanded"
 function* ready(written: Condition, scope: ConditionScope): Asking<Condition | undefined> {
   let condition = written;
   let fits = written.text.length <= scope.lineBuffer;
-  for (let times = 0; fits && condition.test.kind === "expanded" && times < expansionLimit; times++) {
-    const text = yield* expandValue(condition.test.text, scope);
+  for (let times = 0; fits && times < expansionLimit; times++) {
+    const { test }: Condition = condition;
+    if (test.kind !== "expanded" && test.kind !== "limit") break;
+    const text = yield* expandValue(test.text, scope);
     if (text === undefined) fits = false;
+    else if (test.kind === "limit") condition = withLimit(condition, test.than, text);
     else condition = parseExpanded(condition, text.replace(/\n[ \t]+/g, "\n"));
   }
   if (fits) return condition;
@@ -115,6 +118,7 @@ function* plain(condition: Condition, recipe: Recipe, scope: ConditionScope): As
       break;
     }
     case "expanded":
+    case "limit":
       return false;
   }
   if (scope.verbose) yield* scope.tell(`${found !== negated ? "Match" : "No match"} on ${quoted(condition, text)}`);
@@ -177,6 +181,7 @@ function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: 
       return { added: sizeScore(weight, negated ? (test.than === "<" ? ">" : "<") : test.than, size, test.octets), text };
     }
     case "expanded":
+    case "limit":
       return { added: 0, text };
   }
 }

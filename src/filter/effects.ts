@@ -20,6 +20,9 @@ export interface RunEffect {
   readonly umask: number;
   /** false: nobody looks at its exit status, and what it does once it has its input need not be waited for. */
   readonly waits: boolean;
+  /** How often it is tried again, `suspend` seconds later, where the system has no process or memory left; negative: until it has. */
+  readonly retries: number;
+  readonly suspend: number;
   /** Where its standard error goes, and its standard output when nobody reads that: as `file` of a log effect. */
   readonly log: string;
 }

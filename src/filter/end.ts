@@ -11,12 +11,18 @@ const temporaryFailure = 75;
 
 /** @param verdict undefined: of a copy that was delivered on the way, which comsat hears nothing of */
 export function* logDelivery(state: RuleState, verdict: Verdict | undefined): Asking<void> {
-  const failed = verdict?.kind === "undelivered";
-  const folder = failed ? `**${(verdict.exit ?? (state.setting.requeues === true ? temporaryFailure : cannotCreate)) === temporaryFailure ? "Requeued" : "Bounced"}**` : state.last.folder;
+  const failed = verdict?.kind === "undelivered" || verdict?.kind === "lost";
+  const folder = failed ? fate(state, verdict) : state.last.folder;
   if (verdict?.kind === "delivered") yield* notify(state);
-  const wanted = truth(state.variables.get("LOGABSTRACT"), true) || /^\s*a/i.test(state.variables.get("LOGABSTRACT") ?? "");
-  if (wanted && state.logFile !== "") yield { kind: "log", file: state.logFile, text: abstract(state.mail, folder, failed ? 0 : state.last.octets) };
+  if (state.abstracts !== "none" && state.logFile !== "") yield { kind: "log", file: state.logFile, text: abstract(state.mail, folder, failed ? 0 : state.last.octets) };
 }
+
+function fate(state: RuleState, verdict: Verdict): string {
+  if (verdict.kind === "lost") return "**Lost**";
+  return (verdict.exit ?? failure(state)) === temporaryFailure ? "**Requeued**" : "**Bounced**";
+}
+
+const failure = (state: RuleState): number => (state.setting.requeues === true ? temporaryFailure : cannotCreate);
 
 /** COMSAT: yes, no, or [service]@[host]. */
 function* notify(state: RuleState): Asking<void> {
@@ -43,7 +49,7 @@ export function* runTrap(state: RuleState, verdict: Verdict): Asking<number | un
   const code = state.variables.get("EXITCODE");
   const wanted = exitWanted(state);
   if (trap === "") return wanted;
-  if (code === undefined) yield* state.set("EXITCODE", verdict.kind !== "undelivered" ? "0" : String(state.setting.requeues === true ? temporaryFailure : cannotCreate));
+  if (code === undefined) yield* state.set("EXITCODE", verdict.kind === "undelivered" || verdict.kind === "lost" ? String(failure(state)) : "0");
   const answer = yield* state.command("trap", trap, state.mail.ended, true);
   return code === "" ? answer.status : wanted;
 }

@@ -43,7 +43,7 @@ export function defaults(s: Setting): Map<string, string> {
 }
 
 /** Value of variables that procmail knows without their being set. */
-const unset: Readonly<Record<string, string>> = { LOCKSLEEP: "8", LOCKTIMEOUT: "1024", TIMEOUT: "960", UMASK: "077" };
+const unset: Readonly<Record<string, string>> = { LOCKSLEEP: "8", LOCKTIMEOUT: "1024", NORESRETRY: "4", SUSPEND: "16", TIMEOUT: "960", UMASK: "077" };
 
 /** A number as strtol reads it; else the word of a truth value is 1 or 0, and "all" 2; else the default. */
 export function numeric(variables: ReadonlyMap<string, string>, name: string, base = 10): number {

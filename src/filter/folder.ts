@@ -94,6 +94,7 @@ function* store(state: RuleState, words: readonly string[], { fromLine, octets }
   if (!answer.ok) {
     const name = bare(first);
     if (name !== first) yield* state.say(`Unable to treat as directory "${name}"`);
+    if (words.length > 1 && name === first) yield* state.say(`Skipped "${words.slice(1).join(" ")}"`);
     yield* state.set("LASTFOLDER", name);
     yield* state.tell(`Opening "${name}"`);
     yield* state.say(`Error while writing to "${name}": ${answer.why}`);

@@ -89,12 +89,13 @@ export class RuleRun {
     if (found === undefined) {
       const done = yield* toDefault(this.state);
       if (done !== undefined) yield* this.#note(done, false);
-      found = done === undefined ? undelivered("neither DEFAULT nor ORGMAIL took it") : { kind: "delivered", folder: done.folder, exit: undefined };
+      if (done !== undefined) found = { kind: "delivered", folder: done.folder, exit: undefined };
+      else found = this.state.pretends ? { kind: "lost", exit: undefined } : undelivered("neither DEFAULT nor ORGMAIL took it");
     }
     yield* logDelivery(this.state, found);
     const exit = yield* runTrap(this.state, found);
     yield* unlockGlobally(this.state);
-    return { ...found, exit };
+    return { ...found, exit: this.state.pretends && found.kind !== "undelivered" ? undefined : exit };
   }
 
   /** An assignment that stands in no file: procmail(1), ARGUMENTS. */
@@ -324,7 +325,7 @@ export class RuleRun {
   /** A copy is told of at once where LOGABSTRACT says so; the rest at the end. */
   *#note(done: Done, copy: boolean): Asking<void> {
     this.state.last = { ...this.state.last, folder: done.folder, octets: done.octets };
-    if (copy && /^\s*a/i.test(this.state.variables.get("LOGABSTRACT") ?? "")) yield* logDelivery(this.state, undefined);
+    if (copy && this.state.abstracts === "all") yield* logDelivery(this.state, undefined);
   }
 
   *#block(recipe: Recipe, statements: readonly Statement[]): Asking<Verdict | undefined> {

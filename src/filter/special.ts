@@ -26,8 +26,14 @@ export function* special(state: RuleState, name: string, value: string | undefin
     case "VERBOSE":
       state.verbose = truth(value, state.verbose);
       return undefined;
+    case "LOGABSTRACT":
+      state.abstracts = abstracts(value, state.abstracts);
+      return undefined;
     case "COMSAT":
       if (value !== undefined && !value.includes("@") && !truth(value, true)) yield* state.set("COMSAT", "no");
+      return undefined;
+    case "DELIVERED":
+      if (value !== undefined && state.number("DELIVERED") !== 0) state.pretends = true;
       return undefined;
     case "LOCKFILE":
       return void (yield* lockGlobally(state, value ?? ""));
@@ -51,6 +57,13 @@ export function* special(state: RuleState, name: string, value: string | undefin
     default:
       return undefined;
   }
+}
+
+/** A number or a word of truth; "all" is 2. Anything else changes nothing. */
+function abstracts(value: string | undefined, before: RuleState["abstracts"]): RuleState["abstracts"] {
+  if (value === undefined) return before;
+  if (/^\s*a/i.test(value) || Number.parseInt(value, 10) > 1) return "all";
+  return truth(value, before !== "none") ? (truth(value, false) ? "last" : before) : "none";
 }
 
 function* changeDirectory(state: RuleState, to: string): Asking<void> {

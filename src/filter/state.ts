@@ -36,6 +36,10 @@ export class RuleState implements ConditionScope {
   /** $? */
   status = 0;
   verbose = false;
+  /** LOGABSTRACT: what it was set to last that says something. */
+  abstracts: "none" | "last" | "all" = "last";
+  /** DELIVERED was true: for good, whatever it is afterwards. */
+  pretends = false;
   trace: Trace | undefined;
   extensions = new Extensions();
   /** The current directory. */
@@ -64,8 +68,8 @@ export class RuleState implements ConditionScope {
     const copy = new RuleState(this.setting, this.mail, this.pid);
     copy.variables.clear();
     for (const [name, value] of this.variables) copy.variables.set(name, value);
-    const { arguments: given, score, status, verbose, trace, directory, logFile, rcName, last } = this;
-    Object.assign(copy, { arguments: given, score, status, verbose, trace, directory, logFile, rcName, last, extensions: this.extensions.copy() });
+    const { arguments: given, score, status, verbose, abstracts, pretends, trace, directory, logFile, rcName, last } = this;
+    Object.assign(copy, { arguments: given, score, status, verbose, abstracts, pretends, trace, directory, logFile, rcName, last, extensions: this.extensions.copy() });
     return copy;
   }
 
@@ -187,6 +191,8 @@ export class RuleState implements ConditionScope {
       env: Object.fromEntries([...this.variables].filter(([name, value]) => name.length + Buffer.byteLength(value) <= environmentLimit)),
       cwd: this.directory,
       timeout: this.number("TIMEOUT"),
+      retries: this.number("NORESRETRY"),
+      suspend: this.number("SUSPEND"),
       umask: this.number("UMASK", 8),
       waits,
       log: this.logFile,

@@ -4,6 +4,7 @@
  */
 import { closeSync, lstatSync } from "node:fs";
 import { constants } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, LockAnswer, RunAnswer, RunEffect } from "../filter/effects.ts";
 import { endsEmpty } from "../filter/mail.ts";
 import type { Verdict } from "../filter/run.ts";
@@ -165,7 +166,7 @@ export class Driver {
     this.#outputs.push(output);
     this.#command = new AbortController();
     try {
-      const end = await this.#started(effect, notStarted, (started) =>
+      const end = await this.#tried(effect, notStarted, (started) =>
         runCommand({
           ...started,
           cwd: utf8(effect.cwd),
@@ -185,6 +186,18 @@ export class Driver {
     } finally {
       this.#command = undefined;
       if (log !== undefined && log > 2) closeSync(log);
+    }
+  }
+
+  /** Again and again as long as there are no processes, memory or descriptors to be had: NORESRETRY, SUSPEND. Never longer than a command may run. */
+  async #tried(effect: RunEffect, notStarted: (fault: unknown) => CommandEnd, start: (wanted: Start) => Promise<CommandEnd>): Promise<CommandEnd> {
+    const until = this.#seat.timeLimit === 0 ? Infinity : performance.now() + this.#seat.timeLimit;
+    for (let tries = 0; ; tries++) {
+      const end = await this.#started(effect, notStarted, start);
+      const again = end.kind === "not-started" && end.temporary && (effect.retries < 0 || tries < effect.retries) && performance.now() < until;
+      if (!again) return end;
+      await pause(Math.max(effect.suspend, 0) * 1000, this.#command?.signal);
+      if (this.#command?.signal.aborted === true) return end;
     }
   }
 
@@ -224,7 +237,7 @@ export class Driver {
   #tell(effect: RunEffect, end: CommandEnd, reads: boolean): void {
     if (end.errors.length > 0) this.#log(effect.log, end.errors);
     const name = utf8(effect.name);
-    if (end.kind === "not-started") this.#note(effect.log, `Failed to execute "${name}": ${end.why}`);
+    if (end.kind === "not-started") this.#note(effect.log, end.temporary ? `Failed forking "${name}"` : `Failed to execute "${name}": ${end.why}`);
     if (end.kind === "timeout" && !this.#interrupted) this.#note(effect.log, `Timeout, terminating "${name}"`);
     if (end.excess && reads) this.#note(effect.log, `Excessive output quenched from "${name}"`);
   }
@@ -351,6 +364,9 @@ function pathsOf(effect: Effect): readonly string[] {
 }
 
 const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
+
+/** Resolves after `ms`, or when it is aborted. */
+const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> => setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 
 const absent = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) === undefined;
 

@@ -45,9 +45,23 @@ export function parseCondition(text: string, line: number, begun: Begun = nothin
     rest = rest.slice(1);
     return made({ kind: "program", command: rest });
   }
-  const size = /^([<>])[ \t]*([-+]?\d*)[ \t]*(.*)$/s.exec(rest);
-  if (size !== null) return made({ kind: "size", than: size[1] === "<" ? "<" : ">", octets: Number(size[2]), rest: size[3] ?? "" });
+  if (rest.startsWith("<") || rest.startsWith(">")) {
+    const than = rest.startsWith("<") ? "<" : ">";
+    const { parts } = readExpansion(rest, 1, "line");
+    if (!parts.every((part) => part.kind === "text")) return made({ kind: "limit", than, text: parts });
+    const limit = parts.map((part) => part.text).join("");
+    rest = `${than}${limit}`;
+    return made(sizeTest(than, limit));
+  }
   return made({ kind: "regex", pattern: unquoted(rest) });
+}
+
+/** The condition that one with a size to expand has become. */
+export const withLimit = (condition: Condition, than: "<" | ">", limit: string): Condition => ({ ...condition, shown: `${than}${limit}`, test: sizeTest(than, limit) });
+
+function sizeTest(than: "<" | ">", limit: string): Test {
+  const [, octets, rest = ""] = /^[ \t]*([-+]?\d*)[ \t]*(.*)$/s.exec(limit) ?? [];
+  return { kind: "size", than, octets: Number(octets), rest };
 }
 
 /** The condition that a "$" condition has become. */

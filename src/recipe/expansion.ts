@@ -133,7 +133,8 @@ class ExpansionReader {
         const next = text[this.at + 1];
         if (next === "\n") {
           this.at += 2;
-        } else if (next === "$" || next === "`" || next === '"' || next === "\\" || (next !== undefined && next === close)) {
+        } else if (next === undefined && close !== undefined) this.at++;
+        else if (next === "$" || next === "`" || next === '"' || next === "\\" || (next !== undefined && next === close)) {
           this.at += 2;
           this.#add(next, true);
         } else {

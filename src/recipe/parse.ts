@@ -87,7 +87,7 @@ class RcParser {
   #recipe(statements: Statement[]): void {
     const line = this.#line;
     this.#at++;
-    const count = /^[ \t]*(\d*)/.exec(this.#text.slice(this.#at, this.#at + 64));
+    const count = /^[ \t]*((?:[-+]?\d+)?)/.exec(this.#text.slice(this.#at, this.#at + 64));
     this.#at += count?.[0].length ?? 0;
     const from = this.#at;
     const { parts, fault } = this.#expansion("line");
@@ -100,7 +100,7 @@ class RcParser {
     // A bare ":" means one condition that needs no "*", but none where the recipe hangs on another.
     const digits = count?.[1] ?? "";
     const hangs = flags.has("A") || flags.has("a") || flags.has("E") || flags.has("e");
-    this.#counted = digits === "" ? (hangs ? 0 : 1) : Number(digits);
+    this.#counted = /\d/.test(digits) && Number(digits) >= 0 ? Number(digits) : hangs ? 0 : 1;
     const { conditions, missing } = this.#conditions();
     const actionLine = this.#line;
     const action = missing ? forgotten : this.#actionWhole();
@@ -121,10 +121,10 @@ class RcParser {
     const conditions: Condition[] = [];
     for (;;) {
       // A counted line is a condition whatever it holds.
-      const empty = this.#counted > 0 ? this.#nextLine() : this.#blanksAndComments();
+      const between = this.#counted > 0 ? this.#nextLine() : this.#blanksAndComments();
       const c = this.#text[this.#at];
-      if (c === "*") this.#at++;
-      else if (this.#counted === 0) return { conditions, missing: empty && c === ":" };
+      if (c === "*" && between !== "continued") this.#at++;
+      else if (this.#counted === 0) return { conditions, missing: between === "empty" && c === ":" };
       // An empty one where the file has ended, once.
       if (this.#counted > 0) this.#counted = c === undefined ? 0 : this.#counted - 1;
       const line = this.#line;
@@ -133,10 +133,10 @@ class RcParser {
   }
 
   /** To its first character that is no blank. */
-  #nextLine(): false {
+  #nextLine(): "lines" {
     if (this.#text[this.#at] === "\n") this.#advance(this.#at + 1);
     this.#blanks();
-    return false;
+    return "lines";
   }
 
   #action(): { readonly action: Action; readonly read?: Read } {
@@ -211,24 +211,28 @@ class RcParser {
     while (this.#text[this.#at] === " " || this.#text[this.#at] === "\t") this.#at++;
   }
 
-  /** @param statements where a comment may be an extension, they take it  @returns whether a line without anything was among them */
-  #blanksAndComments(statements?: Statement[]): boolean {
+  /**
+   * @param statements where a comment may be an extension, they take it
+   * @returns "empty": a line without anything was among them. "continued": they end with a line of a backslash, and behind it an action begins
+   */
+  #blanksAndComments(statements?: Statement[]): "lines" | "empty" | "continued" {
     let lineIsEmpty = false;
-    let empty = false;
+    let seen: "lines" | "empty" | "continued" = "lines";
     for (;;) {
       const c = this.#text[this.#at];
       if (c === "#") {
         lineIsEmpty = false;
         this.#comment(statements);
       } else if (c === "\\" && this.#text[this.#at + 1] === "\n" && statements === undefined) {
-        empty = lineIsEmpty = false;
+        seen = "continued";
+        lineIsEmpty = false;
         this.#advance(this.#at + 2);
       } else if (c === "\n") {
-        empty ||= lineIsEmpty;
+        if (lineIsEmpty && seen === "lines") seen = "empty";
         lineIsEmpty = true;
         this.#advance(this.#at + 1);
       } else if (c === " " || c === "\t") this.#at++;
-      else return empty;
+      else return seen;
     }
   }
 

@@ -28,6 +28,8 @@ export type Test =
   | { readonly kind: "regex"; readonly pattern: string }
   | { readonly kind: "program"; readonly command: string }
   | { readonly kind: "size"; readonly than: "<" | ">"; readonly octets: number; /** Not part of the number. */ readonly rest: string }
+  /** A size with something to expand in it. */
+  | { readonly kind: "limit"; readonly than: "<" | ">"; readonly text: Expansion }
   /** "$": expand as in double quotes, then read the result as a condition. */
   | { readonly kind: "expanded"; readonly text: Expansion };
 

@@ -82,6 +82,8 @@ function outcome(verdict: Verdict, success: string, failure: Outcome | undefined
       return sent(verdict.folder === "/dev/null" ? "delivered to file: /dev/null" : printable(success));
     case "discarded":
       return sent("discarded: HOST in the rc file does not match");
+    case "lost":
+      return sent("lost: no folder would take it, and DELIVERED=yes in the rc file says that it is delivered");
     case "undelivered":
       return failure ?? deferred("4.2.0", `no folder would take it: ${verdict.why}`);
   }

@@ -114,12 +114,12 @@ test("many were compared", () => assert.ok(compared >= 80, String(compared)));
 
 /** Folders that a run has made or changed, without names of single mails. */
 function madeBy(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>, directory: string): string[] {
-  const files = [...after].filter(([name, text]) => name !== "links" && before.get(name) !== text && !statSync(join(directory, name), { throwIfNoEntry: false })?.isDirectory());
+  const files = [...after].filter(([name, text]) => name !== "links" && before.get(name) !== text && !statSync(Buffer.from(join(directory, name), "latin1"), { throwIfNoEntry: false })?.isDirectory());
   return [...new Set(files.map(([name]) => name.replace(/\/(new|cur)\/\*$/, "").replace(/\/(\d+|msg\.\*)$/, "")))].sort();
 }
 
 /** Names of mails that are no "msg.", and files that are no folders. */
-const otherFiles = /MSGPREFIX|LOGFILE=log/;
+const otherFiles = /MSGPREFIX|LOGFILE=(log|second)/;
 
 test("as obeyed: the cases that are compared with procmail", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "posthorn-explain-"));

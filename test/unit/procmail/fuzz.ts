@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
 import { lasting } from "./lasting.ts";
-import { reasonOf } from "./listed.ts";
+import { unlisted } from "./listed.ts";
 import { everyMessage, type Message } from "./messages.ts";
 import { chance, mutated } from "./mutate.ts";
 import { readCases, type Case } from "./read-cases.ts";
@@ -24,7 +24,7 @@ let done = 0;
 process.umask(0o22);
 
 const look = async (c: Case, m: Message, verbose: boolean): Promise<readonly Difference[]> =>
-  (await compare(join(base, String(n++)), c, m, verbose)).filter((d) => reasonOf(d, c, m) === undefined);
+  unlisted(await compare(join(base, String(n++)), c, m, verbose), c, m);
 
 /** Refused by us as a whole; a number of conditions that is not there before it runs; process numbers, and what kills by them. */
 const incomparable = [/^[ \t]*:.*\r\n/m, /\0/, /^[ \t]*:[ \t]*\d*[$`'"\\]/m, /\$\$/, /kill/, /\$\{?0/];

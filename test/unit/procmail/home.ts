@@ -100,5 +100,5 @@ export function logOf(directory: string): string {
     .replace(/\/new(?:\/\d[\w.,=-]*)?(?=[ \t"\n])/g, "/new/<unique>")
     .replace(/\/msg\.[\w.-]+/g, "/msg.<unique>")
     // The column of the size hangs on the length of the name.
-    .replace(/^(  Folder: .*<unique>.*?)[\t ]+(\d+)$/gm, "$1 $2");
+    .replace(/^(  Folder: .*?<unique>).*?[\t ]+(\d+)$/gm, "$1 $2");
 }

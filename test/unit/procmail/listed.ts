@@ -6,7 +6,8 @@ import type { Case } from "./read-cases.ts";
 
 interface Listed {
   readonly reason: string;
-  readonly is: (d: Difference, c: Case, m: Message) => boolean;
+  /** @param run all differences of the run */
+  readonly is: (d: Difference, c: Case, m: Message, run: readonly Difference[]) => boolean;
 }
 
 const latin1 = (m: Message): string => m.octets.toString("latin1");
@@ -34,8 +35,8 @@ const onlyLines = (d: Difference, ours: RegExp, theirs: RegExp): boolean => d.wh
 const none = /^$/;
 const timed = (c: Case): boolean => /TIMEOUT/.test(c.rc);
 
-/** A quote is open at the end of the file. */
-const openAction = (c: Case): boolean => parseRc(Buffer.from(c.rc, "latin1")).faults.some((fault) => fault.text === "Unexpected EOL");
+/** A quote of an action is never closed. */
+const openAction = (c: Case): boolean => JSON.stringify(parseRc(Buffer.from(c.rc, "latin1")).statements).includes('"open":true');
 
 const listed: readonly Listed[] = [
   {
@@ -90,13 +91,20 @@ const listed: readonly Listed[] = [
   },
   {
     reason: "an action with a quote that is never closed is not done: the rest of the file would be the name of a folder",
-    is: (d, c) => openAction(c) && (d.what === "log" ? onlyLines(d, /./, /^procmail: (Error while writing|Opening|Assigning|Bad substitution)|Folder|^From | Subject/) : d.what === "inbox" || d.ours === undefined),
+    is: (_d, c) => openAction(c),
   },
   {
     reason: "a command that can not be started has failed, also without w: procmail gives its name to sh, which does not find it, and the mail is gone",
-    is: (d) => d.what === "log" && more(d).theirs.some((line) => /^\/bin\/sh: 0: cannot open /.test(line)),
+    is: (_d, _c, _m, run) => run.some((d) => d.what === "log" && /^procmail: Failed to execute /m.test(d.ours ?? "")),
+  },
+  {
+    reason: "! without an address fails, and f on it means nothing: procmail takes the mail for forwarded, or what sendmail printed for the mail",
+    is: (_d, c, _m, run) => run.some((d) => d.what === "log" && more(d).ours.some((line) => line === "procmail: No recipients to forward to")) || /^[ \t]*:\d*[^:\n]*f[^\n]*\n([ \t]*[*#][^\n]*\n)*[ \t]*!/m.test(c.rc),
   },
   { reason: "a range that is upside down ([z-a]) matches nothing", is: (d, c) => c.name === "regex: classes with odd members" && onlyLines(d, /No match on "\[z-a\]"/, /(Match on "\[z-a\]"|A=6)/) },
 ];
 
-export const reasonOf = (d: Difference, c: Case, m: Message): string | undefined => listed.find((one) => one.is(d, c, m))?.reason;
+export const reasonOf = (d: Difference, c: Case, m: Message, run: readonly Difference[] = [d]): string | undefined => listed.find((one) => one.is(d, c, m, run))?.reason;
+
+/** What is not listed. */
+export const unlisted = (run: readonly Difference[], c: Case, m: Message): readonly Difference[] => run.filter((d) => reasonOf(d, c, m, run) === undefined);

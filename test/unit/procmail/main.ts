@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
-import { reasonOf } from "./listed.ts";
+import { unlisted } from "./listed.ts";
 import { messages } from "./messages.ts";
 import { readCases } from "./read-cases.ts";
 import { ours, oursInFiles } from "./ours.ts";
@@ -21,7 +21,8 @@ const show = (d: Difference): void => {
 };
 await Promise.all(
   Array.from({ length: 4 }, async () => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of await compare(join(base, String(n++)), job.c, job.m, job.verbose, process.env.COMMAND !== undefined ? oursAsCommand : process.env.PIECE !== undefined ? oursInFiles(Number(process.env.PIECE)) : ours)) if (reasonOf(d, job.c, job.m) === undefined) show(d);
+    const run = process.env.COMMAND !== undefined ? oursAsCommand : process.env.PIECE !== undefined ? oursInFiles(Number(process.env.PIECE)) : ours;
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) for (const d of unlisted(await compare(join(base, String(n++)), job.c, job.m, job.verbose, run), job.c, job.m)) show(d);
   }),
 );
 rmSync(base, { recursive: true, force: true });

@@ -32,6 +32,7 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["no postmark", plain.slice(bob.length)],
   ["quoted postmark", `${bob}>From bob Sat Nov 21 05:41:33 2026 remote from far\nFrom: bob@example.net\nSubject: hello\n\nx\n`],
   ["Content-Length", `${bob}From: bob@example.net\nContent-Length: 30     \nSubject: hello\n\nFrom 1234\nFrom 5678\nFrom 9012\nFrom beyond\n`],
+  ["Content-Length, empty line at the end", `${bob}Content-Length: 1\nFrom: bob@example.net\nSubject: hello\n\n\nFrom 1234\nline\n\n`],
   ["Content-Length of nothing", `${bob}From: bob@example.net\nContent-Length:\nSubject: hello\n\nFrom 1234\n`],
   ["CRLF", `${bob}From: bob@example.net\r\nTo: alice@example.org\r\nSubject: hello\r\n\r\nfirst line\r\nFrom second\r\n`],
   ["NUL", `${bob}From: bob@example.net\nTo: alice@example.org\nSubject: he\0llo\nX-After: hello\n\nbody\0line\nline two\0\n`],
