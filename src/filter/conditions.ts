@@ -53,8 +53,9 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
     }
     scored = true;
     if (isHighest(score)) continue;
-    const { added, text } = yield* weighted(condition, weight, recipe, scope);
-    score = clamp(score + added);
+    const { adds, text } = yield* weighted(condition, weight, score, recipe, scope);
+    const added = clamp(score + adds) - score;
+    score += added;
     if (scope.verbose) yield* scope.tell(`Score: ${column(added)} ${score > 0 && score < 1 ? "     +0" : column(score)} ${quoted(condition, text)}`);
     scope.trace?.({ kind: "condition", condition, area: areaOf(condition, recipe, scope), exact, holds: added !== 0, weighted: { weight, added, score } });
     if (isLowest(score)) break;
@@ -148,8 +149,8 @@ function* putMatch(match: Buffer, scope: ConditionScope): Asking<void> {
   scope.put("MATCH", text);
 }
 
-function* scored(regex: Regex, area: Octets, weight: Weight, scope: ConditionScope): Asking<number> {
-  const score = regexScore(regex, area, weight);
+function* scored(regex: Regex, area: Octets, weight: Weight, before: number, scope: ConditionScope): Asking<number> {
+  const score = regexScore(regex, area, weight, before);
   for (;;) {
     const { done, value } = score.next();
     if (done === true) return value;
@@ -157,7 +158,7 @@ function* scored(regex: Regex, area: Octets, weight: Weight, scope: ConditionSco
   }
 }
 
-function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: ConditionScope): Asking<{ readonly added: number; readonly text: string }> {
+function* weighted(condition: Condition, weight: Weight, before: number, recipe: Recipe, scope: ConditionScope): Asking<{ readonly adds: number; readonly text: string }> {
   const { test, negated, shown: text } = condition;
   const area = areaOf(condition, recipe, scope);
   switch (test.kind) {
@@ -167,22 +168,22 @@ function* weighted(condition: Condition, weight: Weight, recipe: Recipe, scope: 
       if (negated) {
         const found = regex.test(area);
         if (found && regex.marks) yield* putMatchOf(regex, area, scope);
-        return { added: found ? 0 : weight.w, text };
+        return { adds: found ? 0 : weight.w, text };
       }
-      return { added: yield* scored(regex, area, weight, scope), text };
+      return { adds: yield* scored(regex, area, weight, before, scope), text };
     }
     case "program": {
       const { status, shown: words } = yield* program(test.command, area, scope);
-      return { added: negated ? repeated(weight, status) : status === 0 ? weight.w : weight.x, text: words };
+      return { adds: negated ? repeated(weight, status, before) : status === 0 ? weight.w : weight.x, text: words };
     }
     case "size": {
       if (test.rest !== "") yield* scope.say(`Skipped "${test.rest}"`);
       const size = condition.area === undefined ? scope.mail.size : area.length;
-      return { added: sizeScore(weight, negated ? (test.than === "<" ? ">" : "<") : test.than, size, test.octets), text };
+      return { adds: sizeScore(weight, negated ? (test.than === "<" ? ">" : "<") : test.than, size, test.octets), text };
     }
     case "expanded":
     case "limit":
-      return { added: 0, text };
+      return { adds: 0, text };
   }
 }
 

@@ -12,23 +12,27 @@ export const isLowest = (score: number): boolean => score <= -most;
 /** $=: whole, but what is above 0 does not become 0. */
 export const shown = (score: number): string => String(score > 0 && score < 1 ? 1 : Math.trunc(score));
 
-/** w + w*x + w*x*x ... for n matches. */
-export function repeated({ w, x }: Weight, n: number): number {
+const isDone = (score: number): boolean => isHighest(score) || isLowest(score);
+
+/** w + w*x + w*x*x ... for n matches. @param before the score so far: what it comes to has an end */
+export function repeated({ w, x }: Weight, n: number, before: number): number {
   let sum = 0;
   let term = w;
   for (let k = 0; k < n && term !== 0; k++) {
     sum += term;
-    if (Math.abs(sum) >= most || (Math.abs(term) < 1e-9 && Math.abs(x) < 1)) break;
+    if (isDone(before + sum) || (Math.abs(term) < 1e-9 && Math.abs(x) < 1)) break;
     term *= x;
   }
-  return clamp(sum);
+  return sum;
 }
 
 /**
  * Score of a pattern in a text: each match counts; one that eats nothing counts without end. When x makes the terms smaller, the first below 1
  * is the last. Yields MATCH of each match, where there is one.
+ *
+ * @param before the score so far
  */
-export function* regexScore(regex: Regex, area: Buffer | Octets, weight: Weight): Generator<Buffer, number> {
+export function* regexScore(regex: Regex, area: Buffer | Octets, weight: Weight, before: number): Generator<Buffer, number> {
   const { w, x } = weight;
   // procmail does not even look.
   if (w === 0) return 0;
@@ -37,19 +41,19 @@ export function* regexScore(regex: Regex, area: Buffer | Octets, weight: Weight)
   for (const found of regex.matches(area)) {
     if (regex.match !== undefined) yield regex.match;
     if (found === "endless") {
-      if (x >= 1) return w > 0 ? most : w < 0 ? -most : 0;
-      return clamp(Math.abs(x) < 1 ? sum + term / (1 - x) : sum + term);
+      if (x >= 1) return sum + term + (w > 0 ? most : -most);
+      return Math.abs(x) < 1 ? sum + term / (1 - x) : sum + term;
     }
     sum += term;
-    if (Math.abs(sum) >= most || x === 0 || (Math.abs(term) < 1 && Math.abs(x) < 1)) break;
+    if (isDone(before + sum) || x === 0 || (Math.abs(term) < 1 && Math.abs(x) < 1)) break;
     term *= x;
   }
-  return clamp(sum);
+  return sum;
 }
 
 /** (size / limit) ^ x, or the other way round for "<". */
 export function sizeScore({ w, x }: Weight, than: "<" | ">", size: number, limit: number): number {
   const ratio = than === ">" ? size / limit : limit / size;
-  if (limit === 0 || size === 0) return clamp(Number.isFinite(ratio) ? w * ratio ** x : w * most);
-  return clamp(w * ratio ** x);
+  if (limit === 0 || size === 0) return Number.isFinite(ratio) ? w * ratio ** x : w * most;
+  return w * ratio ** x;
 }

@@ -16,7 +16,7 @@ const text = fc.array(fc.constantFrom("a", "b", "ab", "\n", " ", "c", "\0", "a\n
 
 function scored(regex: Regex, area: Buffer | Octets): readonly string[] {
   const found: string[] = [];
-  const score = regexScore(regex, area, { w: 3, x: 0.9 });
+  const score = regexScore(regex, area, { w: 3, x: 0.9 }, 0);
   for (;;) {
     const { done, value } = score.next();
     found.push(done === true ? String(value) : value.toString("latin1"));

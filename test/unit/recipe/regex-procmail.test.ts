@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseCondition } from "../../../src/recipe/condition.ts";
-import { regexScore, shown } from "../../../src/filter/score.ts";
+import { clamp, regexScore, shown } from "../../../src/filter/score.ts";
 import { Regex } from "../../../src/recipe/regex/regex.ts";
 import { ask, askMail, missing, procmail, type Answer, type Question } from "./oracle.ts";
 import { broken, Chance, Grammar, someAskable, text } from "./patterns.ts";
@@ -162,11 +162,11 @@ describe("the same as procmail", { skip: missing(procmail) }, () => {
         const question = made[i];
         assert.ok(question !== undefined && answer !== "hang");
         const [w = 0, x = 0] = weight.split("^").map(Number);
-        const scoring = regexScore(new Regex(question.pattern), octets(question.text), { w, x });
+        const scoring = regexScore(new Regex(question.pattern), octets(question.text), { w, x }, 0);
         let match = "unset";
         let step = scoring.next();
         for (; step.done !== true; step = scoring.next()) match = step.value.toString("latin1");
-        assert.deepEqual({ score: Number(shown(step.value)), match }, { score: answer.score, match: answer.match }, `${weight}${JSON.stringify(question)}`);
+        assert.deepEqual({ score: Number(shown(clamp(step.value))), match }, { score: answer.score, match: answer.match }, `${weight}${JSON.stringify(question)}`);
       });
     }
   });
