@@ -67,7 +67,7 @@ export function* conditionsMatch(recipe: Recipe, scope: ConditionScope): Asking<
 }
 
 /** Most are as they stand, and fit into any LINEBUF. */
-const isReady = ({ test, text }: Condition): boolean => test.kind !== "expanded" && text.length <= leastLine;
+const isReady = ({ test, text }: Condition): boolean => test.kind !== "expanded" && test.kind !== "limit" && text.length <= leastLine;
 
 /** As it is to be looked at: a "$" condition expanded. undefined: longer than LINEBUF, which fails. */
 function* ready(written: Condition, scope: ConditionScope): Asking<Condition | undefined> {

@@ -44,6 +44,8 @@ export interface DeliverEffect {
   readonly folders: readonly string[];
   /** `From ` line with LF, "" when the message part has none. */
   readonly fromLine: string;
+  /** What an mbox gets for it. */
+  readonly postmark: string;
   /** Without `From ` line, LF line ends. */
   readonly octets: Octets;
   /** Lock file to hold meanwhile, for an mbox; "" for none. */

@@ -70,7 +70,7 @@ interface Lock {
   readonly forFile: boolean;
 }
 
-function* store(state: RuleState, words: readonly string[], { fromLine, octets }: Chosen, lock: Lock, raw: boolean): Asking<Done | undefined> {
+function* store(state: RuleState, words: readonly string[], { fromLine, postmark, octets }: Chosen, lock: Lock, raw: boolean): Asking<Done | undefined> {
   const [first = ""] = words;
   if (first === "/dev/null") {
     yield* state.set("LASTFOLDER", first);
@@ -84,6 +84,7 @@ function* store(state: RuleState, words: readonly string[], { fromLine, octets }
           kind: "deliver",
           folders: words.map((word) => state.path(word)),
           fromLine,
+          postmark,
           octets,
           lock: lock.name === "" ? "" : state.path(lock.name),
           raw,

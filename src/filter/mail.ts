@@ -6,6 +6,8 @@ import { Octets } from "../message/octets.ts";
 
 export interface Chosen {
   readonly fromLine: string;
+  /** See Mail. */
+  readonly postmark: string;
   /** Without the `From ` line. */
   readonly octets: Octets;
 }
@@ -13,6 +15,8 @@ export interface Chosen {
 export class Mail {
   /** With LF; "" when there is none. */
   readonly fromLine: string;
+  /** The last `From ` line it had: a filter that drops the line does not mean that an mbox should take the mail for the end of the one before. */
+  readonly postmark: string;
   /** Header and body in one. */
   readonly octets: Octets;
   /** Without the `From ` line, with the empty line. */
@@ -21,8 +25,9 @@ export class Mail {
   #unfolded: Buffer | undefined;
   #areas: { readonly header: Octets; readonly both: Octets } | undefined;
 
-  constructor(fromLine: string, octets: Buffer | Octets) {
+  constructor(fromLine: string, octets: Buffer | Octets, before = "") {
     this.fromLine = fromLine;
+    this.postmark = fromLine === "" ? before : fromLine;
     this.octets = Octets.of(octets);
     const end = behindHeader(this.octets);
     this.header = this.octets.subarray(0, end).toBuffer();
@@ -30,9 +35,9 @@ export class Mail {
   }
 
   /** What a filter or a file gave: its own `From ` line counts, with the ">From " lines of earlier hosts behind it. */
-  static fromText(text: Buffer | Octets): Mail {
+  static fromText(text: Buffer | Octets, before = ""): Mail {
     const octets = Octets.of(text);
-    if (!octets.startsWith(fromWord)) return new Mail("", octets);
+    if (!octets.startsWith(fromWord)) return new Mail("", octets, before);
     let end = 0;
     do {
       const lf = octets.indexOf(newline, end);
@@ -70,26 +75,21 @@ export class Mail {
   }
 
   get whole(): Chosen {
-    return { fromLine: this.fromLine, octets: this.octets };
+    return { fromLine: this.fromLine, postmark: this.postmark, octets: this.octets };
   }
 
   /** What flags h and b choose; neither is both. */
   chosen(flags: ReadonlySet<string>): Chosen {
     const header = flags.has("h");
     if (header === flags.has("b")) return this.whole;
-    return { fromLine: header ? this.fromLine : "", octets: header ? Octets.of(this.header) : this.body };
+    return header ? { fromLine: this.fromLine, postmark: this.postmark, octets: Octets.of(this.header) } : { fromLine: "", postmark: "", octets: this.body };
   }
 
   /** What came out of a filter takes the place of what the flags chose. */
   filtered(flags: ReadonlySet<string>, output: Octets): Mail {
     const header = flags.has("h");
-    if (header === flags.has("b")) return this.#keepingFromLine(Mail.fromText(output));
-    return header ? this.#keepingFromLine(Mail.fromText(Octets.join(output, this.body))) : new Mail(this.fromLine, Octets.join(this.header, output));
-  }
-
-  /** A program that drops the `From ` line does not mean it: an mbox would not be one any more. */
-  #keepingFromLine(mail: Mail): Mail {
-    return mail.fromLine === "" && this.fromLine !== "" ? new Mail(this.fromLine, mail.octets) : mail;
+    if (header === flags.has("b")) return Mail.fromText(output, this.postmark);
+    return header ? Mail.fromText(Octets.join(output, this.body), this.postmark) : new Mail(this.fromLine, Octets.join(this.header, output), this.postmark);
   }
 }
 

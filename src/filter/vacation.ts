@@ -62,7 +62,7 @@ export function vacationAnswer(mail: Mail, absence: Absence): VacationAnswer {
 /** The envelope's: Return-Path, which the last hop writes, or the `From ` line. RFC 3834 §4. */
 function senderOf(mail: Mail, header: Header): string | undefined {
   const path = firstField(header, "Return-Path");
-  const written = path === undefined ? /^From (\S+)/.exec(mail.fromLine)?.[1] : /^<?([^<>]*)>?$/.exec(fieldValue(header, path).toString("latin1").trim())?.[1];
+  const written = path === undefined ? /^From (\S+)/.exec(mail.postmark)?.[1] : /^<?([^<>]*)>?$/.exec(fieldValue(header, path).toString("latin1").trim())?.[1];
   // What a shell, an option or a header could take for something else is no address to answer to.
   return written !== undefined && written.length <= 254 && /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written) ? written : undefined;
 }

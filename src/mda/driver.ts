@@ -264,11 +264,11 @@ export class Driver {
 
   async #toMbox(path: string, effect: DeliverEffect): Promise<{ readonly octets: number; readonly offset?: number; readonly unlocked?: boolean }> {
     const { umask: ownUmask, patience, mailboxLimit, berkeley } = this.#seat;
-    const message = this.#message(effect);
+    const message = { ...this.#message(effect), fromLine: effect.postmark };
     const kind = effect.raw ? undefined : await this.#seat.toStore(path, message);
     if (kind !== undefined) {
       this.success = `delivered to ${kind}`;
-      return { octets: effect.fromLine.length + effect.octets.length };
+      return { octets: effect.postmark.length + effect.octets.length };
     }
     const lock = this.#held.has(effect.lock) || this.#seat.bypassesLock?.(path) === true ? "" : utf8(effect.lock);
     const done = await deliverMbox(path, message, { umask: effect.umask, ownUmask, patience, sizeLimit: mailboxLimit, lock, raw: effect.raw, berkeley });

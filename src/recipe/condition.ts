@@ -22,7 +22,7 @@ const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
  */
 export function parseCondition(text: string, line: number, begun: Begun = nothing): Condition {
   let { weight, negated, area } = begun;
-  let rest = trimStart(begun === nothing ? joined(text).replace(/[ \t]+$/, "") : text);
+  let rest = trimStart(begun === nothing ? blanksOff(joined(text)) : text);
   const made = (test: Test): Condition => ({ line, text, weight, negated, area, shown: rest, test });
   for (;;) {
     const named = variable.exec(rest);
@@ -68,6 +68,13 @@ function sizeTest(than: "<" | ">", limit: string): Test {
 export const parseExpanded = (condition: Condition, expanded: string): Condition => parseCondition(expanded, condition.line, condition);
 
 const trimStart = (text: string): string => text.replace(/^[ \t]+/, "");
+
+/** Without blanks and tabs at its end. */
+function blanksOff(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === " " || text[end - 1] === "\t")) end--;
+  return text.slice(0, end);
+}
 
 /** Lines that go on are one, without the indentation; a line of nothing than a backslash is an empty line. */
 const joined = (text: string): string => (text.includes("\n") ? text.replace(/(^|\n)[ \t]*\\\n[ \t]*/g, "$1\n").replace(/\\\n[ \t]*/g, "") : text);

@@ -44,8 +44,8 @@ const listed: readonly Listed[] = [
     is: (d, _c, m) => (!latin1(m).endsWith("\n") || latin1(m).split("\n").length <= 2) && same(d, (text) => text.replace(/\n+/g, "\n")),
   },
   {
-    reason: "a filter that drops the `From ` line does not take it from the message: in an mbox the message would become part of the one before",
-    is: (d, c) => /^:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => (d.what === "log" ? text.replace(/^(From | (?! Folder)).*\n/gm, "") : text.replace(/^(\d+ )?From \S+ {2}Sat Nov.*\n/gm, "$1"))),
+    reason: "a mail whose `From ` line was dropped by a filter has it again in an mbox: there it would become part of the mail before",
+    is: (d, c) => /^[ \t]*:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => (d.what === "log" ? text.replace(/^(From | (?! Folder)).*\n/gm, "") : text.replace(/^(\d+ )?From \S+ {2}Sat Nov.*\n(>From .*\n)*/gm, "$1"))),
   },
   {
     reason: "flag b writes a body by itself: Content-Length, which tells of the whole message, can not say which of its lines are no `From ` lines",
@@ -82,7 +82,7 @@ const listed: readonly Listed[] = [
   },
   {
     reason: "whether a capture without w succeeded does not hang on what a filter before it did",
-    is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: Assigning "A=4"$/, none),
+    is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: (Assigning "A=4"|Program failure .*)$/, /^procmail: (Assigning "A=4"|Error while writing to .*)$/),
   },
   { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d, c) => /^[ \t]*:[^\n]*:[^\n]*\n(?:[ \t]*[*#][^\n]*\n)*[ \t]*\{/m.test(c.rc) && onlyLines(d, none, /^procmail: (Locking|Unlocking) /) },
   {
