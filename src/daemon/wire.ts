@@ -11,27 +11,34 @@ const lineLimit = 1 << 20;
 /** Bodies up to here are copied behind their line: cheaper than a writev(2) of several pieces, octets. */
 const copyLimit = 16 << 10;
 
-/** Bodies from here on are collected in a buffer of their own: joined from pieces they would be in memory twice, octets. */
-const ownLimit = 64 << 10;
-
 export class WireFault extends Error {}
 
-export interface WireFrame {
+const nothing = Buffer.alloc(0);
+
+export interface WireFrame<S = never> {
   readonly value: unknown;
-  /** The receiver's own: nobody else looks at it. */
+  /** Empty where a sink has it. */
   readonly body: Buffer;
-  /** Octets in front of the body, in the same memory, that are free. */
-  readonly room: number;
+  readonly sink: S | undefined;
 }
 
-/** The chunks that are pushed are the framer's: of a large body they are freed as they are copied. They must be no parts of a pool. */
-export interface Handed {
-  /** In front of a large body, octets. */
-  readonly room: number;
+/** Takes a large body as it comes. */
+export interface BodySink {
+  /** The octets are the sink's own from here on, and may be freed when it returns. */
+  take(octets: Buffer): void;
+}
+
+/**
+ * Where bodies of `from` octets or more go. The chunks that are pushed are then the framer's: they are freed when a sink has had them. They must
+ * be no parts of a pool.
+ */
+export interface LargeBodies<S extends BodySink> {
+  readonly from: number;
+  open(octets: number): S;
 }
 
 /** Splits a byte stream into (JSON value, body) pairs. Pure: push chunks in, take frames out. Throws WireFault. */
-export class WireFramer {
+export class WireFramer<S extends BodySink = never> {
   readonly #bodyLimit: number;
   readonly #lineLimit: number;
   #chunks: Buffer[] = [];
@@ -39,21 +46,21 @@ export class WireFramer {
   #head: { value: unknown; octets: number } | undefined;
   /** Octets of #chunks known to hold no LF while a head is awaited. */
   #scanned = 0;
-  readonly #handed: Handed | undefined;
-  /** A large body that is not whole, with the room in front of it. */
-  #own: { readonly memory: Buffer; filled: number } | undefined;
+  readonly #large: LargeBodies<S> | undefined;
+  /** A large body that is not whole, and the octets that are missing. */
+  #filling: { readonly sink: S; missing: number } | undefined;
 
   /** `longest`: of a JSON line, octets. */
-  constructor(bodyLimit: number, longest = lineLimit, handed?: Handed) {
+  constructor(bodyLimit: number, longest = lineLimit, large?: LargeBodies<S>) {
     this.#bodyLimit = bodyLimit;
     this.#lineLimit = longest;
-    this.#handed = handed;
+    this.#large = large;
   }
 
-  push(chunk: Buffer): WireFrame[] {
+  push(chunk: Buffer): WireFrame<S>[] {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
-    const frames: WireFrame[] = [];
+    const frames: WireFrame<S>[] = [];
     for (;;) {
       if (this.#head === undefined) {
         const line = this.#takeLine();
@@ -61,9 +68,11 @@ export class WireFramer {
         this.#head = parseHead(line, this.#bodyLimit);
       }
       const { value, octets } = this.#head;
-      const body = octets < ownLimit ? this.#takeWhole(octets) : this.#collect(octets);
-      if (body === undefined) return frames;
-      frames.push({ value, body, room: octets < ownLimit ? 0 : this.#room() });
+      const large = this.#large !== undefined && octets >= this.#large.from;
+      const sink = large ? this.#fill(this.#large, octets) : undefined;
+      const body = large ? nothing : this.#takeWhole(octets);
+      if (body === undefined || (large && sink === undefined)) return frames;
+      frames.push({ value, body, sink });
       this.#head = undefined;
     }
   }
@@ -94,28 +103,23 @@ export class WireFramer {
     return this.#length < octets ? undefined : this.#take(octets);
   }
 
-  #room(): number {
-    return this.#handed?.room ?? 0;
-  }
-
-  /** Pieces are let go as they come. Memory that no octet has come for yet is address space only. */
-  #collect(octets: number): Buffer | undefined {
-    const own = (this.#own ??= { memory: Buffer.allocUnsafeSlow(this.#room() + octets), filled: this.#room() });
-    for (const [i, chunk] of this.#chunks.entries()) {
-      const copied = chunk.copy(own.memory, own.filled);
-      own.filled += copied;
-      this.#length -= copied;
-      if (copied === chunk.length) {
-        if (this.#handed !== undefined) free(chunk);
-        continue;
-      }
-      this.#chunks = [chunk.subarray(copied), ...this.#chunks.slice(i + 1)];
-      break;
+  /** The sink, when it has all. */
+  #fill(large: LargeBodies<S>, octets: number): S | undefined {
+    const filling = (this.#filling ??= { sink: large.open(octets), missing: octets });
+    const { sink } = filling;
+    for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) {
+      const taken = chunk.subarray(0, filling.missing);
+      const rest = chunk.subarray(taken.length);
+      filling.missing -= taken.length;
+      this.#length -= taken.length;
+      sink.take(rest.length === 0 ? taken : Buffer.from(taken));
+      if (rest.length > 0) this.#chunks.unshift(rest);
+      else free(chunk);
+      if (filling.missing > 0) continue;
+      this.#filling = undefined;
+      return sink;
     }
-    if (this.#length === 0) this.#chunks = [];
-    if (own.filled < own.memory.length) return undefined;
-    this.#own = undefined;
-    return own.memory.subarray(this.#room());
+    return undefined;
   }
 
   #take(n: number): Buffer {

@@ -15,7 +15,7 @@ export async function deliverFlagged(user: Pick<MailUser, "name" | "uid" | "gid"
   const kind = path.endsWith("/") ? "maildir" : "mailbox";
   const store = await openStore({ ...user, shell: "", agent: "", mail: kind === "maildir" ? `maildir:${path}` : `mbox:${dirname(path)}:INBOX=${path}` }, settings);
   try {
-    await store.deliver("INBOX", { octets: message.octets.toBuffer(), flags: new Set(message.flags), internalDate: message.arrived, sender: senderIn(message.fromLine) ?? "" }, true);
+    await store.deliver("INBOX", { octets: message.octets, flags: new Set(message.flags), internalDate: message.arrived, sender: senderIn(message.fromLine) ?? "" }, true);
   } finally {
     await store.close();
   }

@@ -101,7 +101,7 @@ async function writeTemporary(directory: string, kind: FolderKind, message: Fold
     if ((mode & manner.ownUmask) !== 0) fchmodSync(fd, mode);
     // A Maildir has the octets as they are; others begin with the `From ` line and end with an empty one.
     const { octets } = message;
-    writePieces(fd, (kind === "maildir" ? octets : Octets.join(Buffer.from(message.fromLine, "latin1"), manner.raw ? octets : endedByEmptyLine(octets))).pieces());
+    writePieces(fd, kind === "maildir" ? octets : Octets.join(Buffer.from(message.fromLine, "latin1"), manner.raw ? octets : endedByEmptyLine(octets)));
     await syncFile(fd);
   } catch (fault) {
     unlinkSync(temporary);

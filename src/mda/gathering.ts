@@ -59,6 +59,10 @@ export class Gathering {
   }
 
   take(octets: Buffer): void {
+    if (typeof this.#file === "object" && this.length + octets.length <= this.#limit && this.#file.append(octets)) {
+      this.length += octets.length;
+      return;
+    }
     for (let done = 0; done < octets.length; ) {
       const copied = octets.copy(this.room(), 0, done);
       this.took(copied);

@@ -2,6 +2,7 @@
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { endsEmpty } from "../filter/mail.ts";
+import { fromLines, quoted } from "../message/from-lines.ts";
 import { Octets } from "../message/octets.ts";
 import type { Patience } from "../store/dotlock.ts";
 import { syncDirectory, syncFile, writePieces } from "../store/durable.ts";
@@ -100,36 +101,27 @@ function closeMode(fd: number, mode: number): void {
   }
 }
 
-const fromWord = Buffer.from("From ");
-const fromLineWord = Buffer.from("\nFrom ");
-const quote = Buffer.from(">");
 const newline = Buffer.from("\n");
 
 /**
  * The message as an mbox holds it: `From ` line; lines that begin "From " quoted with ">" (mboxo), but for the octets that a
- * Content-Length field counts, and the very first line; one LF more unless it ends in an empty line.
+ * Content-Length field counts, and the very first line where there is no `From ` line; one LF more unless it ends in an empty line.
  */
 function* mboxPieces({ fromLine, octets }: FolderMessage, berkeley: boolean): Generator<Buffer> {
   yield Buffer.from(fromLine, "latin1");
-  if (fromLine !== "" && octets.startsWith(fromWord)) yield quote;
-  let from = 0;
-  for (const at of quotable(octets, berkeley)) {
-    yield* octets.subarray(from, at).pieces();
-    yield quote;
-    from = at;
-  }
-  yield* octets.subarray(from).pieces();
+  yield* quoted(octets, quotable(octets, fromLine !== "", berkeley));
   if (!endsEmpty(octets)) yield newline;
 }
 
-/** Where lines begin that are quoted, but for the first one. */
-function* quotable(octets: Octets, berkeley: boolean): Generator<number> {
+function* quotable(octets: Octets, first: boolean, berkeley: boolean): Generator<number> {
   let counted: Counted | undefined;
-  for (let at = octets.indexOf(fromLineWord); at >= 0; at = octets.indexOf(fromLineWord, at + 1)) {
-    counted ??= berkeley ? nothing : countedBy(octets);
-    if (at + 1 < counted.from || at + 1 > counted.to) yield at + 1;
+  for (const at of fromLines(octets)) {
+    if (at === 0 ? !first : isCounted(at, (counted ??= berkeley ? nothing : countedBy(octets)))) continue;
+    yield at;
   }
 }
+
+const isCounted = (at: number, { from, to }: Counted): boolean => at >= from && at <= to;
 
 function lengthOf(pieces: Iterable<Buffer>): number {
   let length = 0;

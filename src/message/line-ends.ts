@@ -2,6 +2,7 @@
  * Line ends: files carry LF, protocols CRLF. A bare LF is a line end; a bare CR is text and stays (RFC 5322 §2.2 has neither, but
  * stored mail has both).
  */
+import type { Octets } from "./octets.ts";
 
 const lf = 0x0a;
 const cr = 0x0d;
@@ -10,9 +11,8 @@ const cr = 0x0d;
  * How many LFs have no CR before them: octets that `toCrlf` adds. Octet by octet: lines of mail are short, and a call of indexOf for each
  * costs more than looking at its octets.
  */
-function bareLineFeeds(octets: Buffer): number {
+function bareLineFeeds(octets: Buffer, before = 0): number {
   let bare = 0;
-  let before = 0;
   for (let at = 0; at < octets.length; at++) {
     const octet = octets[at] ?? 0;
     if (octet === lf && before !== cr) bare++;
@@ -23,6 +23,18 @@ function bareLineFeeds(octets: Buffer): number {
 
 /** The length of `toCrlf(octets)`, without making it: RFC822.SIZE and POP3 sizes. */
 export const crlfSize = (octets: Buffer): number => octets.length + bareLineFeeds(octets);
+
+/** The same for a message that may lie in a file. */
+export function crlfSizeOf(octets: Octets): number {
+  if (octets.memory !== undefined) return crlfSize(octets.memory);
+  let size = octets.length;
+  let before = 0;
+  for (const piece of octets.pieces()) {
+    size += bareLineFeeds(piece, before);
+    before = piece[piece.length - 1] ?? 0;
+  }
+  return size;
+}
 
 /** Up to here octets go through a string, which is divided and joined in native code. */
 const short = 1 << 20;
@@ -89,6 +101,27 @@ export function lfInPlace(octets: Buffer): Buffer {
   const at = octets.indexOf("\r\n", 0, "latin1");
   return at < 0 ? octets : moveLf(octets, at, octets);
 }
+
+/** `lfInPlace` for octets that come in pieces. */
+export class LfPieces {
+  /** The last piece ended with a CR, which has not been given yet. */
+  #carriage = false;
+
+  /** What the piece adds to what was given before. */
+  take(piece: Buffer): readonly Buffer[] {
+    if (piece.length === 0) return [];
+    const before = this.#carriage && piece[0] !== lf ? [carriage] : [];
+    this.#carriage = piece[piece.length - 1] === cr;
+    return [...before, lfInPlace(this.#carriage ? piece.subarray(0, -1) : piece)];
+  }
+
+  /** What is left when no piece comes any more. */
+  end(): readonly Buffer[] {
+    return this.#carriage ? [carriage] : [];
+  }
+}
+
+const carriage = Buffer.from("\r");
 
 /** @param first CRLF  @param out may be `octets`: nothing moves towards its end */
 function moveLf(octets: Buffer, first: number, out: Buffer): Buffer {

@@ -10,6 +10,7 @@
  */
 import { accessSync, closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { Octets } from "../message/octets.ts";
 
 const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
 
@@ -65,20 +66,26 @@ export function writeFully(fd: number, octets: Buffer, position: number | null =
 /** Shorter pieces go together in one write, octets. */
 const together = 16 << 10;
 
-/** All pieces, one behind the other, at the descriptor's place; a piece need only last until the next. Returns their octets. */
-export function writePieces(fd: number, pieces: Iterable<Buffer>): number {
+/** All pieces, one behind the other, at the descriptor's place or at `position`; a piece need only last until the next. Returns their octets. */
+export function writePieces(fd: number, octets: Octets | Iterable<Buffer>, position: number | null = null): number {
+  const memory = octets instanceof Octets ? octets.memory : undefined;
+  if (memory !== undefined) {
+    writeFully(fd, memory, position);
+    return memory.length;
+  }
+  const pieces = octets instanceof Octets ? octets.pieces() : octets;
   let room: Buffer | undefined;
   let filled = 0;
   let written = 0;
   const flush = (): void => {
-    if (room !== undefined && filled > 0) writeFully(fd, room.subarray(0, filled));
+    if (room !== undefined && filled > 0) writeFully(fd, room.subarray(0, filled), position === null ? null : position + written);
     written += filled;
     filled = 0;
   };
   for (const piece of pieces) {
     if (filled + piece.length > together) flush();
     if (piece.length > together) {
-      writeFully(fd, piece);
+      writeFully(fd, piece, position === null ? null : position + written);
       written += piece.length;
     } else filled += piece.copy((room ??= Buffer.allocUnsafe(together)), filled);
   }

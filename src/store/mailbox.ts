@@ -9,6 +9,7 @@
  * that user's sessions and deliveries. Other programs may change the files at any time:
  * `refresh()` finds out, `watch()` tells when it is worth asking.
  */
+import type { Octets } from "../message/octets.ts";
 import type { MessageList } from "./message-list.ts";
 
 /** RFC 3501 §2.3.1.1: 1 to 4,294,967,295, strictly ascending, never used again. */
@@ -58,9 +59,9 @@ export interface Changes {
 
 export type FlagChange = { readonly how: "add" | "remove" | "replace"; readonly flags: Flags };
 
-/** Something to put into a mailbox. Line ends may be LF or CRLF; the store writes its own kind. */
+/** Something to put into a mailbox. Line ends may be LF or CRLF; the store writes its own kind, but for octets that are not in memory: those stay as they are. */
 export interface NewMessage {
-  readonly octets: Buffer;
+  readonly octets: Buffer | Octets;
   readonly flags: Flags;
   /** ms since the epoch; undefined means now. */
   readonly internalDate: number | undefined;

@@ -1,5 +1,6 @@
 /** What local delivery writes in front of a message, and reads from it. */
 import { hostname } from "node:os";
+import { Octets } from "../../message/octets.ts";
 
 export interface LocalEnvelope {
   /** "" for the null sender. */
@@ -16,32 +17,31 @@ export function deliveryFields(envelope: LocalEnvelope): string {
   return `Return-Path: <${clean(envelope.sender)}>\n${original}Delivered-To: ${clean(envelope.recipient)}\n`;
 }
 
-/**
- * The fields and behind them the message.
- *
- * @param room octets in front of the message, in the same memory, that are free: what fits there needs no copy of the message
- */
-export function withFields(fields: string, message: Buffer, room: number): Buffer {
-  if (fields.length > room) return Buffer.concat([Buffer.from(fields, "latin1"), message]);
-  const whole = Buffer.from(message.buffer, message.byteOffset - fields.length, fields.length + message.length);
-  whole.write(fields, "latin1");
-  return whole;
+/** The fields and behind them the message: in memory in one piece where that is. */
+export function withFields(fields: string, message: Octets): Octets {
+  const front = Buffer.from(fields, "latin1");
+  return message.memory === undefined ? Octets.join(front, message) : Octets.of(Buffer.concat([front, message.memory]));
 }
 
 const clean = (address: string): string => address.replace(/[\r\n\0]/g, "");
 
-/** Octets of the header, without the empty line; the whole message when there is none. */
-export function headerOf(message: Buffer): Buffer {
-  if (message[0] === 10 || (message[0] === 13 && message[1] === 10)) return message.subarray(0, 0);
-  const lf = message.indexOf("\n\n");
+/** The header, without the empty line; the whole message when there is none. */
+export function headerOf(message: Octets): Buffer {
+  if (message.at(0) === 10 || message.startsWith(crlf)) return nothing;
+  const lf = message.indexOf(emptyLine);
   // Not searched for in the body.
-  const before = lf < 0 ? message : message.subarray(0, lf + 1);
-  const crlf = before.indexOf("\r\n\r\n");
-  return crlf < 0 ? before : before.subarray(0, crlf + 2);
+  const before = message.subarray(0, lf < 0 ? message.length : lf + 1).toBuffer();
+  const end = before.indexOf(emptyCrlfLine);
+  return end < 0 ? before : before.subarray(0, end + 2);
 }
 
+const nothing = Buffer.alloc(0);
+const crlf = Buffer.from("\r\n");
+const emptyLine = Buffer.from("\n\n");
+const emptyCrlfLine = Buffer.from("\r\n\r\n");
+
 /** Has this message been delivered to the address before? Then it is in a loop. */
-export function wasDeliveredTo(message: Buffer, recipient: string): boolean {
+export function wasDeliveredTo(message: Octets, recipient: string): boolean {
   const header = headerOf(message).toString("latin1");
   if (!header.toLowerCase().includes("delivered-to:")) return false;
   const wanted = recipient.toLowerCase();

@@ -38,19 +38,12 @@ export interface Delivery {
   readonly context: AgentContext;
 }
 
-/** A message as it came, with LF line ends. */
-export interface Arrived {
-  readonly message: Buffer;
-  /** Octets in front of it, in the same memory, that its only recipient may write to. */
-  readonly room: number;
-}
-
-/** Never rejects. */
-export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job: DeliverJob, { message, room }: Arrived, context: AgentContext): Promise<Delivered> {
+/** Never rejects.  @param message as it came, with LF line ends */
+export async function deliverTo(user: MailUser, recipient: DeliverRecipient, job: DeliverJob, message: Octets, context: AgentContext): Promise<Delivered> {
   try {
     if (wasDeliveredTo(message, recipient.recipient)) return { outcome: bounced("5.4.6", `mail forwarding loop for ${recipient.recipient}`) };
     const fields = deliveryFields({ sender: job.sender, recipient: recipient.recipient, original: recipient.original, arrived: job.arrived });
-    const octets = Octets.of(withFields(fields, message, room));
+    const octets = withFields(fields, message);
     const delivery: Delivery = { job, recipient, user, octets, context };
     switch (recipient.to.kind) {
       case "command":
@@ -153,7 +146,7 @@ export async function toInbox({ user, octets, job, context }: Delivery): Promise
   const kind = resolveAuto(user, context.settings).mail.startsWith("mbox:") ? "mailbox" : "maildir";
   try {
     const store = await context.storeOf(user);
-    await store.deliver("INBOX", { octets: octets.toBuffer(), flags: new Set(), internalDate: undefined, sender: job.sender }, true);
+    await store.deliver("INBOX", { octets, flags: new Set(), internalDate: undefined, sender: job.sender }, true);
     return sent(`delivered to ${kind}`);
   } catch (fault) {
     const outcome = faultOutcome(fault, kind, context.settings.quota_full_tempfail);

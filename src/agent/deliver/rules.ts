@@ -123,7 +123,7 @@ class AgentSeat implements Seat {
     const flags = new Set(message.flags);
     if (name === undefined) return flags.size === 0 ? undefined : deliverFlagged(user, context.settings, path, message);
     const store = await context.storeOf(user);
-    await store.deliver(name, { octets: message.octets.toBuffer(), flags, internalDate: undefined, sender: senderIn(message.fromLine) ?? job.sender }, true);
+    await store.deliver(name, { octets: message.octets, flags, internalDate: undefined, sender: senderIn(message.fromLine) ?? job.sender }, true);
     return this.#location.kind === "maildir" ? "maildir" : "mailbox";
   }
 

@@ -5,9 +5,11 @@ import type { DeliverJob, DeliverRecipient, DeliverReply, MailUser } from "../..
 import { logger } from "../../daemon/log.ts";
 import { deferred } from "../../deliver/outcome.ts";
 import { sendFrame, WireFramer, type WireFrame } from "../../daemon/wire.ts";
-import { lfInPlace } from "../../message/line-ends.ts";
+import { Gathering } from "../../mda/gathering.ts";
+import { lfInPlace, LfPieces } from "../../message/line-ends.ts";
+import { Octets } from "../../message/octets.ts";
 import type { AgentContext, ServeDelivery } from "../context.ts";
-import { deliverTo, type Arrived } from "./recipient.ts";
+import { deliverTo } from "./recipient.ts";
 
 const log = logger("local");
 
@@ -15,23 +17,30 @@ const log = logger("local");
 const slack = 1 << 20;
 /** Octets of messages under way above which no more are read. */
 const busyLimit = 64 << 20;
-/** In front of a large message, for what delivery writes there, octets. */
-const room = 4096;
+/** What one that lies in a file takes of it. */
+const windows = 1 << 20;
+/** Octets from which a message is gathered as it comes. */
+const gathered = 64 << 10;
 
 /**
- * Many jobs are under way at once and their fsyncs overlap. Reading pauses while messages of more than 64 MiB are in memory.
+ * Many jobs are under way at once and their fsyncs overlap; large messages lie in files. Reading pauses while messages take more than 64 MiB of memory.
  * Ends when the peer closes and all under way is done, or, while the agent is stopping, when all under way is done.
  */
 export const serveDelivery: ServeDelivery = async (socket, user, context) => {
-  const framer = new WireFramer(context.settings.message_size_limit + slack, undefined, { room });
+  let arriving: Arriving | undefined;
+  const framer = new WireFramer(context.settings.message_size_limit + slack, undefined, { from: gathered, open: () => (arriving = new Arriving()) });
   const underWay = new Set<Promise<void>>();
   let busy = 0;
-  const take = (job: DeliverJob, { body, room }: WireFrame): void => {
-    busy += body.length;
+  const take = (job: DeliverJob, { body, sink }: WireFrame<Arriving>): void => {
+    arriving = undefined;
+    const message = sink?.octets() ?? Octets.of(lfInPlace(body));
+    const memory = message.memory?.length ?? windows;
+    busy += memory;
     if (busy > busyLimit) socket.pause();
-    const work = serveJob(socket, user, job, { message: lfInPlace(body), room: job.recipients.length === 1 ? room : 0 }, context).finally(() => {
+    const work = serveJob(socket, user, job, message, context).finally(() => {
+      sink?.close();
       underWay.delete(work);
-      busy -= body.length;
+      busy -= memory;
       if (busy <= busyLimit && socket.isPaused() && !context.stopping.aborted) socket.resume();
     });
     underWay.add(work);
@@ -63,11 +72,31 @@ export const serveDelivery: ServeDelivery = async (socket, user, context) => {
   });
   if (!context.stopping.aborted) socket.resume();
   await ended;
+  arriving?.close();
   while (underWay.size > 0) await Promise.all(underWay);
   socket.destroySoon();
   socket.resume();
   await closed;
 };
+
+/** A large message on its way in: LF line ends, in a file when it is too large for memory. */
+class Arriving {
+  readonly #gathering = new Gathering(Infinity);
+  readonly #pieces = new LfPieces();
+
+  take(octets: Buffer): void {
+    for (const piece of this.#pieces.take(octets)) this.#gathering.take(piece);
+  }
+
+  octets(): Octets {
+    for (const piece of this.#pieces.end()) this.#gathering.take(piece);
+    return this.#gathering.octets();
+  }
+
+  close(): void {
+    this.#gathering.close();
+  }
+}
 
 /** Frames for the peer: those of one turn of the event loop go out in one write(2). */
 function corked(socket: Socket, frame: DeliverReply): void {
@@ -80,11 +109,11 @@ function corked(socket: Socket, frame: DeliverReply): void {
 }
 
 /** Never rejects. A user of another agent is deferred: the peer must not decide whose rights are used. */
-async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, arrived: Arrived, context: AgentContext): Promise<void> {
+async function serveJob(socket: Socket, user: MailUser, job: DeliverJob, message: Octets, context: AgentContext): Promise<void> {
   await Promise.all(
     job.recipients.map(async (recipient, index) => {
       const owner = recipient.user === user.name ? user : context.userNamed(recipient.user);
-      const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, arrived, context);
+      const delivered = owner === undefined ? { outcome: deferred("4.3.0", `no such user in this agent: ${recipient.user}`) } : await deliverTo(owner, recipient, job, message, context);
       const reply: DeliverReply = { id: job.id, op: "delivered", index, ...delivered };
       corked(socket, reply);
     }),

@@ -14,9 +14,10 @@
  */
 import { closeSync, futimesSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { crlfSize, toLf } from "../../message/line-ends.ts";
-import { createOnly, syncFile, writeFully } from "../durable.ts";
+import { crlfSizeOf } from "../../message/line-ends.ts";
+import { createOnly, syncFile, writePieces } from "../durable.ts";
 import { errno } from "../faults.ts";
+import { lfOctets } from "../incoming.ts";
 import type { NewMessage } from "../mailbox.ts";
 import { fileName, uniqueName } from "./filename.ts";
 import { roomComing } from "./held-files.ts";
@@ -51,12 +52,12 @@ export async function prepare(folder: string, message: NewMessage): Promise<Prep
 }
 
 async function write(folder: string, message: NewMessage): Promise<Prepared> {
-  const octets = toLf(message.octets);
-  const base = newBase(octets.length, crlfSize(octets));
+  const octets = lfOctets(message);
+  const base = newBase(octets.length, crlfSizeOf(octets));
   const temporary = `${folder}/tmp/${base}`;
   const fd = openSync(temporary, createOnly, 0o600);
   try {
-    writeFully(fd, octets);
+    writePieces(fd, octets);
     if (message.internalDate !== undefined) futimesSync(fd, message.internalDate / 1000, message.internalDate / 1000);
     await syncFile(fd);
   } catch (error) {

@@ -1,13 +1,14 @@
 /** Facts of delivered mail, made and added to the cache file when the delivery is done and told, a few at a time. */
-import { toCrlf } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
+import { crlfOctets } from "../incoming.ts";
 import { appendFacts } from "../index/facts-record.ts";
+import type { NewMessage } from "../mailbox.ts";
 
 export interface Delivered {
   /** Of the folder. */
   readonly path: string;
   readonly base: string;
-  readonly octets: Buffer;
+  readonly message: NewMessage;
 }
 
 /** More than this waiting, and the rest is made when somebody asks for it, octets. */
@@ -31,8 +32,9 @@ export class DeliveredFacts {
   }
 
   add(delivered: Delivered): void {
-    if (this.#octets + delivered.octets.length > waitingLimit) return;
-    this.#octets += delivered.octets.length;
+    const { length } = delivered.message.octets;
+    if (this.#octets + length > waitingLimit) return;
+    this.#octets += length;
     this.#waiting.push(delivered);
     if (this.#running) return;
     this.#running = true;
@@ -56,7 +58,10 @@ export class DeliveredFacts {
       try {
         appendFacts(
           `${path}/posthorn.cache`,
-          some.filter((one) => one.path === path).map(({ base, octets }) => ({ key: Buffer.from(base, "latin1"), facts: this.#make(toCrlf(octets)) })),
+          some.flatMap(({ path: own, base, message }) => {
+            const octets = own === path ? crlfOctets(message) : undefined;
+            return octets === undefined ? [] : [{ key: Buffer.from(base, "latin1"), facts: this.#make(octets) }];
+          }),
         );
         this.#added(path);
       } catch (error) {
@@ -64,6 +69,6 @@ export class DeliveredFacts {
         if (errno(error) !== "ENOENT") this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
       }
     }
-    for (const { octets } of some) this.#octets -= octets.length;
+    for (const { message } of some) this.#octets -= message.octets.length;
   }
 }

@@ -7,6 +7,7 @@ import { accessSync, constants } from "node:fs";
 import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
+import { crlfOctets } from "../incoming.ts";
 import { Hearers } from "../hearers.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
@@ -257,7 +258,8 @@ export class MaildirMailbox implements Mailbox {
     if (facts === undefined) return;
     setImmediate(() => {
       uids.forEach((uid, i) => {
-        if (this.#folder.rowOf(uid) >= 0) this.keepFacts(uid, facts(toCrlf(messages[i].octets)));
+        const octets = this.#folder.rowOf(uid) < 0 ? undefined : crlfOctets(messages[i]);
+        if (octets !== undefined) this.keepFacts(uid, facts(octets));
       });
     });
   }

@@ -232,7 +232,7 @@ export class MaildirStore implements MailStore {
         return;
       }
       const base = await this.#deliveries.deliver(path, message);
-      this.#delivered?.add({ path, base, octets: message.octets });
+      this.#delivered?.add({ path, base, message });
       (await this.#open.peek(own))?.poke();
     });
   }

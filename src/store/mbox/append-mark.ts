@@ -19,8 +19,34 @@ import { FileWindow } from "./window.ts";
 /** Octets a mark repeats of what is added: the From line and more. */
 const probe = 512;
 
-export function writeMark(path: string, fd: number, old: number, octets: Buffer): void {
-  writeFileSync(path, `${fstatSync(fd).ino} ${old} ${octets.length} ${octets.toString("hex", 0, probe)} ${messageStarts(octets).join(",")}\n`, { mode: 0o600 });
+/** A message as the file gets it: one `From ` line. */
+export interface Appended {
+  readonly length: number;
+  /** A piece is good until the next. */
+  pieces(): Iterable<Buffer>;
+}
+
+/** All that an append adds. */
+export function* added(gap: Buffer, texts: readonly Appended[]): Generator<Buffer> {
+  if (gap.length > 0) yield gap;
+  for (const text of texts) yield* text.pieces();
+}
+
+export function writeMark(path: string, fd: number, old: number, gap: Buffer, texts: readonly Appended[]): void {
+  const starts: number[] = [];
+  let length = gap.length;
+  for (const text of texts) {
+    starts.push(length);
+    length += text.length;
+  }
+  writeFileSync(path, `${fstatSync(fd).ino} ${old} ${length} ${beginning(added(gap, texts)).toString("hex")} ${starts.join(",")}\n`, { mode: 0o600 });
+}
+
+function beginning(pieces: Iterable<Buffer>): Buffer {
+  const room = Buffer.alloc(probe);
+  let filled = 0;
+  for (const piece of pieces) if ((filled += piece.copy(room, filled)) === probe) break;
+  return room.subarray(0, filled);
 }
 
 export const removeMark = (path: string): void => rmSync(path, { force: true });
@@ -58,15 +84,7 @@ function readIf(path: string): string {
   }
 }
 
-const separator = Buffer.from("\nFrom ");
 const fromWord = Buffer.from("From ");
-
-/** Where messages begin in octets that quote "From " in bodies. */
-function messageStarts(octets: Buffer): number[] {
-  const starts = octets.toString("latin1", 0, 5) === "From " ? [0] : [];
-  for (let at = octets.indexOf(separator); at >= 0; at = octets.indexOf(separator, at + 1)) starts.push(at + 1);
-  return starts;
-}
 
 /**
  * Where another program's message begins in [from, to), which ours begin at `own` (counted from `from`). It need not stand at

@@ -66,7 +66,7 @@ export class Deliveries {
       let uid = isEmpty ? contents.lastUid : 0;
       const base = isEmpty ? { ...contents.base, lastUid: contents.lastUid + batch.length } : undefined;
       texts = batch.map(({ message }, i) => mboxText(message, isEmpty ? ++uid : 0, { flags: new Set(message.flags), old: false }, i === 0 ? base : undefined, Date.now()));
-      await this.#file.add(file, texts.map(({ octets }) => octets));
+      await this.#file.add(file, texts);
     });
     this.#appendFacts(texts);
   }
@@ -76,9 +76,10 @@ export class Deliveries {
     const { facts } = this.#policy.hooks;
     if (facts === undefined) return;
     inTurns(texts, (some) => {
-      const records = some.map(({ shown, print, date }): FactsRecord => {
+      const records = some.flatMap(({ shown, print, date }): FactsRecord[] => {
+        if (shown === undefined) return [];
         const octets = toCrlf(shown());
-        return { key: factsKey(print, octets.length, date), facts: facts(octets) };
+        return [{ key: factsKey(print, octets.length, date), facts: facts(octets) }];
       });
       this.#trying(() => appendFacts(this.#file.side.path("cache"), records));
       this.#contents.cache.note();
@@ -103,7 +104,7 @@ export class Deliveries {
       for (const [i, uid] of some) {
         const row = table.rowOf(uid);
         const text = texts[i];
-        if (row >= 0 && text !== undefined && cache.facts(row) === undefined) cache.keep(row, facts(toCrlf(text.shown())));
+        if (row >= 0 && text?.shown !== undefined && cache.facts(row) === undefined) cache.keep(row, facts(toCrlf(text.shown())));
       }
       index.saveSoon();
     });

@@ -6,6 +6,7 @@ import type { StoreHooks } from "../hooks.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
 import { stampOf } from "./head.ts";
+import type { Appended } from "./append-mark.ts";
 import { Journal } from "./journal.ts";
 import { createMbox, isStill, openMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.ts";
 import { look, lookAtNothing } from "./reading.ts";
@@ -28,6 +29,9 @@ export interface MboxPolicy {
   readonly nextUidValidity: () => number;
   readonly hooks: StoreHooks;
 }
+
+const nothing = Buffer.alloc(0);
+const newline = Buffer.from("\n");
 
 export class MboxFile {
   readonly #place: MboxPlace;
@@ -184,16 +188,16 @@ export class MboxFile {
   }
 
   /** Appends texts; refuses what would make the file too large. */
-  async add(file: LockedFile, texts: readonly Buffer[]): Promise<void> {
+  async add(file: LockedFile, texts: readonly Appended[]): Promise<void> {
     file.stillOurs();
     const size = Number(file.stats().size);
     // Only where the last line has no end: an empty line more would be text of the message before.
-    const gap = size === 0 || new FileWindow(file.fd, size, 0).bytes(size - 1, 1)[0] === 0x0a ? "" : "\n";
-    const octets = Buffer.concat([Buffer.from(gap), ...texts]);
+    const gap = size === 0 || new FileWindow(file.fd, size, 0).bytes(size - 1, 1)[0] === 0x0a ? nothing : newline;
+    const octets = gap.length + texts.reduce((sum, { length }) => sum + length, 0);
     const { sizeLimit } = this.#policy;
-    if (sizeLimit > 0 && size + octets.length > sizeLimit) throw new StoreFault("too-large", `mailbox would be larger than ${sizeLimit} octets`);
+    if (sizeLimit > 0 && size + octets > sizeLimit) throw new StoreFault("too-large", `mailbox would be larger than ${sizeLimit} octets`);
     const before = beforeOf(file.stats());
-    await this.journal.append(file.fd, octets);
+    await this.journal.append(file.fd, gap, texts);
     tellApart(file, before);
   }
 

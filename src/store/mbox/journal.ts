@@ -20,10 +20,10 @@
  * behind the octets we write again, and is never overwritten. A full disk shows while it grows, when going back is still possible.
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync } from "node:fs";
-import { createOnly, syncDirectory, syncFile, writeFully } from "../durable.ts";
+import { createOnly, syncDirectory, syncFile, writeFully, writePieces } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
-import { halfAppend, removeMark, writeMark } from "./append-mark.ts";
+import { added, halfAppend, removeMark, writeMark, type Appended } from "./append-mark.ts";
 import { copyRange, fillLines, linesEnd } from "./octets.ts";
 import { patch, recoverPatch, type Edit } from "./patch.ts";
 import { Side } from "./side.ts";
@@ -55,14 +55,14 @@ export class Journal {
     this.side = side;
   }
 
-  /** Adds `octets` at the end and fsyncs. When it throws, the file is as long as before. Returns where they begin. */
-  async append(fd: number, octets: Buffer): Promise<number> {
+  /** Adds messages at the end, behind a line end where the last line has none, and fsyncs. When it throws, the file is as long as before. */
+  async append(fd: number, gap: Buffer, texts: readonly Appended[]): Promise<void> {
     this.side.ready();
     const mark = this.side.path("append");
     const old = fstatSync(fd).size;
-    writeMark(mark, fd, old, octets);
+    writeMark(mark, fd, old, gap, texts);
     try {
-      writeFully(fd, octets, old);
+      writePieces(fd, added(gap, texts), old);
       // Commit point.
       await syncFile(fd);
     } catch (error) {
@@ -71,7 +71,6 @@ export class Journal {
       throw error;
     }
     removeMark(mark);
-    return old;
   }
 
   /** Writes octets over others. Durable when it resolves. */

@@ -251,7 +251,7 @@ export class MboxMailbox implements Mailbox {
         await writeStates(contents, this.#file.journal, file, new Map());
       }
       texts = messages.map((message, i) => mboxText(message, first + i, states[i] ?? nobody, isEmpty && i === 0 ? contents.base : undefined, Date.now()));
-      await this.#file.add(file, texts.map(({ octets }) => octets));
+      await this.#file.add(file, texts);
       await readAdded(contents, file);
       return messages.map((_, i) => (first + i) as Uid);
     }).then((uids) => {

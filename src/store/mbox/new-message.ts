@@ -1,14 +1,18 @@
 /** From a message as it came to the octets an mbox gets. Pure. */
 import { crc32 } from "node:zlib";
-import { toLf } from "../../message/line-ends.ts";
+import { fromLines, quoted } from "../../message/from-lines.ts";
+import { Octets } from "../../message/octets.ts";
+import { lfOctets } from "../incoming.ts";
 import type { NewMessage } from "../mailbox.ts";
 import { formatFromLine } from "./from-line.ts";
 import { formatMetadata, metadataFields, pseudoBase, type Base, type State } from "./metadata.ts";
 
+const emptyLine = Buffer.from("\n\n");
+
 /** Where the header ends: after its last line, before the empty line. LF line ends. */
-export function headerEnd(octets: Buffer): number {
-  if (octets[0] === 0x0a) return 0;
-  const at = octets.indexOf("\n\n", 0, "latin1");
+export function headerEnd(octets: Octets): number {
+  if (octets.at(0) === 0x0a) return 0;
+  const at = octets.indexOf(emptyLine);
   return at < 0 ? octets.length : at + 1;
 }
 
@@ -18,30 +22,20 @@ function senderOf(message: NewMessage, header: string): string {
   return /^Return-Path:[ \t]*<([^>\r\n]*)>/im.exec(header)?.[1] ?? "";
 }
 
-/** A line of the body that begins with "From " gets a ">" before it, as Postfix and procmail do; readers show it so. */
-function quoted(body: Buffer): Buffer[] {
-  const parts: Buffer[] = [];
-  let from = 0;
-  const mark = Buffer.from(">");
-  for (let at = body.indexOf("From ", 0, "latin1"); at >= 0; at = body.indexOf("From ", at + 5, "latin1")) {
-    if (at > 0 && body[at - 1] !== 0x0a) continue;
-    parts.push(body.subarray(from, at), mark);
-    from = at;
-  }
-  parts.push(body.subarray(from));
-  return parts;
-}
-
 export interface MboxText {
-  /** What the file gets. */
-  readonly octets: Buffer;
-  /** What is read back, with LF. */
-  readonly shown: () => Buffer;
+  /** Octets that the file gets, and what they are; a piece is good until the next. */
+  readonly length: number;
+  pieces(): Iterable<Buffer>;
+  /** What is read back, with LF; undefined for what is not in memory. */
+  readonly shown: (() => Buffer) | undefined;
   /** CRC-32 of the header that is read back. */
   readonly print: number;
   /** Of the `From ` line, ms since the epoch. */
   readonly date: number;
 }
+
+const newline = Buffer.from("\n");
+const lengthOf = (pieces: readonly Buffer[]): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
 
 /**
  * `From ` line, header without metadata of strangers, our metadata, body, an empty line. Lines of text that begin with "From " get a ">" before
@@ -52,24 +46,34 @@ export interface MboxText {
  * @param base for the first message of a file
  */
 export function mboxText(message: NewMessage, uid: number, state: State, base: Base | undefined, now: number): MboxText {
-  const octets = toLf(message.octets);
+  const octets = lfOctets(message);
   const end = headerEnd(octets);
-  const text = octets.toString("latin1", 0, end);
+  const head = octets.subarray(0, end).toBuffer();
+  const text = head.toString("latin1");
   const date = Math.floor((message.internalDate ?? now) / 1000) * 1000;
   const header: Buffer[] = [];
+  // A header line that looks like a separator would be one, so it is quoted too.
+  const add = (lines: Buffer): void => void header.push(...quoted(Octets.of(lines), fromLines(Octets.of(lines))));
   let from = 0;
   for (const field of metadataFields(text)) {
-    header.push(...quoted(octets.subarray(from, field.start)));
+    add(head.subarray(from, field.start));
     from = field.end;
   }
-  // A header line that looks like a separator would be one, so it is quoted too.
-  header.push(...quoted(octets.subarray(from, end)));
-  if (end > 0 && octets[end - 1] !== 0x0a) header.push(Buffer.from("\n"));
+  add(head.subarray(from));
+  if (end > 0 && head.at(-1) !== 0x0a) header.push(newline);
   const rest = octets.subarray(Math.min(end + 1, octets.length));
-  const body = [Buffer.from("\n"), ...quoted(rest), ...(rest.length > 0 && rest.at(-1) !== 0x0a ? [Buffer.from("\n")] : [])];
+  const ending = rest.length > 0 && rest.at(rest.length - 1) !== 0x0a ? [newline] : [];
+  const front = [Buffer.from(formatFromLine(senderOf(message, text), date), "latin1"), ...header, Buffer.from(formatMetadata({ uid, state, base }), "latin1"), newline];
+  const body = (): Iterable<Buffer> => quoted(rest, fromLines(rest));
   return {
-    octets: Buffer.concat([Buffer.from(formatFromLine(senderOf(message, text), date), "latin1"), ...header, Buffer.from(formatMetadata({ uid, state, base }), "latin1"), ...body, Buffer.from("\n")]),
-    shown: () => Buffer.concat([...header, ...body]),
+    length: lengthOf(front) + rest.length + fromLines(rest).reduce((count) => count + 1, 0) + ending.length + 1,
+    pieces: function* () {
+      yield* front;
+      yield* body();
+      yield* ending;
+      yield newline;
+    },
+    shown: octets.memory === undefined ? undefined : () => Buffer.concat([...header, newline, ...body(), ...ending]),
     print: header.reduce((sum, piece) => crc32(piece, sum), 0),
     date,
   };

@@ -1,4 +1,5 @@
 /** A MailStore in memory, for faults and timing that a disk can not be asked for. Keeps the contract of store/mailbox.ts. */
+import { Octets } from "../../../src/message/octets.ts";
 import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
@@ -132,7 +133,7 @@ export class MemoryMailbox implements Mailbox {
     const modSeq = this.#change();
     const arrived = messages.map((m): Message => {
       const uid = this.#next++ as Uid;
-      const octets = toCrlf(m.octets);
+      const octets = toCrlf(Octets.of(m.octets).toBuffer());
       this.#octets.set(uid, octets);
       this.#unclaimed.add(uid);
       return { uid, flags: this.#spell(m.flags), size: octets.length, internalDate: m.internalDate ?? 0, saveDate: 0, modSeq, guid: `g${uid}` };

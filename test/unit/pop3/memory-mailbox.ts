@@ -1,4 +1,5 @@
 /** A mailbox in memory behind the mailbox seam, for sessions without a store on disk. */
+import { Octets } from "../../../src/message/octets.ts";
 import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import type { Changes, Folder, FolderStatus, Mailbox, MailStore, Message, ModSeq, NewMessage, Uid } from "../../../src/store/mailbox.ts";
@@ -72,7 +73,7 @@ export class MemoryMailbox implements Mailbox {
   }
 
   async append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
-    return messages.map((m) => this.add(m.octets));
+    return messages.map((m) => this.add(Octets.of(m.octets).toBuffer()));
   }
 
   copy(): Promise<never> {

@@ -1,0 +1,23 @@
+/** Lines that begin with "From " in text that goes into an mbox, where such a line begins a message. Pure. */
+import type { Octets } from "./octets.ts";
+
+const word = Buffer.from("From ");
+const wordBehindLine = Buffer.from("\nFrom ");
+const quote = Buffer.from(">");
+
+/** Where they begin, ascending. */
+export function* fromLines(octets: Octets): Generator<number, undefined> {
+  if (octets.startsWith(word)) yield 0;
+  for (let at = octets.indexOf(wordBehindLine); at >= 0; at = octets.indexOf(wordBehindLine, at + 1)) yield at + 1;
+}
+
+/** The octets in pieces, with a ">" put in at these places, which ascend. A piece is good until the next. */
+export function* quoted(octets: Octets, places: Iterable<number>): Generator<Buffer, undefined> {
+  let from = 0;
+  for (const at of places) {
+    if (at > from) yield* octets.subarray(from, at).pieces();
+    yield quote;
+    from = at;
+  }
+  yield* (from === 0 ? octets : octets.subarray(from)).pieces();
+}
