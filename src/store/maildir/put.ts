@@ -74,6 +74,7 @@ export class Put {
     const files: NewFile[] = [];
     const others: (readonly string[])[] = [];
     let first = 0;
+    let named: Promise<unknown> = Promise.resolve();
     const directory = (place: Place): string => `${folder.place.path}/${place === inNew ? "new" : "cur"}`;
     try {
       await folder.uidlist.locked(async () => {
@@ -90,10 +91,13 @@ export class Put {
           else made.cur++;
         });
         await folder.others.keep(files.flatMap(({ base }, i) => (others[i].length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others[i].join(" ") }])));
+        // Both fsyncs at once: the file system writes them together.
+        named = Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
+        named.catch(() => undefined);
         first = await this.#sync.list(listedFiles(this.#folder, files));
       });
       // Commit point: names, and with the uidlist (fsynced by now) their UIDs.
-      await Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
+      await named;
     } catch (error) {
       if (first > 0) folder.takeBack(first);
       for (const { place, base, suffix } of files) forget(octetPath(directory(place), base.toString("latin1") + suffix));
