@@ -24,6 +24,9 @@ export function worked(): void {
     }, pause).unref();
 }
 
+/** Something is under way. */
+export const isWorking = (): boolean => busy > 0;
+
 /** Runs something that may take longer than a pause. */
 export async function working<T>(work: () => Promise<T>): Promise<T> {
   busy++;

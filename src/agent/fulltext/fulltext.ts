@@ -18,7 +18,7 @@ import { readBatches, type Wanted } from "../imap/reading.ts";
 import { Coverage } from "./coverage.ts";
 import { missingFolders } from "./folders.ts";
 import type { Passes } from "./passes.ts";
-import { worked } from "../rest.ts";
+import { isWorking, worked } from "../rest.ts";
 
 /** A text that is searched for, as `searchable` of message/text.ts makes it. */
 export interface Needle {
@@ -49,6 +49,10 @@ export interface FulltextPolicy {
 const needleLimit = 64;
 /** Octets that go to and from the thread with messages, as a rule; the batches of reading.ts fill it. */
 const usualRoom = 1 << 20;
+/** How long the work in the background waits for commands that take long, ms. */
+const mostPostponed = 60_000;
+/** Batches put in before what is known of the folder is looked at again: little at a time, as sessions wait meanwhile. */
+const lookEvery = 32;
 /** Messages taken out of the index at once. */
 const removeBatch = 1000;
 
@@ -128,8 +132,10 @@ export class Fulltext {
 
   #plan(name: string): void {
     if (this.#planned.has(name)) return;
+    let postponed = 0;
     const timer = setTimeout(() => {
-      if (this.#underWay.has(name)) {
+      // A search that reads everything is slow enough without somebody who does the same beside it.
+      if (this.#underWay.has(name) || (isWorking() && ++postponed * this.#policy.times.delay < mostPostponed)) {
         timer.refresh();
         return;
       }
@@ -183,6 +189,7 @@ export class Fulltext {
       yield;
     }
     let room = new Uint8Array(usualRoom);
+    let batches = 0;
     for await (const batch of readBatches(mailbox, missingIn(mailbox.messages, coverage))) {
       if (mailbox.uidValidity !== folder.validity) return;
       const whole = batch.flatMap(({ message, read }) => (read !== undefined && "octets" in read ? [{ message, octets: read.octets }] : []));
@@ -196,9 +203,11 @@ export class Fulltext {
       }
       const messages = whole.map(({ message, octets }): ToIndex => ({ uid: message.uid, mark: markOf(message), length: octets.length }));
       room = await this.#indexer.ask({ op: "add", side, folder, messages, octets: room }, [room.buffer]);
+      if (++batches % lookEvery === 0) await this.#ask(mailbox, [], Infinity);
       yield;
     }
     await this.#indexer.ask({ op: "flush", side });
+    await this.#ask(mailbox, [], Infinity);
   }
 
   /** Once in the life of an agent: forgets folders that are no more. */

@@ -3,8 +3,9 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
 
-/** How long the thread stays without work, ms: some 10 MiB for somebody who searches once. */
-const idleLimit = 60_000;
+/** How long the thread stays without work, ms: it has some 30 MiB. One who searches may do so again; when messages were put in nobody need come. */
+const idleAfterLook = 60_000;
+const idleAfterAdding = 2_000;
 /** How long to wait before a thread that died is started again, ms. */
 const restartPause = 60_000;
 /** Its heap, MiB: text of one message at a time is held (text.ts bounds it). */
@@ -28,6 +29,8 @@ export class Indexer {
   #idle: NodeJS.Timeout | undefined;
   #lastId = 0;
   #restartAt = 0;
+  /** performance.now() of the last search. */
+  #searchedAt = -Infinity;
   #ended = Promise.resolve();
   #closed = false;
 
@@ -48,6 +51,7 @@ export class Indexer {
       const thread = this.#running();
       if (thread === undefined) return reject(new IndexerFault("full-text index is out of order"));
       const id = ++this.#lastId;
+      if (request.op === "look" && request.questions.length > 0) this.#searchedAt = performance.now();
       this.#waiting.set(id, { resolve, reject });
       clearTimeout(this.#idle);
       thread.postMessage({ id, request } satisfies ToThread, transfer);
@@ -80,7 +84,8 @@ export class Indexer {
     else waiting?.resolve(message.answer as never);
     if (this.#waiting.size > 0) return;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.#end().then(this.#left), idleLimit).unref();
+    const idle = Math.max(idleAfterAdding, this.#searchedAt + idleAfterLook - performance.now());
+    this.#idle = setTimeout(() => void this.#end().then(this.#left), idle).unref();
   }
 
   /** @param why undefined when it ended as it was told to, or after an error that was heard of */
