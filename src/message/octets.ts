@@ -44,8 +44,9 @@ export class Octets {
     if (parts.length === 1 && Buffer.isBuffer(only?.from)) this.#window = { octets: only.from, start: 0 };
   }
 
+  /** Octets stay what they are, also those of another copy of this module: a command that is one file loads more of the program when it needs it. */
   static of(octets: Buffer | Octets): Octets {
-    return octets instanceof Octets ? octets : new Octets(octets.length === 0 ? [] : [{ from: octets, offset: 0, start: 0, length: octets.length }], octets.length);
+    return !Buffer.isBuffer(octets) ? octets : new Octets(octets.length === 0 ? [] : [{ from: octets, offset: 0, start: 0, length: octets.length }], octets.length);
   }
 
   static stored(stored: Stored): Octets {
@@ -57,8 +58,8 @@ export class Octets {
     let start = 0;
     for (const one of all) {
       if (one.length === 0) continue;
-      if (one instanceof Octets) for (const part of one.#parts) parts.push({ ...part, start: start + part.start });
-      else parts.push({ from: one, offset: 0, start, length: one.length });
+      if (Buffer.isBuffer(one)) parts.push({ from: one, offset: 0, start, length: one.length });
+      else for (const part of one.#parts) parts.push({ ...part, start: start + part.start });
       start += one.length;
     }
     return new Octets(parts, start);

@@ -10,7 +10,7 @@
  */
 import { accessSync, closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { Octets } from "../message/octets.ts";
+import type { Octets } from "../message/octets.ts";
 
 const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
 
@@ -68,12 +68,12 @@ const together = 16 << 10;
 
 /** All pieces, one behind the other, at the descriptor's place or at `position`; a piece need only last until the next. Returns their octets. */
 export function writePieces(fd: number, octets: Octets | Iterable<Buffer>, position: number | null = null): number {
-  const memory = octets instanceof Octets ? octets.memory : undefined;
+  const memory = "pieces" in octets ? octets.memory : undefined;
   if (memory !== undefined) {
     writeFully(fd, memory, position);
     return memory.length;
   }
-  const pieces = octets instanceof Octets ? octets.pieces() : octets;
+  const pieces = "pieces" in octets ? octets.pieces() : octets;
   let room: Buffer | undefined;
   let filled = 0;
   let written = 0;

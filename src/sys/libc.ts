@@ -1,4 +1,4 @@
-/** The C library, opened on first use: koffi costs 15 ms, and most small programs never need it. */
+/** The C library, opened on first use: most small programs never need it. */
 import { createRequire } from "node:module";
 import type koffiModule from "koffi";
 
@@ -9,8 +9,17 @@ let koffiLoaded: Koffi | undefined;
 let libc: ReturnType<Koffi["load"]> | undefined;
 
 export function koffi(): Koffi {
-  koffiLoaded ??= require("koffi") as Koffi;
-  return koffiLoaded;
+  return (koffiLoaded ??= native() ?? (require("koffi") as Koffi));
+}
+
+/** koffi's native part alone, where glibc's is installed: its own search for it costs 8 ms. */
+function native(): Koffi | undefined {
+  const { arch } = process;
+  try {
+    return require(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`) as Koffi;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

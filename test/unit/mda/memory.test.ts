@@ -44,6 +44,7 @@ const cases: readonly Case[] = [
   { name: "a capture", rc: ":0 w\nV=| cat\n:0\n* V ?? ^Subject: large\nout\n", files: { out: size + 1 } },
   { name: "backquotes", rc: "N=`wc -c`\n:0\n* N ?? 50000001\nout\n", files: { out: size + 1 } },
   { name: "conditions", rc: ":0\n* ! B ?? xyzzy\n* HB ?? ^Subject: large$(.|$)*horn posthorn\n* B ?? posthorn \\/[a-z]+\n* > 49999999\n* 1^0.5 B ?? post\n* ? test -n \"$MATCH\"\nout\n", files: { out: size + 1 } },
+  { name: "a Maildir, with a flag", rc: "# posthorn: flags = \\Seen\n:0\nflagged/\n", files: { "flagged/cur": size - fromLine } },
   { name: "a forward", rc: `SENDMAIL=./sendmail\n:0\n! a@example.org\n`, files: { sent: 9 } },
   { name: "copies", rc: ":0 c\na/\n:0 c\nb\n:0 c\n{\n:0 fw\n| cat\n:0\nc/\n}\n:0 fw\n| cat\n:0\nd/\n", files: { "a/new": size - fromLine, b: size + 1, "c/new": size + 1 - fromLine, "d/new": size + 1 - fromLine } },
 ];
