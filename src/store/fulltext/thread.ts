@@ -17,7 +17,7 @@ const openPause = 60_000;
 const tidyPause = 20;
 /** Octets of messages put in before memory is given back, which takes some ms. */
 const releaseEvery = 4 << 20;
-/** How long nothing was put in before memory is given back, ms. */
+/** How long nothing was asked before memory is given back, ms. */
 const restPause = 500;
 
 const port = parentPort;
@@ -83,6 +83,7 @@ function answer(request: Request): Answers[keyof Answers] {
   index.verify();
   switch (request.op) {
     case "look":
+      restLater();
       return index.look(request.folder, request.epoch === index.epoch ? request.since : 0, request.questions);
     case "add":
       index.add(request.folder, request.messages, Buffer.from(request.octets.buffer, request.octets.byteOffset, request.octets.byteLength));
@@ -114,7 +115,7 @@ function releaseNowAndThen(messages: readonly ToIndex[]): void {
   releaseMemory();
 }
 
-/** A folder is done: what was taken for its text is given back, unless there is more to do. */
+/** What was taken for texts is given back, unless there is more to do. */
 function restLater(): void {
   if (resting !== undefined) return void resting.refresh();
   resting = setTimeout(() => {
