@@ -3,11 +3,12 @@
  * Pure. The base stays with a message for life; all that changes is what follows ":2,".
  */
 
-/** The letters in what follows a base name. */
+/** The letters in what follows a base name: behind its last colon, as Dovecot has it. */
 export function lettersIn(suffix: string): string {
-  if (!suffix.startsWith(":2,")) return "";
-  const comma = suffix.indexOf(",", 3);
-  return comma < 0 ? suffix.slice(3) : suffix.slice(3, comma);
+  const colon = suffix.lastIndexOf(":");
+  if (!suffix.startsWith(":2,", colon)) return "";
+  const comma = suffix.indexOf(",", colon + 3);
+  return comma < 0 ? suffix.slice(colon + 3) : suffix.slice(colon + 3, comma);
 }
 
 /** Letters ascending by ASCII, which the Maildir definition asks for, each once. */
@@ -34,7 +35,8 @@ export function sizeIn(octets: Buffer, key: "S" | "W", from = 0, to = octets.len
 
 /**
  * The time of delivery that a base name begins with, as far as it tells: seconds and the `M` microseconds, in µs since the epoch; 0 when it does not.
- * Octets, for names are read by the hundred thousand.
+ * Within a second a name without them comes before or behind those that have them as its next letter does before or behind "M", as in Dovecot:
+ * so it gets the first or the last instant. Octets, for names are read by the hundred thousand.
  */
 export function deliveryTime(octets: Buffer, from: number, to: number): number {
   let i = from;
@@ -43,6 +45,7 @@ export function deliveryTime(octets: Buffer, from: number, to: number): number {
   if (i === from || octets[i] !== 0x2e) return seconds * 1_000_000;
   let micros = 0;
   if (octets[i + 1] === 0x4d) for (i += 2; i < to && micros < 100_000_000 && isDigit(octets[i]); i++) micros = micros * 10 + octets[i] - 0x30;
+  else if (octets[i + 1] > 0x4d) micros = 999_999.5;
   return seconds * 1_000_000 + micros;
 }
 

@@ -24,7 +24,7 @@ const patience = { attempts: 600, delay: 50, stale: 120_000 };
 export function parseKeywords(text: string): (string | undefined)[] {
   const names: (string | undefined)[] = [];
   for (const line of text.split("\n")) {
-    const m = /^(\d{1,2}) (\S.*)$/.exec(line);
+    const m = /^(\d{1,2}) (\S.*?)\r?$/.exec(line);
     if (m !== null && Number(m[1]) < keywordLimit) names[Number(m[1])] = m[2];
   }
   return names;

@@ -6,8 +6,8 @@ import { crlfCopy, crlfHeader } from "../../message/line-ends.ts";
 /** Octets that are read at once on this thread. */
 export const readNow = 128 * 1024;
 
-/** Never waits for a FIFO, never follows a link. */
-const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Never waits for a FIFO. A link is followed, with the rights of whose mail this is. */
+const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Where files are read to, and looked at before anything else can be read. */
 const room = Buffer.allocUnsafeSlow(readNow);

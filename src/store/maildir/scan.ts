@@ -9,17 +9,24 @@
  *   (directory.ts knows). Only a quiet scan proves that a message is gone; after any other the message stays listed and the next refresh scans
  *   again.
  *
+ * Two files of one base name that are both there are two messages (doubles.ts).
+ *
  * A scan is a visit of names: known ones are looked up and the rows of those that have another name now are put right; the others are collected.
  */
-import { eachName } from "../../sys/directory.ts";
+import { statSync } from "node:fs";
+import { eachName, entryTypes } from "../../sys/directory.ts";
 import { Columns } from "../index/columns.ts";
 import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
 import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
-/** Calls `visit` with every name that can be a message's, and where its base ends. One with a line end in it is none, as in Dovecot: the uidlist could not hold it. */
+/**
+ * Calls `visit` with every name that can be a message's, and where its base ends. One with a line end in it is none, as in Dovecot: the uidlist could not
+ * hold it; nor is a directory, a FIFO or a link to nowhere.
+ */
 export function eachFile(path: string, visit: (octets: Buffer, from: number, baseTo: number, to: number) => void): void {
-  eachName(path, (octets, from, to) => {
+  eachName(path, (octets, from, to, type) => {
+    if (type !== entryTypes.file && !isMessage(path, octets, from, to, type)) return;
     let baseTo = to;
     for (let i = from; i < to; i++) {
       const octet = octets[i];
@@ -28,6 +35,15 @@ export function eachFile(path: string, visit: (octets: Buffer, from: number, bas
     }
     if (baseTo > from) visit(octets, from, baseTo, to);
   });
+}
+
+function isMessage(path: string, octets: Buffer, from: number, to: number, type: number): boolean {
+  if (type !== entryTypes.link) return type === entryTypes.unknown;
+  try {
+    return statSync(Buffer.concat([Buffer.from(`${path}/`), octets.subarray(from, to)])).isFile();
+  } catch {
+    return false;
+  }
 }
 
 const strangerSchema = { from: "u32", to: "u32", place: "u8", set: "u32" } as const;
@@ -105,6 +121,15 @@ export interface Sighting {
   /** UIDs of messages whose file has another name than the row said. */
   readonly renamed: number[];
   readonly appeared: ReadonlyMap<number, Appeared>;
+  /** Names of messages that were met once more under another one. */
+  readonly twice: readonly Twice[];
+}
+
+/** The name met first of a message that has another by now: its row's. */
+export interface Twice {
+  readonly uid: number;
+  readonly place: Place;
+  readonly set: number;
 }
 
 /** Looks at directories, new/ before cur/, and puts place and set of known messages right. */
@@ -114,6 +139,7 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
   const suffixes = new Suffixes(table);
   const renamed: number[] = [];
   const appeared = new Map<number, Appeared>();
+  const twice: Twice[] = [];
   const none = table.length === 0;
   for (const place of [inNew, inCur] as const) {
     if (!places.includes(place)) continue;
@@ -124,8 +150,9 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
         strangers.add(octets, from, baseTo, place, set);
         return;
       }
-      met[row] = 1;
       const { at } = table;
+      if (met[row] === 1 && at.place[row] !== nowhere) twice.push({ uid: at.uid[row], place: at.place[row] as Place, set: at.set[row] });
+      met[row] = 1;
       if (at.place[row] === nowhere) appeared.set(at.uid[row], { uid: at.uid[row], place, set });
       else {
         if (set !== at.set[row]) renamed.push(at.uid[row]);
@@ -134,7 +161,7 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
       }
     });
   }
-  return { met, strangers, renamed, appeared };
+  return { met, strangers, renamed, appeared, twice };
 }
 
 /** A path to a file whose name is a latin1 string of octets. */

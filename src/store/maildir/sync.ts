@@ -14,6 +14,7 @@
  */
 import { storeFault } from "../faults.ts";
 import type { Column } from "../index/columns.ts";
+import { separate } from "./doubles.ts";
 import { deliveryTime } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
@@ -35,6 +36,8 @@ export class Sync {
   /** Counts for `resync`. */
   given = 0;
   renumbered = false;
+  /** Files without a UID had one name. */
+  #double = false;
 
   constructor(folder: Folder, nextUidValidity: () => number) {
     this.#folder = folder;
@@ -55,6 +58,9 @@ export class Sync {
       if (!folder.cur.isKnown()) places.push(inCur);
       if (places.length > 0) await this.#scan(places);
     }
+    // Of two files of one name the first has a UID now.
+    if (this.#double) await this.#scan([inNew, inCur]);
+    this.#double = false;
   }
 
   // ------------------------------------------------------------ the uidlist
@@ -96,6 +102,7 @@ export class Sync {
     const folder = this.#folder;
     for (let tries = 0; ; tries++) {
       const { seen, quiet } = this.#visit(places);
+      if (seen.twice.length > 0 && tries < 4 && separate(folder, seen.twice)) continue;
       const missing = this.#missing(seen, places);
       if (missing.length === 0 || quiet) {
         folder.drop(missing);
@@ -190,6 +197,7 @@ export class Sync {
       if (this.#missing(seen, [inNew, inCur]).length > 0) folder.cur.doubt();
     }
     const files = inOrder(seen.strangers);
+    this.#double = files.length < seen.strangers.length;
     const first = await this.list(files);
     this.given += files.length;
     folder.arrivedFrom(first);
@@ -273,7 +281,13 @@ function inOrder({ names: octets, at, length }: Strangers): NewFiles {
   keys.sort();
   const order = new Uint32Array(length);
   for (let i = 0; i < length; i++) order[i] = many ? keys[i] : keys[i] % numbers;
-  const byName = (a: number, b: number): number => octets.compare(octets, from[b], to[b], from[a], to[a]);
+  // By the whole name, as Dovecot: where one base name begins another, a colon stands behind it, or nothing.
+  const behind = (i: number, length: number): number => (from[i] + length < to[i] ? octets[from[i] + length] : set[i] === 0 ? 0 : 0x3a);
+  const byName = (a: number, b: number): number => {
+    const length = Math.min(to[a] - from[a], to[b] - from[b]);
+    const order = octets.compare(octets, from[b], from[b] + length, from[a], from[a] + length);
+    return order !== 0 || to[a] - from[a] === to[b] - from[b] ? order : behind(a, length) - behind(b, length);
+  };
   for (let i = 0, end = 0; i < length; i = end) {
     const second = seconds[order[i]];
     for (end = i + 1; end < length && seconds[order[end]] === second; end++);

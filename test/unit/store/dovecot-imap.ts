@@ -8,9 +8,9 @@ export const imapMissing = existsSync(program) ? false : "Dovecot's imap is not 
 const nobody = 65534;
 const isRoot = process.getuid!() === 0;
 
-function own(path: string, uid: number): void {
+function own(path: string | Buffer, uid: number): void {
   lchownSync(path, uid, uid);
-  if (lstatSync(path).isDirectory()) for (const entry of readdirSync(path)) own(`${path}/${entry}`, uid);
+  if (lstatSync(path).isDirectory()) for (const entry of readdirSync(path, "buffer")) own(Buffer.concat([Buffer.from(path), Buffer.from("/"), entry]), uid);
 }
 
 export interface Seen {
