@@ -127,6 +127,8 @@ async function session({ user, hello }: Extract<AgentOrder, { readonly kind: "se
   try {
     const serve = hello.service === "imap" ? (await import("./imap/serve.ts")).serveImap : (await import("./pop3/serve.ts")).servePop3;
     welcome(socket);
+    // What nearly every client asks first is found out while its connection is on the way.
+    if (hello.service === "imap") context.storeOf(user).then((store) => store.expect?.("INBOX"), () => undefined);
     const client = hello.pass === true ? await receiveClient(socket) : socket;
     if (client === undefined) log.info(`${hello.service}(${printable(user.name)})<${printable(hello.session)}>: the client left while it was logged in`);
     else await serve(client, user, hello, context);

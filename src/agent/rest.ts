@@ -11,11 +11,13 @@ const worth = 8 << 20;
 
 /** What is under way. */
 let busy = 0;
+let held = false;
 let timer: NodeJS.Timeout | undefined;
 let floor = process.memoryUsage.rss();
 
 /** Something was done. */
 export function worked(): void {
+  if (held) return;
   if (timer !== undefined) timer.refresh();
   else
     timer = setTimeout(() => {
@@ -36,6 +38,13 @@ export async function working<T>(work: () => Promise<T>): Promise<T> {
     busy--;
     worked();
   }
+}
+
+/** While on, nothing is given back: V8 forgets with the garbage how code ran that nobody uses at the moment. */
+export function hold(on: boolean): void {
+  held = on;
+  clearTimeout(timer);
+  timer = undefined;
 }
 
 /** Gives back at once. */

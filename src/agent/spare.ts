@@ -17,7 +17,7 @@ import { capability, dropCapabilities } from "../sys/capabilities.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { serveImap } from "./imap/serve.ts";
-import { rest } from "./rest.ts";
+import { hold, rest } from "./rest.ts";
 
 /** Messages of the mailbox it is tried on: as many as make V8 compile loops over messages. */
 const messages = 1000;
@@ -34,15 +34,24 @@ const lineLength = 1000;
 const begin = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)"];
 const listing = [...begin, "UID FETCH 1:* (FLAGS)", "FETCH 1:20 (BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (SUBJECT)])", "FETCH 1:100 (BODY.PEEK[])", "SORT (ARRIVAL) UTF-8 ALL", "SORT (REVERSE DATE SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL", "SEARCH UNSEEN SUBJECT report", "NOOP"];
 const changing = ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Flagged)", `CREATE ${folder}`, `COPY 1:100 ${folder}`, "STORE 1:20 +FLAGS (\\Deleted)", "EXPUNGE", "LIST \"\" *", `STATUS ${folder} (MESSAGES)`, "CLOSE"];
-/** Sessions, each of a store opened anew; `found` ones find the messages only. */
-const sessions: readonly { readonly found?: true; readonly commands: readonly string[] }[] = [
-  { found: true, commands: ["SELECT INBOX"] },
-  { found: true, commands: ["SELECT INBOX"] },
-  { found: true, commands: begin },
-  { commands: ["SELECT INBOX"] },
-  { commands: listing },
-  { commands: listing },
-  { commands: changing },
+/** A session, of a store opened anew; `found`: only the messages are there. */
+interface Trial {
+  readonly found?: true;
+  readonly commands: readonly string[];
+}
+
+const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
+/**
+ * First what takes memory; then, when that was given back, what is to run fast. A collection of all garbage makes V8 forget how code ran whose objects are
+ * gone: there is none between the last of these and the user's first command.
+ */
+const trials: readonly (readonly Trial[])[] = [
+  [{ found: true, commands: begin }, { commands: listing }, { commands: listing }, { commands: changing }],
+  [
+    ...times<Trial>(10, { found: true, commands: ["SELECT INBOX"] }),
+    ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
+    { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
+  ],
 ];
 
 /**
@@ -60,15 +69,18 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
     const maildir = `${directory}/Maildir`;
     fill(maildir);
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail: `maildir:${maildir}`, shell: "", agent: "spare" };
-    for (const { found, commands } of sessions) {
-      if (stopping()) break;
-      if (found === true) forget(maildir);
-      await session(user, settings, `${directory}/socket`, commands, stopping);
+    for (const [i, some] of trials.entries()) {
+      if (i > 0) rest();
+      for (const { found, commands } of some) {
+        if (stopping()) break;
+        if (found === true) forget(maildir);
+        await session(user, settings, `${directory}/socket`, commands, stopping);
+      }
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  rest();
+  hold(true);
 }
 
 /** Where files cost no disk. */
@@ -167,5 +179,6 @@ export function take(user: AgentUser, env: Readonly<Record<string, string>>): vo
   const strange = strangeDescriptors([channel]);
   if (strange.length > 0) throw new Error(`open before the user was known: ${strange.join(", ")}`);
   becomeUser(user);
+  hold(false);
   Object.assign(process.env, env);
 }

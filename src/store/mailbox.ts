@@ -222,9 +222,15 @@ export interface MailStore {
   subscriptions(): Promise<readonly string[]>;
   subscribe(name: string, on: boolean): Promise<void>;
   status(name: string): Promise<FolderStatus>;
-  /** Opens or joins the shared Mailbox. Throws StoreFault "nonexistent". Pair with `release`. */
-  open(name: string): Promise<Mailbox>;
+  /**
+   * Opens or joins the shared Mailbox. Throws StoreFault "nonexistent". Pair with `release`.
+   *
+   * @param current as it is on disk now, as behind `refresh`; else one that was open may be as it was at some time before
+   */
+  open(name: string, current?: boolean): Promise<Mailbox>;
   release(mailbox: Mailbox): void;
+  /** A session will soon open this folder: it is opened now, where what is known of it makes that a matter of milliseconds, and kept for a while. Never throws. */
+  expect?(name: string): void;
   /**
    * Deliver: append to a folder without scanning it first when that can be avoided; creates the
    * folder when `create` is set. Durable when it resolves.

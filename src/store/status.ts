@@ -2,9 +2,8 @@ import type { FolderStatus, MailStore } from "./mailbox.ts";
 
 /** STATUS (RFC 3501 §6.3.10) by opening the folder; claims nothing. */
 export async function statusOf(store: MailStore, name: string): Promise<FolderStatus> {
-  const mailbox = await store.open(name);
+  const mailbox = await store.open(name, true);
   try {
-    await mailbox.refresh();
     const recent = await mailbox.claimRecent(true);
     const { list, uidNext, uidValidity } = mailbox;
     return { messages: list.length, recent: recent.length, uidNext, uidValidity, unseen: list.unseen.count };

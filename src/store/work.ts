@@ -42,9 +42,8 @@ export async function* mailboxReplies(store: MailStore, work: MailboxWork, folde
 }
 
 async function stateOf(store: MailStore, name: string): Promise<MailboxState> {
-  const mailbox: Mailbox = await store.open(name);
+  const mailbox: Mailbox = await store.open(name, true);
   try {
-    await mailbox.refresh();
     const recent = await mailbox.claimRecent(true);
     const { messages, uidNext, uidValidity, highestModSeq } = mailbox;
     let unseen = 0;

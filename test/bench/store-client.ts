@@ -42,11 +42,16 @@ export class StoreClient {
     return answer;
   }
 
-  /** Logs out and waits until no process of the user is left, so that the next session begins with a new one. */
-  async end(): Promise<void> {
+  /** Logs out. A process of the user's may stay. */
+  async leave(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
     await session?.logout();
+  }
+
+  /** Logs out and waits until no process of the user is left, so that the next session begins with a new one. */
+  async end(): Promise<void> {
+    await this.leave();
     for (const pid of this.#processes()) {
       try {
         process.kill(pid, "SIGTERM");

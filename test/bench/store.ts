@@ -129,6 +129,7 @@ class Steps {
     await this.#each((c) => this.#cold(c));
     for (const c of this.#clients) await this.#still(c, "after the last cold FETCH, until nothing goes on in the background");
     await this.#each((c) => this.#freshProcess(c));
+    await this.#each((c) => this.#afterLogout(c));
     await this.#each((c) => this.#nextSession(c));
     await this.#each((c) => this.#fetch(c, `${envelopes}, again`, envelopes, { times: 2 }));
     for (const keys of sortKeys) await this.#each((c, round) => this.#ask(c, `SORT (${keys})`, `SORT (${keys}) UTF-8 ALL`, { times: 2 }, round));
@@ -198,6 +199,16 @@ class Steps {
     this.#expect(client, selected, /\* (\d+) EXISTS/, this.#size);
     this.#add(client, "LOGIN and SELECT, new process", performance.now() - start);
     await this.#fetch(client, `${envelopes}, new process`, envelopes, { times: 2 });
+  }
+
+  /** The same client comes again. Our agent of the user is still there (`agent_idle_timeout`); Dovecot has another process. */
+  async #afterLogout(client: StoreClient): Promise<void> {
+    await client.leave();
+    await client.quiet(restTime, indexing);
+    const start = performance.now();
+    client.use(await client.login());
+    await this.#timed(client, "warm open: SELECT, some seconds after a logout", "SELECT INBOX", { times: 2 });
+    this.#add(client, "LOGIN and SELECT, some seconds after a logout", performance.now() - start);
   }
 
   /** A second session beside one that has the mailbox open. */

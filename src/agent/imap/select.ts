@@ -13,9 +13,8 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
   const { out, store } = session;
   // RFC 3501 §6.3.1: the old mailbox is closed even when the new one can not be opened.
   if (leave(session)) out.write("* OK [CLOSED] Previous mailbox closed.\r\n");
-  const mailbox = await store.open(command.mailbox);
+  const mailbox = await store.open(command.mailbox, true);
   try {
-    await mailbox.refresh();
     const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
     const recent = await mailbox.claimRecent(readOnly);
     // From here to `watch` nothing may wait: a change between the two would be lost.

@@ -39,7 +39,7 @@ export const servePop3: ServeSession = async (socket, user, hello, context) => {
   };
   try {
     const store = await context.storeOf(user);
-    const mailbox = await store.open("INBOX");
+    const mailbox = await store.open("INBOX", true);
     try {
       await serve(socket, mailbox, log, settings, context.stopping, unlock);
     } finally {
@@ -59,7 +59,6 @@ interface Limits extends UidlSettings {
 
 /** `unlock` is called when the maildrop needs no protection any more: before the client can know, for it may come back at once. */
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
-  await mailbox.refresh();
   const { uidValidity } = mailbox;
   const t = transaction(await maildrop(mailbox, settings));
   const reader = new LineReader(socket, new LineFramer(lineLimit));

@@ -131,8 +131,8 @@ export class MailIndex<X extends Schema> {
   }
 
   #load(fd: number, size: number): void {
-    // Of its own, so that arrays over it are aligned.
-    const octets = Buffer.from(new ArrayBuffer(size));
+    // Memory of its own, so that arrays over it are aligned.
+    const octets = Buffer.allocUnsafeSlow(size);
     let got = 0;
     for (let n = -1; got < size && n !== 0; got += n) n = readSync(fd, octets, got, size - got, got);
     const table = new Table(this.#schema, clock());

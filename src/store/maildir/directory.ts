@@ -86,10 +86,13 @@ export class Directory {
 
   /** True when everything here is as we know it. */
   isKnown(): boolean {
-    const events = this.#events();
+    // As long as the mtime proves enough, nothing need be watched: most folders that are opened are not changed.
+    const events = this.#settled && !this.#tried ? 0 : this.#events();
     if (events > 0) this.#known = undefined;
     const known = this.#known;
-    if (known === undefined || known.changed !== this.#stat().changed) return false;
+    if (known === undefined) return false;
+    const { inode, changed } = this.#stat();
+    if (known.changed !== changed || known.inode !== inode) return false;
     return events === 0 || this.#settled || performance.now() - this.#ownSince < ownChangeTrust;
   }
 
@@ -110,6 +113,8 @@ export class Directory {
 
   /** Before own changes. `done` is told how many events they made; meanwhile `tick` may be called, and there is no stamp. */
   changing(): { tick(): void; done(events: number): void } {
+    // Counts from before it is found out whether anybody else did anything.
+    this.#witness();
     const known = this.isKnown();
     this.#changing = true;
     let counted = 0;
@@ -170,8 +175,6 @@ export class Directory {
   resume(stamp: Stamp | undefined): void {
     this.#known = stamp === undefined ? undefined : { inode: BigInt(stamp.inode), changed: BigInt(stamp.changed) };
     this.#settled = stamp !== undefined;
-    this.#events();
-    if (stamp !== undefined && this.#stat().inode !== this.#known?.inode) this.#known = undefined;
   }
 
   /** The folder's directory has another name: what is watched is the same. */

@@ -3,10 +3,9 @@
  * programs: it is looked at before use, and changed under `dovecot-uidlist.lock` by writing a new file and
  * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
  */
-import { closeSync, futimesSync, openSync, readFileSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
+import { closeSync, futimesSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncFileNow, writeFully } from "../durable.ts";
-import { errno } from "../faults.ts";
 import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
@@ -58,12 +57,7 @@ export class KeywordFile {
 
   /** Reads the file when it changed. */
   look(): void {
-    let stats: BigIntStats | undefined;
-    try {
-      stats = statSync(this.#path, { bigint: true });
-    } catch (error) {
-      if (errno(error) !== "ENOENT") throw error;
-    }
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
     const identity = stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
     if (identity === this.#identity) return;
     this.#take(stats === undefined ? [] : parseKeywords(readFileSync(this.#path, "utf8")));

@@ -1,5 +1,5 @@
 /** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
-import { renameSync } from "node:fs";
+import { renameSync, statSync } from "node:fs";
 import { TurnMap } from "../../sys/turn.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
@@ -19,6 +19,8 @@ import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
 /** Folders kept in memory although no session has them open: STATUS after STATUS need not read them again. */
 const kept = 16;
+/** An index up to here, of some 35,000 messages, is read within a few milliseconds, octets. */
+const quickIndex = 4 << 20;
 
 export class MaildirStore implements MailStore {
   readonly separator = "/";
@@ -187,13 +189,36 @@ export class MaildirStore implements MailStore {
     return statusOf(this, name);
   }
 
-  open(name: string): Promise<Mailbox> {
-    return this.#take(canonicalName(name));
+  async open(name: string, current = false): Promise<Mailbox> {
+    let made = false;
+    const mailbox = await this.#take(canonicalName(name), () => (made = true));
+    if (!current || made) return mailbox;
+    try {
+      await mailbox.refresh();
+    } catch (error) {
+      this.release(mailbox);
+      throw error;
+    }
+    return mailbox;
   }
 
-  #take(own: string): Promise<MaildirMailbox> {
+  expect(name: string): void {
+    const own = canonicalName(name);
+    try {
+      const size = statSync(`${folderPath(this.#root, own)}/posthorn.index`, { throwIfNoEntry: false })?.size ?? Infinity;
+      if (size > quickIndex) return;
+    } catch {
+      // Whoever opens it will hear of that.
+      return;
+    }
+    this.#take(own).then((mailbox) => this.release(mailbox), () => undefined);
+  }
+
+  /** @param making called when it was not open; it is then as on disk */
+  #take(own: string, making?: () => void): Promise<MaildirMailbox> {
     return faulting(() =>
       this.#open.take(own, async () => {
+        making?.();
         if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
         const { facts, log = () => undefined, alone = false } = this.#hooks;
         const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });

@@ -108,8 +108,14 @@ export class MboxMailbox implements Mailbox {
     this.#contents.index.saveSoon();
   }
 
-  /** First look, once. */
-  open(): Promise<void> {
+  /** First look, once; another one with `current`. */
+  async open(current = false): Promise<void> {
+    const before = this.#opened;
+    await this.#openOnce();
+    if (current && before !== undefined) await this.refresh();
+  }
+
+  #openOnce(): Promise<void> {
     if (this.#opened === undefined) this.#file.lookAtRights();
     this.#opened ??= this.refresh().then(
       () => undefined,

@@ -216,7 +216,7 @@ export class MboxStore implements MailStore {
     return statusOf(this, name);
   }
 
-  open(name: string): Promise<Mailbox> {
+  open(name: string, current = false): Promise<Mailbox> {
     return faulting(async () => {
       const own = canonicalName(name);
       const path = this.#path(own);
@@ -224,7 +224,7 @@ export class MboxStore implements MailStore {
       this.#require(own, path);
       const mailbox = await this.#take(own);
       try {
-        await mailbox.open();
+        await mailbox.open(current);
       } catch (error) {
         this.release(mailbox);
         throw error;

@@ -229,8 +229,9 @@ export class MemoryStore implements MailStore {
     return { messages: m.messages.length, recent: m.recent, uidNext: m.uidNext, uidValidity: m.uidValidity, unseen: m.messages.filter((x) => !x.flags.has("\\Seen")).length };
   }
 
-  async open(name: string): Promise<Mailbox> {
+  async open(name: string, current = false): Promise<Mailbox> {
     const found = this.mailbox(name);
+    if (current) await found.refresh();
     this.open_++;
     return found;
   }

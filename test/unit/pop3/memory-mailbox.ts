@@ -106,7 +106,10 @@ export function memoryStore(mailbox: MemoryMailbox): MailStore {
     subscriptions: async () => [],
     subscribe: no,
     status: (): Promise<FolderStatus> => no(),
-    open: async () => mailbox,
+    open: async (_name, current) => {
+      if (current === true) await mailbox.refresh();
+      return mailbox;
+    },
     release: () => {},
     deliver: no,
     close: async () => {},
