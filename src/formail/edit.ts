@@ -78,12 +78,13 @@ function fate(f: Field, options: Options, ofReply = false): readonly Fate[] {
   // -i says which fields of the message stay in a reply, and renames those of the reply.
   const asked = fields.insert.find((a) => matches(f, a));
   const inserted = reply && (!ofReply || asked?.bare === true) ? undefined : asked;
-  const replaced = inserted === undefined ? fields.replace.filter((a) => matches(f, a)) : [];
-  if (replaced.some((a) => a.bare)) return [];
-  const fresh = inserted === undefined && replaced.length === 0 ? rename(f, fields) : f;
+  // The first that names it decides.
+  const replaced = inserted === undefined ? fields.replace.find((a) => matches(f, a)) : undefined;
+  if (replaced?.bare === true) return [];
+  const fresh = inserted === undefined && replaced === undefined ? rename(f, fields) : f;
   const full = zap ? withBlank(fresh) : fresh;
   const came = concatenate ? concatenated(full) : full;
-  if (replaced.length > 0) return [{ came, written: [] }];
+  if (replaced !== undefined) return [{ came, written: [] }];
   if (inserted === undefined) return [{ came, written: [came] }];
   const renamed = old(came);
   return [{ came, written: [concatenate ? concatenated(renamed) : renamed] }];

@@ -263,7 +263,7 @@ function read(input: readonly Buffer[]): Options {
   const resent = fields.addNew.some(isResent);
   fields.addNew = fields.addNew.filter((a) => a.whole);
   const extracts = fields.extract.length + fields.extractWhole.length > 0;
-  if (split === undefined && (skip !== undefined || total !== undefined || parallel !== undefined || minFields !== undefined || flags.every || flags.digest || flags.babyl)) refuse("usage");
+  if (split === undefined && (skip !== undefined || total !== undefined || parallel !== undefined || (minFields ?? 0) > 0 || flags.every || flags.digest || flags.babyl)) refuse("usage");
   if (flags.keepBody && !flags.reply && !extracts) refuse("usage");
   if (summary !== undefined && extracts) refuse("usage");
   return { fields, ...flags, resent, escape, prefix, quiet, summary, cache, split, parallel, minFields: minFields === undefined || minFields === 0 ? 2 : minFields, skip: skip ?? 0, total: total ?? -1 };

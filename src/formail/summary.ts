@@ -17,4 +17,4 @@ export function summary({ fromLine, subject }: Pick<Edited, "fromLine" | "subjec
   return Buffer.from(`${lines.join("\n")}\n`, "latin1");
 }
 
-const oneLine = (text: string): string => text.replace(/[\n\t]/g, " ");
+const oneLine = (text: string): string => text.replace(/[\t-\r]/g, " ");
