@@ -19,16 +19,20 @@ export type Before = "blank" | "text" | "header" | "lone" | "settled";
 
 type BodyOptions = Pick<Options, "split" | "digest" | "every" | "escape" | "prefix" | "minFields" | "reply">;
 
-/** Passes `length` octets as they are. Returns how many are missing at the end of the input. */
-export function copy(source: Source, sink: Sink, length: number): number {
+/** Passes `length` octets as they are, and the rest of the line they end in. Returns how many are missing at the end of the input, and what stands before the next line. */
+export function copy(source: Source, sink: Sink, length: number): { readonly missing: number; readonly before: Before } {
   let left = length;
+  let [last, lastButOne] = [0x0a, 0];
   while (left > 0) {
-    if (source.length === 0 && !source.fill()) return left;
+    if (source.length === 0 && !source.fill()) return { missing: left, before: "text" };
     const piece = source.take(Math.min(left, source.length));
     sink.write(piece);
     left -= piece.length;
+    lastButOne = piece.length > 1 ? (piece.at(-2) ?? 0) : last;
+    last = piece.at(-1) ?? 0;
   }
-  return 0;
+  if (last !== 0x0a) passLine(source, sink);
+  return { missing: 0, before: last === 0x0a && lastButOne === 0x0a ? "blank" : "text" };
 }
 
 /** A real postmark: "From [\t ]*[^\t\n ]+[\t ]+[^\n\t ]". */

@@ -93,11 +93,11 @@ function message(options: Options, io: Io, number: number): Exit {
   let lines = 2;
   if (split !== undefined || withBody) {
     const length = extracts || reply ? 0 : contentLength(edited.header, options);
-    const missing = copy(source, body, length);
+    const { missing, before } = copy(source, body, length);
     if (missing > 1 && !options.quiet) io.complain(`Content-Length: field exceeds actual length by ${missing - 1} bytes`);
     if (length > 0 && source.at(0) === undefined) lines = 1;
     if (options.babyl) lines = passBabyl(source, body, ended, options.minFields) ? 0 : 2;
-    else passBody(source, body, options, ended ? "blank" : split === undefined || options.force || reply || (header[0] !== undefined && named(header[0], "from ") && !(header.length === 1 && header[0].text.includes("\n>"))) ? "settled" : "header");
+    else passBody(source, body, options, length > 0 ? before : ended ? "blank" : split === undefined || options.force || reply || (header[0] !== undefined && named(header[0], "from ") && !(header.length === 1 && header[0].text.includes("\n>"))) ? "settled" : "header");
   }
   if (withBody) tail.end(lines);
   if (options.summary !== undefined && !silent) io.out.write(summary(edited, options.summary, tail.length));
