@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { Fulltexts } from "../../../src/agent/fulltext/fulltexts.ts";
 import { lazyFulltexts } from "../../../src/agent/fulltext/lazily.ts";
 import { Passes } from "../../../src/agent/fulltext/passes.ts";
+import { working } from "../../../src/agent/rest.ts";
 import { indexFiles } from "../../../src/store/fulltext/stamp.ts";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import type { Uid } from "../../../src/store/mailbox.ts";
@@ -159,6 +160,23 @@ test("a folder is indexed from its first search on, and kept up when mail comes"
     await until(async () => (await life.candidates("Box", "not in it"))?.length === 0);
     assert.deepEqual(await life.candidates("Box", "second letter"), [2]);
     assert.equal((await life.rows()).folders, 1);
+  } finally {
+    await life.close();
+  }
+});
+
+test("nothing is put in while a command is under way", async () => {
+  const life = await Life.begin();
+  try {
+    await life.put("Box", "first letter");
+    let done = (): void => undefined;
+    const command = working(() => new Promise<void>((resolve) => (done = resolve)));
+    assert.equal(await life.candidates("Box", "first letter"), undefined);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(await life.candidates("Box", "not in it"), undefined);
+    done();
+    await command;
+    await until(async () => (await life.candidates("Box", "not in it"))?.length === 0);
   } finally {
     await life.close();
   }
