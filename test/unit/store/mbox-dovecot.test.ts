@@ -1,8 +1,9 @@
 /** Nasty mboxes through Dovecot and through ours: the same messages, octets, flags and UIDs; then changed by one and read by the other. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { appendFileSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import type { Uid } from "../../../src/store/mailbox.ts";
 import { corpus } from "../imap/dovecot.ts";
 import { imapMissing, imapSays, imapSees } from "./dovecot-imap.ts";
 import { lasting, look, mboxFile, ours, shown, type Shown } from "./mbox-file.ts";
@@ -121,3 +122,21 @@ for (const [name, content] of [...Object.entries(boxes), ...corpusBoxes()]) {
     }
   });
 }
+
+for (const going of [[3], [2, 3], [2], [1, 3]])
+  test(`Dovecot with mbox_dirty_syncs, which it has by itself, knows what was added where we took ${going.join(" and ")} away`, { skip: imapMissing }, async (t) => {
+    const file = mboxFile(t, "");
+    const mail = (name: string, lines = 3): string => `${from}Subject: ${name}\nFrom: a@b\n\n${`text of ${name}\n`.repeat(lines)}\n`;
+    writeFileSync(file.path, ["m1", "m2", "m3"].map((name) => mail(name)).join(""));
+    const names = (seen: readonly { readonly uid: number; readonly octets: string | Buffer }[]): [number, string | undefined][] => seen.map(({ uid, octets }) => [uid, /^Subject: (.*)\r$/m.exec(octets.toString("latin1"))?.[1]]);
+    await ours(file, look);
+    const { home, location } = file;
+    assert.deepEqual(names(imapSees(home, location).messages), [[1, "m1"], [2, "m2"], [3, "m3"]]);
+    await ours(file, (inbox) => inbox.expunge(going as Uid[]));
+    // By a program that gives no UIDs: the file is longer than Dovecot knew it.
+    appendFileSync(file.path, mail("m4", 40));
+    const left = [[1, "m1"], [2, "m2"], [3, "m3"]].filter(([uid]) => !going.includes(Number(uid)));
+    assert.deepEqual(names(imapSees(home, location).messages), [...left, [4, "m4"]]);
+    assert.deepEqual(names(await ours(file, look)), [...left, [4, "m4"]]);
+    assert.deepEqual(names(imapSees(home, location).messages), [...left, [4, "m4"]]);
+  });
