@@ -8,13 +8,13 @@ export function canonicalName(name: string): string {
 }
 
 /**
- * The components of a canonical name. Throws StoreFault "bad-name" for an empty component, control characters, and
- * whatever `refuse` (of the kind of store) says.
+ * The components of a canonical name. Throws StoreFault "bad-name" for an empty component, control characters (DEL is none
+ * here, as in Dovecot), and whatever `refuse` (of the kind of store) says.
  */
 export function components(name: string, refuse: (component: string) => boolean): string[] {
   const parts = name.split("/");
   for (const part of parts)
-    if (part === "" || /[\x00-\x1f\x7f]/.test(part) || !part.isWellFormed() || refuse(part)) throw new StoreFault("bad-name", "not a possible mailbox name");
+    if (part === "" || /[\x00-\x1f]/.test(part) || !part.isWellFormed() || refuse(part)) throw new StoreFault("bad-name", "not a possible mailbox name");
   return parts;
 }
 

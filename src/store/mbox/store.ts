@@ -94,7 +94,10 @@ export class MboxStore implements MailStore {
       if (!this.#autoCreated) for (const name of this.#special.keys()) if (look(this.#path(name)) === undefined) this.#make(name);
       this.#autoCreated = true;
       const inbox: FoundFolder = { name: "INBOX", selectable: true, inferiors: false, marked: marked(this.#settings.inbox) };
-      return folderList([inbox, ...this.#listed("", this.#settings.root, 0)], this.#special);
+      const others = this.#listed("", this.#settings.root, 0);
+      // A directory of that name holds folders below INBOX, which is elsewhere.
+      const above = others.some(({ name }) => name === "INBOX");
+      return folderList([...others, { ...inbox, inferiors: above }], this.#special);
     });
   }
 

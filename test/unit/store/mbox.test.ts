@@ -227,6 +227,15 @@ test("folders are files, directories hold folders", async (t) => {
   assert.equal((await store.status("INBOX")).messages, 0);
 });
 
+test("INBOX is selectable whatever lies below it; DEL in a name is no reason to refuse it", async (t) => {
+  const { store } = await mbox(t);
+  await store.create("INBOX/sub");
+  await store.create("del\x7f");
+  const folders = await store.folders();
+  assert.deepEqual(folders.filter(({ name }) => name.startsWith("INBOX")).map(({ name, selectable, inferiors, children }) => [name, selectable, inferiors, children]), [["INBOX", true, true, true], ["INBOX/sub", true, false, false]]);
+  for (const { name, selectable } of folders) if (selectable) store.release(await store.open(name));
+});
+
 test("links, other names and strangers' files are refused", async (t) => {
   const { root, path, store, inbox } = await mbox(t);
   const target = `${root}/target`;
