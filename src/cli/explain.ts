@@ -16,7 +16,7 @@ import { explain, type FolderKind, type World } from "../filter/explain.ts";
 import type { Setting } from "../filter/environment.ts";
 import { Mail } from "../filter/mail.ts";
 import { fromLine } from "../mda/from-line.ts";
-import { includedRc, rcSuspicion } from "../mda/rc-file.ts";
+import { includedRc, rcAt, rcSuspicion, type RcFile } from "../mda/rc-file.ts";
 import { toLf } from "../message/line-ends.ts";
 import { parseRc } from "../recipe/parse.ts";
 import { parseMailLocation } from "../store/open.ts";
@@ -40,6 +40,8 @@ export interface ExplainCommand {
   readonly commands: readonly string[];
   readonly arguments: readonly string[];
   readonly json: boolean;
+  /** false: the rc file of the host, which a delivery obeys before, is left out. */
+  readonly global: boolean;
   readonly config: string | undefined;
 }
 
@@ -52,6 +54,7 @@ export function explainRc(command: ExplainCommand): string {
   const assignments = command.assignments.map(assignment);
   const message = toLf(readFileSync(0));
   const settings = settingsOf(command.config);
+  const before = command.global ? globalRc(settings, path) : undefined;
   const user = become(command.user, settings);
   const { inbox, root } = inboxOf(user, settings);
   const mail = withFromLine(message, command.sender ?? user.name);
@@ -65,11 +68,18 @@ export function explainRc(command: ExplainCommand): string {
     arguments: command.arguments.length > 0 || settings === undefined ? command.arguments.map(latin1) : [""],
     extra: {},
   };
-  const explanation = explain(parseRc(octets), file, mail, setting, world(stubs, root), assignments, process.pid);
+  const explanation = explain(parseRc(octets), file, mail, setting, world(stubs, root), assignments, process.pid, before?.kind === "rc" ? { rc: before.rc, name: latin1(before.path) } : undefined);
   const suspicion = rcSuspicion(path, user);
   if (command.json) return `${JSON.stringify({ suspicious: suspicion, ...explanation }, (_, value: unknown) => (typeof value === "string" ? utf8(value) : value))}\n`;
   const warning = suspicion === undefined ? "" : `warning: a delivery passes over this file: ${printable(suspicion)}\n`;
-  return warning + explanationText(explanation);
+  const passed = before?.kind === "suspicious" || before?.kind === "unreadable" ? `warning: ${printable(before.path)} is passed over: ${printable(before.why)}\n` : "";
+  return passed + warning + explanationText(explanation);
+}
+
+/** The host's, as a delivery has it; undefined where it is the one that is explained. */
+function globalRc(settings: Settings | undefined, explained: string): RcFile | undefined {
+  const path = settings === undefined ? "/etc/procmailrc" : settings.global_procmailrc;
+  return path === "" || path === explained ? undefined : rcAt(path, { name: "root", home: "/root", uid: 0, gid: 0 });
 }
 
 function asked(read: () => Buffer, file: string): Buffer {

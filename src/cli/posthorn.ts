@@ -115,11 +115,12 @@ async function main(): Promise<number> {
           .option("sender", { type: "string", requiresArg: true, describe: "envelope sender, where the mail has no From line" })
           .option("arg", { type: "string", array: true, nargs: 1, describe: "$1, $2, ..." })
           .option("command", { type: "string", array: true, nargs: 1, describe: "PATTERN=STATUS[:TEXT|@FILE]: how commands that contain PATTERN are taken to end, and what they print" })
+          .option("global", { type: "boolean", default: true, describe: "the rc file of the host before it; --no-global leaves it out" })
           .option("json", { type: "boolean", default: false, describe: "one JSON object" }),
       async (argv) => {
         const { explainRc } = await import("./explain.ts");
-        const { file, assignments = [], user, sender, command = [], arg = [], json, config } = argv;
-        process.stdout.write(explainRc({ file, assignments, user, sender, commands: command, arguments: arg, json, config }));
+        const { file, assignments = [], user, sender, command = [], arg = [], json, global, config } = argv;
+        process.stdout.write(explainRc({ file, assignments, user, sender, commands: command, arguments: arg, json, global, config }));
       },
     )
     .command(

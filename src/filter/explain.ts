@@ -6,6 +6,7 @@ import { Octets } from "../message/octets.ts";
 import type { Rc, Recipe, Test } from "../recipe/tree.ts";
 import { excerpt, type Excerpt } from "./explain-excerpt.ts";
 import type { Answer, Asking, DeliverAnswer, DeliverEffect, Effect, RunAnswer, RunEffect } from "./effects.ts";
+import { obeyGlobal } from "./global.ts";
 import type { Setting } from "./environment.ts";
 import { endedByEmptyLine, type Mail } from "./mail.ts";
 import { RuleRun, type Verdict } from "./run.ts";
@@ -93,9 +94,15 @@ export interface Explanation {
   readonly winner: { readonly file: string; readonly line: number } | undefined;
 }
 
-/** @param name of the rc file in messages  @param pid for $$ */
-export function explain(rc: Rc, name: string, mail: Mail, setting: Setting, world: World, assignments: readonly (readonly [string, string])[], pid: number): Explanation {
-  return new Explaining(new RuleRun(setting, mail, pid), world).whole(rc, name, assignments);
+/** An rc file, and what messages call it. */
+export interface NamedRc {
+  readonly rc: Rc;
+  readonly name: string;
+}
+
+/** @param name of the rc file in messages  @param pid for $$  @param global what is obeyed before: /etc/procmailrc */
+export function explain(rc: Rc, name: string, mail: Mail, setting: Setting, world: World, assignments: readonly (readonly [string, string])[], pid: number, global?: NamedRc): Explanation {
+  return new Explaining(new RuleRun(setting, mail, pid), world).whole({ rc, name }, assignments, global);
 }
 
 class Explaining {
@@ -120,11 +127,20 @@ class Explaining {
     this.#world = world;
   }
 
-  whole(rc: Rc, name: string, assignments: readonly (readonly [string, string])[]): Explanation {
+  whole({ rc, name }: NamedRc, assignments: readonly (readonly [string, string])[], global: NamedRc | undefined): Explanation {
     const run = this.#run;
     run.trace = (event) => this.#listen(event);
+    const left = (): void => {
+      this.#files = [];
+      this.#depth = 0;
+    };
     const decisions = (function* (): Asking<Verdict> {
       for (const [variable, value] of assignments) yield* run.assign(variable, value);
+      if (global !== undefined) {
+        const verdict = yield* obeyGlobal(run, global.rc, global.name);
+        if (verdict !== undefined) return yield* run.finish(verdict);
+        left();
+      }
       return yield* run.obey(rc, name);
     })();
     let step = decisions.next();

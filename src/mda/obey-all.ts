@@ -1,6 +1,7 @@
 /** One message for one person, as procmail goes about it: assignments, /etc/procmailrc, rc files, DEFAULT. Files are asked for through `open`. */
 import type { Asking } from "../filter/effects.ts";
 import { expandValue } from "../filter/expand.ts";
+import { obeyGlobal } from "../filter/global.ts";
 import type { RuleRun, Verdict } from "../filter/run.ts";
 import { readExpansion } from "../recipe/expansion.ts";
 import type { RcFile } from "./rc-file.ts";
@@ -34,8 +35,6 @@ export interface RcName {
 
 export type OpenRc = (path: string, whose: "root" | "user" | "anybody") => RcFile;
 
-const safePath = "/usr/local/bin:/usr/bin:/bin";
-
 export function* obeyAll(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict> {
   const { state } = run;
   for (const { name, value } of plan.assignments) yield* run.assign(name, (yield* expandValue(readExpansion(value, 0, "line").parts, state)) ?? "");
@@ -63,21 +62,11 @@ export function* obeyAll(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict
   return yield* run.finish(discarded);
 }
 
-/** Before anybody's rc file, with a PATH that nobody else can write; HOST in it ends it and no more. */
 function* globally(run: RuleRun, plan: Plan, open: OpenRc): Asking<Verdict | undefined> {
-  const { variables } = run.state;
   const found = open(plan.global, "root");
-  if (found.kind !== "rc") {
-    if (found.kind !== "none") yield* run.state.say(`Couldn't read "${plan.global}"`);
-    return undefined;
-  }
-  const path = variables.get("PATH") ?? safePath;
-  variables.set("PATH", safePath);
-  yield* run.state.tell(`Rcfile: "${plan.global}"`);
-  const verdict = yield* run.rules(found.rc, plan.global);
-  variables.set("PATH", path);
-  yield { kind: "drop-privileges" };
-  return verdict?.kind === "discarded" ? undefined : verdict;
+  if (found.kind === "rc") return yield* obeyGlobal(run, found.rc, plan.global);
+  if (found.kind !== "none") yield* run.state.say(`Couldn't read "${plan.global}"`);
+  return undefined;
 }
 
 function* startAt(run: RuleRun, rc: RcName, home: string): Asking<void> {

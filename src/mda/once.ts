@@ -4,9 +4,9 @@
  *     EXPIRES KEY LF        EXPIRES in seconds since the epoch; the last line of a key counts, and 0 forgets it
  *
  * Lines are appended under a lock and fsynced: that is the commit point. A line without its LF, left by a crash, does not
- * count, and the next begins on a line of its own. When the file is large it is written anew with what still counts, and takes the place of the old one by rename(2).
+ * count, and goes before the next is appended. When the file is large it is written anew with what still counts, and takes the place of the old one by rename(2).
  */
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { createOnly, syncDirectory, writeFully } from "../store/durable.ts";
 import { tryLock } from "../sys/lock.ts";
@@ -15,6 +15,9 @@ import { inTurn } from "./path-locks.ts";
 /** Octets from which the file is written anew, and keys kept then: the oldest go first. */
 const sizeLimit = 512 * 1024;
 const keyLimit = 4000;
+
+/** No line is longer. */
+const lineLimit = 1100;
 
 /** ms between two tries for the lock, and tries. */
 const delay = 20;
@@ -33,7 +36,7 @@ export function once(path: string, key: string, seconds: number, now: number): P
       if (known.has(key)) return false;
       const expires = now + seconds;
       if (text.length > sizeLimit) await anew(path, known.set(key, expires));
-      else append(fd, `${text === "" || text.endsWith("\n") ? "" : "\n"}${String(expires)} ${key}\n`);
+      else append(fd, `${String(expires)} ${key}`);
       return true;
     }),
   );
@@ -43,7 +46,7 @@ export function once(path: string, key: string, seconds: number, now: number): P
 export function forget(path: string, key: string): Promise<void> {
   return inTurn(path, () =>
     locked(path, (fd) => {
-      append(fd, `0 ${key}\n`);
+      append(fd, `0 ${key}`);
       return Promise.resolve();
     }),
   );
@@ -81,8 +84,14 @@ async function locked<T>(path: string, work: (fd: number) => Promise<T>): Promis
   throw new Error(`${path} is locked by another program`);
 }
 
-function append(fd: number, text: string): void {
-  writeSync(fd, text, null, "latin1");
+/** What a crash has left of a line is cut off before. */
+function append(fd: number, line: string): void {
+  const { size } = fstatSync(fd);
+  const tail = Buffer.alloc(Math.min(size, lineLimit));
+  readSync(fd, tail, 0, tail.length, size - tail.length);
+  const whole = size - tail.length + tail.lastIndexOf(0x0a) + 1;
+  if (whole < size) ftruncateSync(fd, whole);
+  writeFully(fd, Buffer.from(`${line}\n`, "latin1"));
   fsyncSync(fd);
 }
 

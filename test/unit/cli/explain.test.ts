@@ -1,7 +1,7 @@
 /** posthorn explain rc, as a user starts it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -81,6 +81,21 @@ test("what no recipe takes goes where an instance's users have their INBOX", () 
     const { out } = run(join(directory, "empty"), "--config", join(directory, "i/etc/posthorn.conf"), "--user", "alice");
     assert.match(out, new RegExp(`Maildir ${directory}/i/mail/alice/Maildir/, .* octets\n\ndelivered to ${directory}/i/mail/alice/Maildir/ \\(no recipe took it\\)\n$`));
     assert.match(run(join(directory, "empty")).out, /delivered to \/var\/mail\/\w+ /);
+  }));
+
+test("the rc file of the host comes first, where it is root's", () =>
+  inDirectory((directory, run) => {
+    const made = spawnSync(posthorn, ["init", join(directory, "i"), "--domain", "example.test", "--user", "alice:x"], { env, encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    const [config, global] = [join(directory, "i/etc/posthorn.conf"), join(directory, "global")];
+    appendFileSync(config, `\nglobal_procmailrc = ${global}\n`);
+    writeFileSync(global, "SEEN=$PATH\n:0\n* ^Subject: hello\n* ! SEEN ?? bin:/home\n{ WHERE=from-host }\nHOST=none.of.them\nWHERE=not-this\n", { mode: 0o600 });
+    const args = [join(directory, "rc"), "--config", config, "--user", "alice"];
+    const { out, errors } = run(...args);
+    if (process.getuid?.() === 0) assert.match(out, new RegExp(`${global}:\\n[^]*WHERE="from-host"[^]*${directory}/rc:\\n[^]*delivered to from-host/ \\(${directory}/rc line 13\\)\\n$`), errors);
+    else assert.match(out, new RegExp(`^warning: ${global} is passed over: owned by somebody else\\n`), errors);
+    assert.doesNotMatch(run(...args, "--no-global").out, /from-host/);
+    assert.doesNotMatch(run(global, "--config", config, "--user", "alice").out, /from-host[^]*from-host/);
   }));
 
 const strace = "/usr/bin/strace";

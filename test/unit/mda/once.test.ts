@@ -43,6 +43,18 @@ test("half a line, left by a crash, is not taken for another's", () =>
     assert.equal(await once(path, "carol@example.net", 100, 1000), false);
   }));
 
+test("nor does what is taken back behind half a line spoil a key", () =>
+  inDirectory(async (path) => {
+    await once(path, "bob a", 100, 1000);
+    await once(path, "eve a", 100, 1000);
+    appendFileSync(path, "1100 carol");
+    await forget(path, "bob a");
+    assert.equal(await once(path, "bob a", 100, 1000), true);
+    assert.equal(await once(path, "eve a", 100, 1000), false);
+    assert.equal(await once(path, "carol", 100, 1000), true);
+    assert.equal(await once(path, "carol", 100, 1000), false);
+  }));
+
 test("stays small, and keeps the newest", () =>
   inDirectory(async (path, directory) => {
     const line = (n: number): string => `2000 sender-${String(n)}-${"x".repeat(80)}@example.net\n`;
