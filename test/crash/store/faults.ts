@@ -61,10 +61,19 @@ export class Faults {
     writeSync(this.#fd, Buffer.alloc(4), 0, 4, 0);
   }
 
+  /** How many calls of the kinds that were asked for there have been. */
+  get counted(): number {
+    return this.#field(20);
+  }
+
   /** How many calls met their fault. */
   get hits(): number {
+    return this.#field(24);
+  }
+
+  #field(at: number): number {
     const field = Buffer.alloc(4);
-    readSync(this.#fd, field, 0, 4, 24);
+    readSync(this.#fd, field, 0, 4, at);
     return endianness() === "LE" ? field.readUInt32LE() : field.readUInt32BE();
   }
 
