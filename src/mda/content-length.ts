@@ -12,12 +12,15 @@ interface ContentLength {
   readonly body: number;
 }
 
+/** Octets of a header in which the field is looked for. */
+const headerLimit = 1 << 20;
+
 const emptyLine = Buffer.from("\n\n");
 
 export function contentLength(octets: Octets): ContentLength | undefined {
   const empty = octets.indexOf(emptyLine);
   const body = empty < 0 ? octets.length : empty + 2;
-  const found = /(?:^|\n)content-length:([^\n]*)/i.exec(octets.subarray(0, body).toBuffer().toString("latin1"));
+  const found = /(?:^|\n)content-length:([^\n]*)/i.exec(octets.subarray(0, Math.min(body, headerLimit)).toBuffer().toString("latin1"));
   const value = found?.[1];
   if (found === null || value === undefined) return undefined;
   const to = found.index + found[0].length;

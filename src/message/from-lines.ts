@@ -11,11 +11,14 @@ export function* fromLines(octets: Octets): Generator<number, undefined> {
   for (let at = octets.indexOf(wordBehindLine); at >= 0; at = octets.indexOf(wordBehindLine, at + 1)) yield at + 1;
 }
 
-/** The octets in pieces, with a ">" put in at these places, which ascend. A piece is good until the next. */
+/** The octets in pieces, with a ">" put in at these places, which ascend. A piece is good until the next, and until the octets are looked at. */
 export function* quoted(octets: Octets, places: Iterable<number>): Generator<Buffer, undefined> {
   let from = 0;
   for (const at of places) {
-    if (at > from) yield* octets.subarray(from, at).pieces();
+    // Lines that all begin so are not read one by one.
+    const line = octets.inWindow(from, at);
+    if (line === undefined) yield* octets.subarray(from, at).pieces();
+    else if (line.length > 0) yield line;
     yield quote;
     from = at;
   }

@@ -103,6 +103,12 @@ export class Octets {
     return (this.#window = { octets, start: at });
   }
 
+  /** The octets from `start` up to `end` where the window under way has them: good until the next one. Else undefined. */
+  inWindow(start: number, end: number): Buffer | undefined {
+    const { octets, start: first } = this.#window;
+    return start >= first && end <= first + octets.length ? octets.subarray(start - first, end - first) : undefined;
+  }
+
   /** The octet at `at`; -1 where there is none. */
   at(at: number): number {
     if (at < 0 || at >= this.length) return -1;
@@ -118,7 +124,7 @@ export class Octets {
         yield from;
         continue;
       }
-      room ??= Buffer.allocUnsafeSlow(from.piece);
+      if (room === undefined || room.length < Math.min(from.piece, length)) room = Buffer.allocUnsafe(Math.min(from.piece, length));
       for (let done = 0; done < length; ) {
         const piece = room.subarray(0, Math.min(room.length, length - done));
         from.read(piece, offset + done);

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Answer, DeliverEffect, Effect } from "../../../src/filter/effects.ts";
 import { decodedBody, decodedHeader } from "../../../src/filter/decoded.ts";
 import { Mail } from "../../../src/filter/mail.ts";
+import { Octets } from "../../../src/message/octets.ts";
 import { RuleRun } from "../../../src/filter/run.ts";
 import { parseRc } from "../../../src/recipe/parse.ts";
 
@@ -95,6 +96,13 @@ test("decode: of a large mail the beginning is looked at, in bounded memory", ()
   const text = decodedBody(new Mail("", octets)).toBuffer();
   assert.ok(text.length >= 4 << 20 && text.length < 5 << 20, String(text.length));
   assert.ok(process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed - before < 60 << 20);
+});
+
+test("decode: a mail that lies in a file shows what one in memory does", () => {
+  const octets = Buffer.from(["Content-Type: multipart/mixed; boundary=b", "", "--b", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: base64", "", Buffer.from("Grüße\r\n").toString("base64"), "--b", "Content-Type: message/rfc822", "", "Subject: =?utf-8?q?b=C3=B6se?=", "", "inside", "--b--", ""].join("\n"));
+  const inMemory = decodedBody(new Mail("", octets)).toBuffer().toString();
+  assert.match(inMemory, /Grüße[^]*Subject: böse[^]*inside/);
+  for (const piece of [1, 7, 50]) assert.equal(decodedBody(new Mail("", Octets.stored({ length: octets.length, piece, read: (into, at) => void octets.copy(into, 0, at) }))).toBuffer().toString(), inMemory);
 });
 
 test("decode: of a large header too", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { fromLines, quoted } from "../../../src/message/from-lines.ts";
 import { Octets, type Stored } from "../../../src/message/octets.ts";
 
 /** As a file gives them. */
@@ -46,6 +47,18 @@ describe("octets", () => {
         }
       }),
       { numRuns: 500 },
+    );
+  });
+
+  test("lines that begin with From are quoted", () => {
+    const lines = fc.array(fc.record({ octets: fc.constantFrom("From ", "From x\n", "\n", "Fro", "m ", " From \n", ">From \n", "text\n").map((text) => Buffer.from(text)), piece: fc.integer({ min: 0, max: 9 }) }), { maxLength: 9 });
+    fc.assert(
+      fc.property(lines, (all) => {
+        const octets = joined(all);
+        const found = Buffer.concat([...quoted(octets, fromLines(octets)).map((piece) => Buffer.from(piece))]).toString();
+        assert.equal(found, Buffer.concat(all.map((one) => one.octets)).toString().replace(/^From /gm, ">$&"));
+      }),
+      { numRuns: 1000 },
     );
   });
 
