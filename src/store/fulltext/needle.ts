@@ -21,6 +21,9 @@ export interface Needle {
 
 const space = /[\t\n\r ]+/;
 
+/** Pieces asked for of one needle. More make a look-up dearer and hardly any rarer. */
+const most = 8;
+
 /** Undefined where words can not tell: nothing but white space, or half of a surrogate pair. @param text as `searchable` of message/text.ts makes it */
 export function needleOf(text: string): Needle | undefined {
   if (!text.isWellFormed()) return undefined;
@@ -29,5 +32,12 @@ export function needleOf(text: string): Needle | undefined {
   const pieces = words.flatMap((word, n): Piece[] =>
     word === "" ? [] : [{ octets: Buffer.from(`${n > 0 ? "\n" : ""}${word}${n < last ? "\n" : ""}`), query: trigramQuery(word) }],
   );
-  return pieces.length === 0 ? undefined : { pieces, exact: last === 0 };
+  return pieces.length === 0 ? undefined : { pieces: telling(pieces), exact: last === 0 };
+}
+
+/** Those that rule out most for the least work: the longest ones, and none for which all blocks must be looked at if there is another. */
+function telling(pieces: readonly Piece[]): readonly Piece[] {
+  const quick = pieces.filter(({ query }) => query !== undefined);
+  const some = quick.length > 0 ? quick : pieces;
+  return some.length <= 1 ? some : some.toSorted((a, b) => b.octets.length - a.octets.length).slice(0, most);
 }

@@ -73,7 +73,9 @@ test("what a text asks of words", () => {
   };
   assert.deepEqual(asked("WORD"), [true, ["WORD", '"WOR" AND "ORD"']]);
   assert.deepEqual(asked("É"), [true, ["É", undefined]]);
-  assert.deepEqual(asked("OF THE  LAW"), [false, ["OF\n", undefined], ["\nTHE\n", '"THE"'], ["\nLAW", '"LAW"']]);
+  assert.deepEqual(asked("OF THE  LAW"), [false, ["\nTHE\n", '"THE"'], ["\nLAW", '"LAW"']], "no look at all blocks for two letters");
+  assert.deepEqual(asked("A OF"), [false, ["\nOF", undefined], ["A\n", undefined]]);
+  assert.equal(asked("THAT ".repeat(100))?.length, 9);
   assert.deepEqual(asked(" A"), [false, ["\nA", undefined]]);
   assert.deepEqual(asked("A\r\n"), [false, ["A\n", undefined]]);
   assert.deepEqual(asked("\v"), [true, ["\v", undefined]], "not what divides words here");
