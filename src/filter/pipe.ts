@@ -78,6 +78,7 @@ function* succeeded(state: RuleState, recipe: Recipe, ran: Ran): Asking<boolean>
   const left = ran.inputLeft && !flags.has("i");
   const failed = ran.status !== 0 && (waits(recipe) || !ran.started);
   if (left && ran.started) yield* state.say(`Error while writing to "${ran.name}"`);
+  if (left && ran.started && flags.has("f")) return false;
   if (failed && (flags.has("w") || !ran.started)) yield* state.say(`Program failure (${exitShown(ran)}) of "${ran.name}"`);
   else if (failed) yield* state.tell(`Non-zero exitcode (${exitShown(ran)}) from "${ran.name}"`);
   return !left && !failed;

@@ -8,7 +8,7 @@ export function actionFindings(place: Place<Recipe>): Finding[] {
   const { action } = recipe;
   switch (action.kind) {
     case "none":
-      return [finding("no-action", recipe.line, "a recipe without an action is passed over: Incomplete recipe")];
+      return [finding("no-action", recipe.line, "a recipe without an action is passed over")];
     case "block":
       return blockFindings(recipe);
     case "folder":

@@ -11,7 +11,7 @@ export function sourceFindings(text: string, rc: Rc): Finding[] {
   // Each further fault is only this one again.
   if (crlf >= 0) return [finding("crlf", crlf + 1, "lines end in CRLF: procmail takes the CR for a part of names, values and patterns, and most of the file for nothing")];
   // A recipe without an action is found with the recipes.
-  const found = rc.faults.filter((fault) => !fault.text.startsWith("Incomplete")).map((fault) => faultFinding(fault, lines[fault.line - 1] ?? ""));
+  const found = rc.faults.filter((fault) => fault.text !== "Incomplete recipe" && fault.text !== "Missing action").map((fault) => faultFinding(fault, lines[fault.line - 1] ?? ""));
   const sets = lines.some((line) => /^\s*LINEBUF\s*=/.test(line));
   for (const [i, line] of logicalLines(lines)) {
     if (!sets && line.length > defaultLinebuf) found.push(finding("long-line", i, `longer than LINEBUF (${String(defaultLinebuf)} octets): Exceeded LINEBUF, and what stands there does not happen`));

@@ -18,7 +18,7 @@ after(() => rmSync(cache, { force: true }));
 const directory = new URL("../../../../shared/corpus/", import.meta.url).pathname;
 const mails = existsSync(directory)
   ? // A header without an empty line behind it in a mailbox differs on purpose, see formail(1).
-    readdirSync(directory).filter((name) => name.endsWith(".eml")).sort().map((name) => ({ name, text: readFileSync(join(directory, name), "latin1").replace(/^(From .*\n)+/, "") }))
+    readdirSync(directory).filter((name) => name.endsWith(".eml")).sort().map((name) => ({ name, text: readFileSync(join(directory, name), "latin1").replace(/^(From [^\n]*\n)+/, "") }))
   : [];
 const skip = missing ?? (mails.length === 0 ? "there is no corpus" : false);
 

@@ -63,7 +63,7 @@ const tries = /^procmail: (Locking ".*"|Error while writing to ".*\/_.*")\n(?=pr
  * the rest, and where the mail was cloned all lines are sorted. Why a folder can not be written is said by us only.
  */
 function comparable(log: string, c: Case): string {
-  const text = log.replace(tries, "").replace(/(procmail: Error while writing to "[^"\n]*"): .*/g, "$1");
+  const text = log.replace(tries, "").replace(/(procmail: Error while writing to ".*"): [^"\n]*$/gm, "$1");
   if (clones(c)) return text.split("\n").filter((line) => !line.startsWith("procmail: Forking")).sort().join("\n");
   const executing = /(?:^procmail: |(?<=[^\n])procmail: )Executing "(?:.*\\\n)*.*"\n/gm;
   return text.replace(executing, "") + (text.match(executing) ?? []).join("");

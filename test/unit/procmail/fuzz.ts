@@ -1,9 +1,9 @@
 /**
  * node fuzz.ts [RUNS [SEED [CASE-TEXT]]]: mutated rc files, each with a mail of the suite or of the corpus, by procmail and by us; what differs is made
- * small and shown. UNCHANGED=1: the rc files as they are. They may say anything to the shell: it wants to be alone, as in
- *
- *     unshare -mnpf --mount-proc sh -c 'mount --make-rprivate / && mount -o remount,bind,ro / && mount -t tmpfs tmp /tmp && exec node fuzz.ts'
+ * small and shown. UNCHANGED=1: the rc files as they are. They may say anything to the shell, so all of it is done in namespaces where nothing is
+ * there to be written but /dev/shm and /tmp, no other process and no network. That wants root.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compare, type Difference } from "./compare.ts";
@@ -12,6 +12,11 @@ import { unlisted } from "./listed.ts";
 import { everyMessage, type Message } from "./messages.ts";
 import { chance, mutated } from "./mutate.ts";
 import { readCases, type Case } from "./read-cases.ts";
+
+if (process.pid > 2) {
+  const alone = 'mount --make-rprivate / && mount -o remount,bind,ro / && mount -t tmpfs tmp /tmp && mount -t tmpfs tmp /dev/shm && exec "$@"';
+  process.exit(spawnSync("unshare", ["-mnpf", "--mount-proc", "sh", "-c", alone, "sh", process.execPath, ...process.argv.slice(1)], { stdio: "inherit" }).status ?? 1);
+}
 
 const [, , runs = "1000", firstSeed = "1", caseText = ""] = process.argv;
 const all = readCases();

@@ -53,7 +53,7 @@ const listed: readonly Listed[] = [
   },
   {
     reason: "Content-Length is mended once, as the mail comes in: a filter that changes the message is asked to mind the field itself",
-    is: (d, c, m) => /^Content-Length:/im.test(headerOf(m)) && /^:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => text.replace(/^>From /gm, "From ").replace(/^(Content-Length:).*/gim, "$1")),
+    is: (d, c, m) => /^Content-Length:/im.test(headerOf(m)) && /^:\d*[^:\n]*f/m.test(c.rc) && same(d, (text) => text.replace(/^>From /gm, "From ").replace(/^(\d+ )?(Content-Length:).*/gim, "$1$2")),
   },
   {
     reason: "a mail with CRLF has no empty line in procmail's eyes nor in ours; what a filter of its body gives, which is empty, is not told from its header afterwards",
@@ -75,6 +75,8 @@ const listed: readonly Listed[] = [
   { reason: "the root directory is no folder: for root procmail would make one of it", is: (d) => d.what === "log" && more(d).theirs.some((line) => /^procmail: Couldn't create or rename temp file "\/\/\w*"$/.test(line)) },
   { reason: "where UMASK is unset or no number, folders are as by default: with procmail everybody could write to them", is: (d, c) => /^[ \t]*UMASK[ \t]*(=[ \t]*)?$/m.test(c.rc) && /^6[046][057] /.test(d.theirs ?? "") && d.ours?.slice(4) === d.theirs?.slice(4) },
   { reason: "a time limit is for commands: how long the system takes for a folder does not count, and what backquotes gave up to then is no rescued mail", is: (d, c) => timed(c) && onlyLines(d, none, /^procmail: (Timeout, was waiting for ".*"|Rescue of unfiltered data succeeded)$/) },
+  { reason: "what a command leaves unread counts in the size that the log tells", is: (d, c) => /^[ \t]*:\d*[^:\n]*i/m.test(c.rc) && d.what === "log" && sizeless(d, d.ours ?? "") === sizeless(d, d.theirs ?? "") },
+  { reason: "of a line that is too long the log tells all that is passed over", is: (d, c) => c.rc.includes("LINEBUF") && onlyLines(d, /^procmail: Skipped "/, /^procmail: Skipped "/) },
   { reason: "a backquote that is never closed is told, like an open quote", is: (d) => onlyLines(d, /^procmail: Unexpected EOL$/, none) },
   {
     reason: "VAR =| with a blank before the sign captures into VAR; procmail sets a variable without a name, and the value is lost",
@@ -84,7 +86,7 @@ const listed: readonly Listed[] = [
     reason: "whether a capture without w succeeded does not hang on what a filter before it did",
     is: (d, c) => c.name === "chaining: success of a filter, a capture, a block" && onlyLines(d, /^procmail: (Assigning "A=4"|Program failure .*)$/, /^procmail: (Assigning "A=4"|Error while writing to .*)$/),
   },
-  { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d, c) => /^[ \t]*:[^\n]*:[^\n]*\n(?:[ \t]*[*#][^\n]*\n)*[ \t]*\{/m.test(c.rc) && onlyLines(d, none, /^procmail: (Locking|Unlocking) /) },
+  { reason: "a lock on a block that is no clone is not made: it protects nothing", is: (d, c) => /^[ \t]*:[^\n]*:[^\n]*\n(?:[ \t]*[*#][^\n]*\n)*[ \t]*\{/m.test(c.rc) && onlyLines(d, /^ {2}Folder: /, /^(procmail: (Locking|Unlocking) | {2}Folder: )/) },
   {
     reason: "a filter of the header or of all that prints nothing has failed, and the mail stays as it was",
     is: (d, c) => /^[ \t]*:\d*[^:\n]*f/m.test(c.rc) && (d.what === "log" ? more(d).ours.some((line) => line.startsWith('procmail: No output of "')) : /^\d* ?\n$/.test(d.theirs ?? "") || d.theirs === undefined),
