@@ -110,6 +110,7 @@ async function play(script: Script, mode: Mode): Promise<void> {
     }
     for (const client of clients.values()) client.socket.end();
     await Promise.all([...clients.keys()].map((of) => place.served(of)));
+    await place.sessionsOver();
     for (const { what, uids } of script.then) {
       const found = mailbox.messages.filter((m) => what === "holds" || m.flags.has("\\Seen")).map((m) => m.uid);
       assert.deepEqual(found, uids, `then: ${what}`);

@@ -25,6 +25,8 @@ export interface Place {
   served(n: number): Promise<void>;
   /** Settles when the session that began n-th (from 1) has ended. */
   session(n: number): Promise<void>;
+  /** Settles when every session that has begun has ended. */
+  sessionsOver(): Promise<void>;
   readonly stopping: AbortController;
   /** Settles when authd was asked about the password "held"; call the result for the answer. */
   held(): Promise<() => void>;
@@ -136,6 +138,9 @@ export async function startPlace(mailbox: MemoryMailbox, values: Readonly<Record
     async session(n) {
       await served[n - 1];
       await sessions[n - 1];
+    },
+    async sessionsOver() {
+      await Promise.all(sessions);
     },
     async close() {
       gate.close();
