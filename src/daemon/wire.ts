@@ -11,13 +11,16 @@ const lineLimit = 1 << 20;
 /** Bodies up to here are copied behind their line: cheaper than a writev(2) of several pieces, octets. */
 const copyLimit = 16 << 10;
 
+/** Bodies from here on are collected in a buffer of their own: joined from pieces they would be in memory twice, octets. */
+const ownLimit = 64 << 10;
+
 export class WireFault extends Error {}
 
 const nothing = Buffer.alloc(0);
 
 export interface WireFrame<S = never> {
   readonly value: unknown;
-  /** Empty where a sink has it. */
+  /** Empty where a sink that was asked for has it. */
   readonly body: Buffer;
   readonly sink: S | undefined;
 }
@@ -37,6 +40,20 @@ export interface LargeBodies<S extends BodySink> {
   open(octets: number): S;
 }
 
+/** A large body where no sink was asked for. Memory that no octet has come for yet is address space only. */
+class OwnBody implements BodySink {
+  readonly memory: Buffer;
+  #filled = 0;
+
+  constructor(octets: number) {
+    this.memory = Buffer.allocUnsafeSlow(octets);
+  }
+
+  take(octets: Buffer): void {
+    this.#filled += octets.copy(this.memory, this.#filled);
+  }
+}
+
 /** Splits a byte stream into (JSON value, body) pairs. Pure: push chunks in, take frames out. Throws WireFault. */
 export class WireFramer<S extends BodySink = never> {
   readonly #bodyLimit: number;
@@ -48,7 +65,7 @@ export class WireFramer<S extends BodySink = never> {
   #scanned = 0;
   readonly #large: LargeBodies<S> | undefined;
   /** A large body that is not whole, and the octets that are missing. */
-  #filling: { readonly sink: S; missing: number } | undefined;
+  #filling: { readonly sink: S | OwnBody; missing: number } | undefined;
 
   /** `longest`: of a JSON line, octets. */
   constructor(bodyLimit: number, longest = lineLimit, large?: LargeBodies<S>) {
@@ -68,11 +85,11 @@ export class WireFramer<S extends BodySink = never> {
         this.#head = parseHead(line, this.#bodyLimit);
       }
       const { value, octets } = this.#head;
-      const large = this.#large !== undefined && octets >= this.#large.from;
-      const sink = large ? this.#fill(this.#large, octets) : undefined;
-      const body = large ? nothing : this.#takeWhole(octets);
-      if (body === undefined || (large && sink === undefined)) return frames;
-      frames.push({ value, body, sink });
+      const filled = octets >= (this.#large?.from ?? ownLimit) ? this.#fill(octets) : this.#takeWhole(octets);
+      if (filled === undefined) return frames;
+      if (Buffer.isBuffer(filled)) frames.push({ value, body: filled, sink: undefined });
+      else if (filled instanceof OwnBody) frames.push({ value, body: filled.memory, sink: undefined });
+      else frames.push({ value, body: nothing, sink: filled });
       this.#head = undefined;
     }
   }
@@ -104,8 +121,8 @@ export class WireFramer<S extends BodySink = never> {
   }
 
   /** The sink, when it has all. */
-  #fill(large: LargeBodies<S>, octets: number): S | undefined {
-    const filling = (this.#filling ??= { sink: large.open(octets), missing: octets });
+  #fill(octets: number): S | OwnBody | undefined {
+    const filling = (this.#filling ??= { sink: this.#large?.open(octets) ?? new OwnBody(octets), missing: octets });
     const { sink } = filling;
     for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) {
       const taken = chunk.subarray(0, filling.missing);
@@ -114,7 +131,7 @@ export class WireFramer<S extends BodySink = never> {
       this.#length -= taken.length;
       sink.take(rest.length === 0 ? taken : Buffer.from(taken));
       if (rest.length > 0) this.#chunks.unshift(rest);
-      else free(chunk);
+      else if (this.#large !== undefined) free(chunk);
       if (filling.missing > 0) continue;
       this.#filling = undefined;
       return sink;

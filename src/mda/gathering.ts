@@ -98,7 +98,7 @@ class NamelessFile implements Stored {
   length = 0;
   #full = false;
   readonly piece: number;
-  readonly #fd: number;
+  #fd: number | undefined;
 
   private constructor(fd: number, piece: number) {
     this.#fd = fd;
@@ -115,7 +115,7 @@ class NamelessFile implements Stored {
 
   /** False: there is no room for them, or was none before, and nothing was added. */
   append(octets: Buffer): boolean {
-    if (this.#full) return false;
+    if (this.#full || this.#fd === undefined) return false;
     try {
       writeFully(this.#fd, octets, this.length);
       this.length += octets.length;
@@ -126,6 +126,8 @@ class NamelessFile implements Stored {
   }
 
   read(into: Buffer, at: number): void {
+    // The descriptor may be another file's by now.
+    if (this.#fd === undefined) throw new Error("a temporary file that was let go is read");
     for (let done = 0; done < into.length; ) {
       const count = readSync(this.#fd, into, done, into.length - done, at + done);
       if (count === 0) throw new Error("a temporary file is shorter than what was written to it");
@@ -134,7 +136,8 @@ class NamelessFile implements Stored {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
 

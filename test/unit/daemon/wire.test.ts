@@ -56,5 +56,9 @@ test("a large body goes to its sink as it comes, however the stream is cut", () 
     assert.deepEqual(got.map(({ value, sink }) => [(value as { n: number }).n, sink !== undefined]), [[1, true], [2, false], [3, true]]);
     assert.deepEqual(got.map((frame) => Buffer.concat(frame.sink?.octets ?? [frame.body]).toString()), [body.toString(), "small", body.toString()]);
     assert.equal(framer.rest().toString(), "more");
+    const plain = new WireFramer(1 << 20);
+    const bodies: string[] = [];
+    for (let at = 0; at < stream.length; at += size) for (const frame of plain.push(stream.subarray(at, at + size))) bodies.push(frame.body.toString());
+    assert.deepEqual(bodies, [body.toString(), "small", body.toString()]);
   }
 });
