@@ -8,7 +8,7 @@
  * Directory fsyncs merge: one that *starts* after a rename covers it, so callers that arrive while an fsync runs share
  * the next one. N concurrent deliveries cost about two directory fsyncs, not N.
  */
-import { accessSync, closeSync, constants, fdatasync, fsync, fsyncSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, fdatasync, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Octets } from "../message/octets.ts";
 
@@ -121,5 +121,19 @@ export function isWritable(directory: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/**
+ * All of the file that has this name; one that is no file (a FIFO, which would hold us up, a device) counts as none. Throws what open(2) says, ENOENT
+ * for those.
+ */
+export function readRegular(path: string): Buffer {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(fd).isFile()) throw Object.assign(new Error(`ENOENT: ${path} is no file`), { code: "ENOENT" });
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

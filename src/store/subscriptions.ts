@@ -5,10 +5,10 @@
  * (Courier, UW) counts; it is never written, and means nothing more after the first change. A change writes a new file beside it under
  * a dotlock, and renames it: the commit point.
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../syntax/mutf7.ts";
 import { dotlock } from "./dotlock.ts";
-import { createOnly, syncDirectory, syncFile, writeFully } from "./durable.ts";
+import { createOnly, readRegular, syncDirectory, syncFile, writeFully } from "./durable.ts";
 import { errno } from "./faults.ts";
 
 const patience = { attempts: 200, delay: 50, stale: 60_000 };
@@ -115,7 +115,7 @@ export class Subscriptions {
 /** One character per octet; undefined when it is not there. */
 function readIf(path: string): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readRegular(path).toString("latin1");
   } catch (error) {
     if (errno(error) === "ENOENT") return undefined;
     throw error;

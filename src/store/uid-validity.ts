@@ -4,8 +4,8 @@
  * as 8 hex digits; the empty file `dovecot-uidvalidity.XXXXXXXX` is its lock and its safe copy: who links the next name
  * has that value.
  */
-import { closeSync, linkSync, openSync, readFileSync, readdirSync, unlinkSync, writeFileSync, constants } from "node:fs";
-import { createOnly } from "./durable.ts";
+import { closeSync, linkSync, openSync, readdirSync, unlinkSync, writeFileSync, constants } from "node:fs";
+import { createOnly, readRegular } from "./durable.ts";
 import { errno } from "./faults.ts";
 
 /** @param now ms since the epoch: the first value ever is the time in seconds */
@@ -16,7 +16,7 @@ export function nextUidValidity(root: string, now: number): number {
     const next = value === undefined ? Math.floor(now / 1000) : value + 1;
     if (claim(path, value, next)) {
       // The link is the commit point; this file is only where to look first.
-      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
       writeFileSync(fd, hex(next));
       closeSync(fd);
       return next;
@@ -31,7 +31,7 @@ const hex = (value: number): string => value.toString(16).padStart(8, "0");
 function newest(root: string, path: string): number | undefined {
   const names = readdirSync(root).flatMap((name) => /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1] ?? []);
   try {
-    names.push(readFileSync(path, "latin1").slice(0, 8));
+    names.push(readRegular(path).toString("latin1", 0, 8));
   } catch (error) {
     if (errno(error) !== "ENOENT") throw error;
   }

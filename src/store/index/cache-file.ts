@@ -263,7 +263,7 @@ export class CacheFile<X extends Schema> {
   /** Copies records in order of UIDs. Messages may come, go and get facts between two breaths. */
   async #copyLive(temporary: string): Promise<void> {
     const { table } = this.#index;
-    const from = openSync(this.#place.path(), constants.O_RDONLY | constants.O_NOFOLLOW);
+    const from = openSync(this.#place.path(), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const to = openSync(temporary, createOnly, 0o600);
     const moved: { readonly uid: number; readonly was: number; readonly is: number }[] = [];
     try {

@@ -3,9 +3,9 @@
  * programs: it is looked at before use, and changed under `dovecot-uidlist.lock` by writing a new file and
  * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
  */
-import { closeSync, futimesSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, futimesSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, syncFileNow, writeFully } from "../durable.ts";
+import { createOnly, readRegular, syncFileNow, writeFully } from "../durable.ts";
 import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
@@ -58,9 +58,9 @@ export class KeywordFile {
   /** Reads the file when it changed. */
   look(): void {
     const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    const identity = stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    const identity = stats?.isFile() !== true ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
     if (identity === this.#identity) return;
-    this.#take(stats === undefined ? [] : parseKeywords(readFileSync(this.#path, "utf8")));
+    this.#take(identity === "" ? [] : parseKeywords(readRegular(this.#path).toString("utf8")));
     this.#identity = identity;
   }
 

@@ -181,7 +181,7 @@ export class Quota {
     try {
       const before = this.#read() ?? (this.#policy.limit === undefined ? undefined : this.#look());
       if (before === undefined || before.counted) return;
-      const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+      const fd = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
         writeFully(fd, Buffer.from(`${octets} ${messages}\n`));
       } finally {

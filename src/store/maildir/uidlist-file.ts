@@ -100,13 +100,18 @@ export class UidlistFile {
       this.#identity = undefined;
       return "missing";
     }
+    // Whatever else has the name is no list, and is replaced by one.
+    if (!stats.isFile()) {
+      this.#identity = undefined;
+      return "missing";
+    }
     const known = this.#identity;
     if (known !== undefined && known.inode === stats.ino && known.size === Number(stats.size) && known.changed === stats.mtimeNs) return "same";
     return this.#read(known, reader);
   }
 
   #read(known: Identity | undefined, reader: UidlistReader): UidlistNews {
-    const fd = openSync(this.#path, constants.O_RDONLY);
+    const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stats = fstatSync(fd, { bigint: true });
       const size = Number(stats.size);

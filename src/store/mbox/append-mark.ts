@@ -11,7 +11,8 @@
  *
  * The mark itself is not fsynced: against kill -9 it need not be; a power cut without fsync is a message not acknowledged.
  */
-import { fstatSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { fstatSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { readRegular } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { fromLineLimit, parseFromLine } from "./from-line.ts";
 import { FileWindow } from "./window.ts";
@@ -77,7 +78,7 @@ export function halfAppend(path: string, fd: number): Half | undefined {
 
 function readIf(path: string): string {
   try {
-    return readFileSync(path, "latin1");
+    return readRegular(path).toString("latin1");
   } catch (error) {
     if (errno(error) === "ENOENT") return "";
     throw error;

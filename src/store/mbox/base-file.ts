@@ -2,7 +2,8 @@
  * NAME.base: UIDVALIDITY and the last UID once more, since some programs drop X-IMAPbase with the first message. Without it nothing is lost
  * but that clients read the mailbox anew.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { readRegular } from "../durable.ts";
 import { storeFault } from "../faults.ts";
 import { parseBase, type Base } from "./metadata.ts";
 import type { Side } from "./side.ts";
@@ -17,7 +18,7 @@ export class BaseFile {
 
   read(): Base | undefined {
     try {
-      const text = readFileSync(this.#side().path("base"), "latin1").trim();
+      const text = readRegular(this.#side().path("base")).toString("latin1").trim();
       this.#known = text;
       return parseBase(text);
     } catch {

@@ -208,7 +208,7 @@ export class Journal {
   async #withPlan(kind: "prepared" | "rewrite" | "cut", fd: number, work: (journal: number, plan: Plan) => Promise<void>): Promise<void> {
     let journal: number;
     try {
-      journal = openSync(this.side.path(kind), constants.O_RDONLY | constants.O_NOFOLLOW);
+      journal = openSync(this.side.path(kind), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch (error) {
       if (errno(error) === "ENOENT") return;
       throw error;
@@ -228,7 +228,7 @@ export class Journal {
 
 function readable(path: string): boolean {
   try {
-    closeSync(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    closeSync(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
     return true;
   } catch (error) {
     if (errno(error) === "ENOENT") return false;

@@ -10,9 +10,9 @@
  *
  * The patch is fsynced only where an edit lies across a border of pages, which a power cut can write by half; kill -9 needs no fsync.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { createOnly, syncFile, writeFully } from "../durable.ts";
+import { createOnly, readRegular, syncFile, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import type { Side } from "./side.ts";
 
@@ -94,12 +94,7 @@ export async function recoverPatch(side: Side, fd: number): Promise<number> {
   rmSync(side.path("patch.tmp"), { force: true });
   let edits: Edit[];
   try {
-    const journal = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      edits = decode(readFileSync(journal), Number(fstatSync(fd).ino));
-    } finally {
-      closeSync(journal);
-    }
+    edits = decode(readRegular(path), Number(fstatSync(fd).ino));
   } catch (error) {
     if (errno(error) === "ENOENT") return 0;
     throw error;

@@ -7,7 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -28,6 +29,8 @@ const damages: Readonly<Record<string, (path: string) => void>> = {
     writeFileSync(path, octets);
   },
   "noise behind its end": (path) => appendFileSync(path, randomBytes(300)),
+  "a FIFO": (path) => (rmSync(path), void spawnSync("mkfifo", [path])),
+  "a link to nowhere": (path) => (rmSync(path), symlinkSync("/nonexistent/file", path)),
 };
 
 const stride = Math.min(4, Number(process.env.STRIDE ?? 20));
@@ -94,6 +97,16 @@ for (const kind of kinds)
         assert.deepEqual(await look(again), got, "a resync leaves what is well as it is");
         await again.close();
       }
+      // `posthorn mailbox resync` before anybody else has looked.
+      const was = await copyOf(kind, `${base}/mail`, {}, room);
+      damage();
+      const store = await openAt(kind, room);
+      for (const name of Object.keys(was.folders)) await resyncFolder(store, name);
+      const got = await look(store);
+      assertUnharmed(was, got);
+      for (const name of Object.keys(was.folders)) assert.deepEqual(await resyncFolder(store, name), [], "nothing is left to mend");
+      await store.close();
+      assert.deepEqual(await reopened(kind, room), got);
     }
 
     for (const [number, [what, damage]] of Object.entries(damages).entries())
