@@ -15,7 +15,7 @@ const weighted = new RegExp(`^(${number})[ \\t]*\\^[ \\t]*(${number})`);
 const variable = /^([A-Za-z_][A-Za-z0-9_]*)[ \t]*\?\?/;
 
 /**
- * Prefixes in any order that makes sense: weight, "!", "VAR ??", "$"; then "?", "<", ">", or a regular expression, from
+ * Prefixes in any order: weight, "!", "VAR ??", of which the last of a kind counts, "$"; then "?", "<", ">", or a regular expression, from
  * which one leading backslash is taken. Continuation lines are joined without their indentation.
  *
  * @param begun what was read in front of a "$" whose expansion this text is. Never throws.
@@ -26,14 +26,14 @@ export function parseCondition(text: string, line: number, begun: Begun = nothin
   const made = (test: Test): Condition => ({ line, text, weight, negated, area, shown: rest, test });
   for (;;) {
     const named = variable.exec(rest);
-    const w = weight === undefined ? weighted.exec(rest) : null;
+    const w = weighted.exec(rest);
     if (w !== null) {
       weight = { w: limited(Number(w[1])), x: limited(Number(w[2])) };
       rest = trimStart(rest.slice(w[0].length));
     } else if (rest.startsWith("!")) {
       negated = !negated;
       rest = trimStart(rest.slice(1));
-    } else if (named?.[1] !== undefined && area === undefined) {
+    } else if (named?.[1] !== undefined) {
       area = named[1];
       rest = trimStart(rest.slice(named[0].length));
     } else {

@@ -75,6 +75,10 @@ const listed: readonly Listed[] = [
   { reason: "the root directory is no folder: for root procmail would make one of it", is: (d) => d.what === "log" && more(d).theirs.some((line) => /^procmail: Couldn't create or rename temp file "\/\/\w*"$/.test(line)) },
   { reason: "where UMASK is unset or no number, folders are as by default: with procmail everybody could write to them", is: (d, c) => /^[ \t]*UMASK[ \t]*(=[ \t]*)?$/m.test(c.rc) && /^6[046][057] /.test(d.theirs ?? "") && d.ours?.slice(4) === d.theirs?.slice(4) },
   { reason: "a time limit is for commands: how long the system takes for a folder does not count, and what backquotes gave up to then is no rescued mail", is: (d, c) => timed(c) && onlyLines(d, none, /^procmail: (Timeout, was waiting for ".*"|Rescue of unfiltered data succeeded)$/) },
+  {
+    reason: "flag i does not hide that a folder can not be written: with procmail the mail is gone",
+    is: (_d, c, _m, run) => /^[ \t]*:\d*[^:\n]*i/m.test(c.rc) && run.some((d) => d.what === "log" && more(d).ours.some((line) => line.startsWith("procmail: Error while writing to "))),
+  },
   { reason: "what a command leaves unread counts in the size that the log tells", is: (d, c) => /^[ \t]*:\d*[^:\n]*i/m.test(c.rc) && d.what === "log" && sizeless(d, d.ours ?? "") === sizeless(d, d.theirs ?? "") },
   { reason: "of a line that is too long the log tells all that is passed over", is: (d, c) => c.rc.includes("LINEBUF") && onlyLines(d, /^procmail: Skipped "/, /^procmail: Skipped "/) },
   { reason: "a backquote that is never closed is told, like an open quote", is: (d) => onlyLines(d, /^procmail: Unexpected EOL$/, none) },
