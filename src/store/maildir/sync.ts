@@ -281,8 +281,8 @@ function inOrder({ names: octets, at, length }: Strangers): NewFiles {
   keys.sort();
   const order = new Uint32Array(length);
   for (let i = 0; i < length; i++) order[i] = many ? keys[i] : keys[i] % numbers;
-  // By the whole name, as Dovecot: where one base name begins another, a colon stands behind it, or nothing.
-  const behind = (i: number, length: number): number => (from[i] + length < to[i] ? octets[from[i] + length] : set[i] === 0 ? 0 : 0x3a);
+  // By the whole name, as Dovecot: where one base name begins another, a colon stands behind it, or nothing. From new/ it would come with one.
+  const behind = (i: number, length: number): number => (from[i] + length < to[i] ? octets[from[i] + length] : set[i] === 0 && place[i] === inCur ? 0 : 0x3a);
   const byName = (a: number, b: number): number => {
     const length = Math.min(to[a] - from[a], to[b] - from[b]);
     const order = octets.compare(octets, from[b], from[b] + length, from[a], from[a] + length);

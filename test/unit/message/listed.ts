@@ -103,6 +103,7 @@ export const listed: readonly Listed[] = [
       const name = aspect(d);
       const partial = partialOf(d);
       if (partial !== undefined) return endsInCloseDelimiter(d.message, partial) && text(d.theirs) === `${text(d.mine)}\r\n`.slice(0, text(d.theirs).length);
+      if (endsInFaulty(d.part) && isSection(d) && (text(d.mine) === `${text(d.theirs)}\r\n` || text(d.theirs) === `${text(d.mine)}\r\n`)) return true;
       if (endsInFaulty(d.part) && ((name === "size" && Math.abs(Number(d.theirs) - Number(d.mine)) === 2) || (name === "lines" && Math.abs(Number(d.theirs) - Number(d.mine)) === 1))) return true;
       if (!endsInCloseDelimiter(d.message, d.part)) return false;
       if (name === "size") return Number(d.theirs) === Number(d.mine) + 2;
@@ -165,6 +166,10 @@ export const listed: readonly Listed[] = [
     },
   },
   {
+    reason: "RFC 5322 §4.1 obs-phrase: a full stop right behind a quoted string in a name stands there; Dovecot puts a space between",
+    is: (d) => /^(?:from|sender|reply-to|to|cc|bcc)$/.test(aspect(d)) && JSON.stringify(d.mine) === JSON.stringify(d.theirs).replaceAll(" .", "."),
+  },
+  {
     reason: "RFC 2046 §5.1: the header of a message without empty line ends with its part; Dovecot reads on in what follows",
     is: (d) => isSection(d) && d.what.includes("HEADER") && d.part.message?.header.closed === false && text(d.theirs).startsWith(text(d.mine)),
   },
@@ -183,6 +188,10 @@ export const listed: readonly Listed[] = [
   {
     reason: "RFC 5322 §4.1: an obsolete NUL in an address is a character of it; Dovecot gives the address up",
     is: (d) => /^(?:from|sender|reply-to|to|cc|bcc)$/.test(aspect(d)) && [aspect(d), "from"].some((name) => /[\0\x80]/.test(field(d.part, name) ?? "")) && d.message.nul,
+  },
+  {
+    reason: "RFC 3501 §6.4.5: octets of a field are told as they are; Dovecot drops a bare CR before its line end",
+    is: (d) => d.what.startsWith("BODY[HEADER.FIELDS (") && text(d.mine).replaceAll(/\r+\n/g, "\r\n") === text(d.theirs),
   },
   {
     reason: "RFC 3501 §6.4.5: of a message that ends within a field, Dovecot leaves out the empty line behind it",

@@ -101,7 +101,7 @@ export function strangeMbox(c: Chance): string {
     for (let n = 0; n < lines; n++) text += `${c.pick(bodyLines)}\n`;
     text += c.pick(["\n", "\n", "\n", "\n", "\n", "\n", "", "\n\n", "\n\n\n"]);
   }
-  if (c.below(8) === 0) text = text.replace(/\n+$/, "");
+  if (c.below(8) === 0) text = text.replace(/[\r\n]+$/, "");
   if (c.below(20) === 0) text = text.slice(0, c.below(text.length)).replace(/\r$/, "");
   const plain = (): string => text.replace(/\n (kw2)/, " $1").replaceAll(/^\r$/gm, "");
   if (c.below(10) === 0) return plain().replaceAll("\n", "\r\n");
