@@ -15,7 +15,7 @@ export class Coverage {
   /** In the index without being in the folder, or as another message: by chunk. */
   readonly #dead = new Map<number, readonly number[]>();
   /** Where all messages were found settled the last time, so that they need not be looked at again. */
-  #complete: { readonly messages: readonly Message[]; readonly settled: UidBits } | undefined;
+  #complete: { readonly messages: WeakRef<readonly Message[]>; readonly settled: UidBits } | undefined;
 
   constructor(uidValidity: number) {
     this.uidValidity = uidValidity;
@@ -64,9 +64,10 @@ export class Coverage {
 
   /** True when every message is in the index, as far as it can be. */
   complete(messages: readonly Message[]): boolean {
-    if (this.#complete?.messages === messages && this.#complete.settled === this.#settled) return true;
+    if (this.#complete?.messages.deref() === messages && this.#complete.settled === this.#settled) return true;
     if (this.lacks(messages, 1)) return false;
-    this.#complete = { messages, settled: this.#settled };
+    // Not held: messages of then hold on to whatever took their place.
+    this.#complete = { messages: new WeakRef(messages), settled: this.#settled };
     return true;
   }
 

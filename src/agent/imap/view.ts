@@ -27,20 +27,29 @@ export interface View {
 }
 
 export function newView(mailbox: Mailbox, readOnly: boolean): View {
-  const { list } = mailbox;
+  /** Let go when it was looked into: messages of then hold on to whatever took their place. */
+  let list: Mailbox["list"] | undefined = mailbox.list;
   let messages: Message[] | undefined;
+  const made = (): Message[] => {
+    if (messages === undefined) {
+      messages = (list?.all ?? []).slice();
+      list = undefined;
+    }
+    return messages;
+  };
   return {
     mailbox,
     uidValidity: mailbox.uidValidity,
     readOnly,
     get messages() {
-      return (messages ??= list.all.slice());
+      return made();
     },
     set messages(now) {
       messages = now;
+      list = undefined;
     },
     get count() {
-      return messages?.length ?? list.length;
+      return messages?.length ?? list?.length ?? 0;
     },
     recent: new Set(),
     arrived: [],
