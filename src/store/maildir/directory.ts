@@ -1,13 +1,14 @@
 /**
  * Whether anybody else did something in a directory since we looked. Two witnesses are asked:
  *
- * - the mtime: any coming, going or renaming sets it, but to the time of the last clock tick (at most 10 ms ago), so that what happens twice
- *   within one tick looks as if it had happened once;
+ * - the mtime: any coming, going or renaming sets it, but to the time of the last clock tick, so that what happens twice within one tick looks as if it
+ *   had happened once (sys/clock.ts);
  * - inotify, where the file system is a local one: it counts exactly, so that what we did ourselves can be told from what others did.
  *
  * Without inotify an mtime that our own work set is believed for a short time only, and then costs a scan.
  */
 import { statSync, statfsSync } from "node:fs";
+import { fileClock } from "../../sys/clock.ts";
 import { watchNames, type NameWatch } from "../../sys/inotify.ts";
 
 /** How long an mtime that our own change set may be believed without inotify, ms. */
@@ -16,13 +17,19 @@ const ownChangeTrust = 2_000;
 /** statfs(2) f_type of ext2/3/4, xfs, btrfs, tmpfs, overlayfs, f2fs, zfs, bcachefs: nobody changes those but through this kernel. */
 const local = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e]);
 
+/** Another host's clock, or one that counts in whole seconds, ns. */
+const coarsest = 2_000_000_000n;
+
 /**
  * True when a change from now on would give another stamp. A stamp of whole seconds comes from a file system that has no finer ones. One from the
  * future (a clock set back) is not met again.
+ *
+ * @param now   of `fileClock`, taken before it was looked whether all is as known
+ * @param local the stamp is of that clock
  */
-export function isOld(stamp: bigint, now: bigint): boolean {
-  const tick = stamp % 1_000_000_000n === 0n ? 2_000_000_000n : 20_000_000n;
-  return stamp + tick < now || stamp > now + tick;
+export function isOld(stamp: bigint, now: bigint, local: boolean): boolean {
+  const tick = local && stamp % 1_000_000_000n !== 0n ? 0n : coarsest;
+  return stamp + tick < now || stamp > now + coarsest;
 }
 
 /** Which state a directory was in, for another time; JSON. */
@@ -99,12 +106,12 @@ export class Directory {
   /** Before a scan. The function returned is called after it, and says whether the scan was quiet. */
   scanning(): () => boolean {
     this.#events();
+    const now = fileClock();
     const before = this.#stat();
-    const now = BigInt(Date.now()) * 1_000_000n;
     return () => {
       const events = this.#events();
       const after = this.#stat();
-      this.#settled = before.changed === after.changed && isOld(before.changed, now);
+      this.#settled = before.changed === after.changed && isOld(before.changed, now, this.isLocal);
       const quiet = before.changed === after.changed && (events === 0 || (events < 0 && this.#settled));
       this.#known = quiet ? after : undefined;
       return quiet;
@@ -165,9 +172,10 @@ export class Directory {
 
   /** A stamp that proves later on that nothing happened meanwhile; undefined when there is none just now. */
   stamp(): Stamp | undefined {
+    const now = fileClock();
     if (this.#changing || !this.isKnown() || this.#known === undefined) return undefined;
     const { inode, changed } = this.#known;
-    const lasting = this.#settled || (this.#watch !== undefined && isOld(changed, BigInt(Date.now()) * 1_000_000n));
+    const lasting = this.#settled || (this.#watch !== undefined && isOld(changed, now, this.isLocal));
     return lasting ? { inode: String(inode), changed: String(changed) } : undefined;
   }
 

@@ -1,16 +1,19 @@
 /**
  * Times of a file by which a later change will be seen.
  *
- * - The kernel's clock for them goes by ticks of some ms: two writes within one tick leave the same time.
+ * - The kernel's clock for them goes by ticks: two writes within one tick leave the same time (sys/clock.ts).
  * - Other programs know an mbox by its size and its mtime in whole seconds (Dovecot, UW). A change of ours that leaves both as they were when
  *   they looked would be hidden from them: they would go on with flags, UIDs and places that are no longer in the file. So every change of
  *   ours that does not make the file longer leaves mtime in a later second than before it, and one that does in no earlier one.
  */
 import { futimesSync, type BigIntStats } from "node:fs";
+import { fileClock } from "../../sys/clock.ts";
 import type { LockedFile } from "./lock.ts";
 
-/** ns; longer than a tick. */
-const tick = 12_000_000n;
+/** As long as a tick takes mostly, ms. */
+const tick = 10;
+/** A tick takes no longer, ns: a time so far ahead of the clock is a wrong one's. */
+const longest = 2_000_000_000n;
 
 /** Seconds that mtime may run before or behind the clock, in a burst of changes: as many states can be told apart. */
 const drift = 60;
@@ -43,12 +46,13 @@ export function tellApart(file: LockedFile, before: Before | undefined): void {
 
 export const beforeOf = ({ size, mtimeNs }: BigIntStats): Before => ({ size: Number(size), second: Number(mtimeNs / 1_000_000_000n) });
 
-/** The state of a locked file whose times differ from those after any later write; after a write of another program a tick is waited for. */
+/** The state of a locked file whose times differ from those after any later write; after a write of another program the next tick is waited for. */
 export async function settled(file: LockedFile): Promise<BigIntStats> {
-  const stats = file.stats();
-  const now = BigInt(Date.now()) * 1_000_000n;
-  const last = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
-  // A time that lies ahead, by a wrong clock, is not waited for.
-  if (now - last < tick && last - now < tick) await new Promise((resolve) => setTimeout(resolve, Number(tick / 1_000_000n)));
-  return file.stats();
+  for (;;) {
+    const now = fileClock();
+    const stats = file.stats();
+    // Nobody can set ctime.
+    if (stats.ctimeNs < now || stats.ctimeNs > now + longest) return stats;
+    await new Promise((resolve) => setTimeout(resolve, tick));
+  }
 }
