@@ -20,7 +20,8 @@ export class DeliveredFacts {
   readonly #make: (octets: Buffer) => Buffer;
   readonly #added: (path: string) => void;
   readonly #log: (line: string) => void;
-  #waiting: Delivered[] = [];
+  /** By folder: those of one go into its file together. */
+  readonly #waiting = new Map<string, Delivered[]>();
   #octets = 0;
   #running = false;
 
@@ -35,7 +36,9 @@ export class DeliveredFacts {
     const { length } = delivered.message.octets;
     if (this.#octets + length > waitingLimit) return;
     this.#octets += length;
-    this.#waiting.push(delivered);
+    const others = this.#waiting.get(delivered.path);
+    if (others === undefined) this.#waiting.set(delivered.path, [delivered]);
+    else others.push(delivered);
     if (this.#running) return;
     this.#running = true;
     setImmediate(() => this.#turn());
@@ -43,31 +46,34 @@ export class DeliveredFacts {
 
   /** Makes what is waiting at once. */
   finish(): void {
-    while (this.#waiting.length > 0) this.#some();
+    while (this.#waiting.size > 0) this.#some();
   }
 
   #turn(): void {
     this.#some();
-    this.#running = this.#waiting.length > 0;
+    this.#running = this.#waiting.size > 0;
     if (this.#running) setImmediate(() => this.#turn());
   }
 
+  /** Of the folder that has waited longest. */
   #some(): void {
-    const some = this.#waiting.splice(0, atOnce);
-    for (const path of new Set(some.map((one) => one.path))) {
-      try {
-        appendFacts(
-          `${path}/posthorn.cache`,
-          some.flatMap(({ path: own, base, message }) => {
-            const octets = own === path ? crlfOctets(message) : undefined;
-            return octets === undefined ? [] : [{ key: Buffer.from(base, "latin1"), facts: this.#make(octets) }];
-          }),
-        );
-        this.#added(path);
-      } catch (error) {
-        // Removed meanwhile, with its mail.
-        if (errno(error) !== "ENOENT") this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
-      }
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const [path, all] = first;
+    const some = all.splice(0, atOnce);
+    if (all.length === 0) this.#waiting.delete(path);
+    try {
+      appendFacts(
+        `${path}/posthorn.cache`,
+        some.flatMap(({ base, message }) => {
+          const octets = crlfOctets(message);
+          return octets === undefined ? [] : [{ key: Buffer.from(base, "latin1"), facts: this.#make(octets) }];
+        }),
+      );
+      this.#added(path);
+    } catch (error) {
+      // Removed meanwhile, with its mail.
+      if (errno(error) !== "ENOENT") this.#log(`cache ${path}/posthorn.cache: ${errno(error) || String(error)}`);
     }
     for (const { message } of some) this.#octets -= message.octets.length;
   }
