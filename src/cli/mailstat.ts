@@ -41,7 +41,7 @@ function main(words: string[]): number {
   }
   if (words[0] === "--") words.shift();
   const log = words[0] ?? "";
-  if (log === "" || log === "-") return fromInput(log, flags);
+  if ((log === "" || log === "-") && !flags.has("o")) return fromInput(log, flags);
   const former = log.endsWith(old) ? log : log + old;
   return fromFile(flags.has("o") ? former : log, former, flags);
 }

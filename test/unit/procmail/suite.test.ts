@@ -5,10 +5,12 @@
  * (octets of a reading) does so with all.
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { missing, procmail } from "../recipe/oracle.ts";
 import { compare, type Difference } from "./compare.ts";
 import { lasting } from "./lasting.ts";
@@ -76,6 +78,14 @@ test("some of them by our command procmail", { skip }, async () => {
     found.push(...(await differences(c, m, true, oursAsCommand)));
   }
   assert.equal(found.slice(0, 5).join("\n\n"), "");
+});
+
+/** As root only: see fuzz.ts. Long runs are for make differential. */
+const alone = skip ?? (process.getuid?.() !== 0 || spawnSync("unshare", ["-mnpf", "--mount-proc", "true"]).status !== 0 ? "needs root and namespaces" : false);
+
+test("mutated rc files", { skip: alone }, () => {
+  const done = spawnSync(process.execPath, [fileURLToPath(new URL("./fuzz.ts", import.meta.url)), "30", "80000"], { encoding: "latin1", timeout: 300_000, env: { ...process.env, WIDTH: "30" } });
+  assert.match(done.stdout, /^\d+ runs, 0 differ\n$/, done.stderr);
 });
 
 test("there are rc files and mails enough", () => {
