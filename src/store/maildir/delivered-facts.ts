@@ -55,13 +55,14 @@ export class DeliveredFacts {
     if (this.#running) setImmediate(() => this.#turn());
   }
 
-  /** Of the folder that has waited longest. */
+  /** Of the folder that has waited longest; what is left of it waits for the others. */
   #some(): void {
     const [first] = this.#waiting;
     if (first === undefined) return;
     const [path, all] = first;
     const some = all.splice(0, atOnce);
-    if (all.length === 0) this.#waiting.delete(path);
+    this.#waiting.delete(path);
+    if (all.length > 0) this.#waiting.set(path, all);
     try {
       appendFacts(
         `${path}/posthorn.cache`,
