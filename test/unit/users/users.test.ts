@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TableFault } from "../../../src/table/lines.ts";
 import { expandLocation, resolveAuto, spoolInbox } from "../../../src/table/mail-location.ts";
 import { userNamed } from "../../../src/table/users.ts";
@@ -121,7 +122,7 @@ test("the file in the mail spool is derived from the record alone", () => {
   }
 });
 
-test("auto: ~/Maildir where it is, else the spool file where it is, else ~/Maildir", () => {
+test("auto: ~/Maildir where it is, else the spool file where it is, else ~/Maildir, looked at once a turn", async () => {
   const home = join(directory, "home");
   const spool = join(directory, "spool");
   mkdirSync(home);
@@ -130,7 +131,9 @@ test("auto: ~/Maildir where it is, else the spool file where it is, else ~/Maild
   const user = { name: "bob", uid: 1, gid: 1, home, mail: "auto", shell: "", agent: "uid:1" };
   assert.equal(resolveAuto(user, settings).mail, `maildir:${home}/Maildir`);
   writeFileSync(join(spool, "bob"), "");
+  await nextTurn();
   assert.equal(resolveAuto(user, settings).mail, `mbox:${home}/mail:INBOX=${spool}/bob`);
   mkdirSync(join(home, "Maildir"));
+  await nextTurn();
   assert.equal(resolveAuto(user, settings).mail, `maildir:${home}/Maildir`);
 });
