@@ -35,7 +35,7 @@ export function edit(header: readonly Field[], options: Options, made: Made): Ed
   if (!reply && !force && lacksFromLine(header, came, edited, fields)) {
     const wanted = fields.addNew.some((a) => named(a.field, "date:"));
     const date = wanted ? came.findLast((f) => named(f, "date:")) : undefined;
-    edited.unshift(makeField(`From ${sender(edited.filter((f) => !named(f, "from ")), "envelope") ?? unknown}  ${date === undefined ? made.date() : content(date).toString("latin1").replace(/^ /, "")}`));
+    edited.unshift(makeField(`From ${sender(edited.filter((f) => !named(f, "from ")), "envelope") ?? unknown} ${withSpace(date === undefined || content(date).length === 0 ? made.date() : content(date).toString("latin1"))}`));
   }
   const find = (name: string): Field | undefined => edited.find((f) => named(f, name));
   const [fromLine, subject] = [find("from "), find("subject:")];

@@ -50,6 +50,8 @@ const piece = fc.constantFrom(1, 7, 65_536);
 function same(options: readonly string[], input: string, size: number): void {
   // The abstract counts the octets of an identifier that is made.
   fc.pre(!(options.includes("-l") && options.some((word) => /^(?:resent-)?message-id:$/i.test(word))));
+  // What -R makes an empty Message-ID of is no key.
+  fc.pre(!(options.includes("-D") && options.some((word, i) => word === "-R" && /^message-id:?$/i.test(options[i + 2] ?? ""))));
   const octets = Buffer.from(input, "latin1");
   rmSync(cache, { force: true });
   const expected = theirs(options, octets);
