@@ -32,7 +32,7 @@ function* notify(state: RuleState): Asking<void> {
   const service = at < 0 || at === 0 ? "biff" : wanted.slice(0, at);
   const host = at < 0 || at === wanted.length - 1 ? "localhost" : wanted.slice(at + 1);
   const { folder, offset } = state.last;
-  const first = folder.startsWith("|") || /\s/.test(folder) ? folder : state.path(folder);
+  const first = folder.startsWith("|") || /[\t-\r ]/.test(folder) ? folder : state.path(folder);
   const text = `${state.setting.user}@${String(offset)}:${first}`;
   yield { kind: "comsat", service, host, text };
   yield* state.tell(`Notified comsat: "${text}"`);

@@ -1,6 +1,7 @@
 /** What extension assignments (recipe/extensions.ts) have set so far in a run. Manual: posthorn-rc(5). */
 import type { ExtensionName } from "../recipe/extensions.ts";
 import { isKeyword, systemFlag } from "../store/flags.ts";
+import { trimmed } from "../syntax/blanks.ts";
 
 /** Which areas are looked at as a reader sees them. */
 export interface Decode {
@@ -38,17 +39,17 @@ export class Extensions {
       case "flags":
         return this.#flags(how, words(value));
       case "vacation_addresses":
-        this.addresses = changed(this.addresses, how, value.split(/[\s,]+/).filter((w) => w !== "").map((w) => w.toLowerCase()));
+        this.addresses = changed(this.addresses, how, value.split(/[\t-\r ,]+/).filter((w) => w !== "").map((w) => w.toLowerCase()));
         return undefined;
       case "vacation_days":
         if (!/^\d{1,4}$/.test(value.trim()) || Number(value) < 1) return `"${value}" is no number of days`;
         this.days = Number(value);
         return undefined;
       case "vacation_from":
-        this.from = value.trim();
+        this.from = trimmed(value);
         return undefined;
       case "vacation_subject":
-        this.subject = value.trim();
+        this.subject = trimmed(value);
         return undefined;
     }
   }
@@ -76,7 +77,7 @@ export class Extensions {
   }
 }
 
-const words = (value: string): string[] => value.split(/[\s,]+/).filter((word) => word !== "");
+const words = (value: string): string[] => value.split(/[\t-\r ,]+/).filter((word) => word !== "");
 
 /** flag-keyword = atom. RFC 3501 §9. */
 const isAtom = (name: string): boolean => name.length <= keywordLimit && /^[\x21-\x7e]+$/.test(name) && !/[(){%*"\\\]]/.test(name);

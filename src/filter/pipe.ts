@@ -116,7 +116,7 @@ export function* localLock(state: RuleState, recipe: Recipe, text: string): Aski
   let name: string | undefined;
   if (lock.name !== undefined) name = yield* expandValue(lock.name, state);
   else {
-    const written = /.*?>>[ \t]*([^\s`'"\\);&|<>#]+)/s.exec(text)?.[1];
+    const written = /.*?>>[ \t]*([^\t-\r `'"\\);&|<>#]+)/s.exec(text)?.[1];
     const file = written === undefined ? "" : yield* expandValue(readExpansion(written, 0, "quoted").parts, state);
     if (written === undefined) yield* state.say(`Couldn't determine implicit lockfile from "${state.needsShell(text) ? text : (text.trim().split(/\s+/, 1)[0] ?? "")}"`);
     name = file === undefined ? undefined : `${file}${state.variables.get("LOCKEXT") ?? ""}`;

@@ -13,7 +13,7 @@ export function asctime(ms: number): string {
 
 /** The line that starts a message in an mbox and for a command, with its LF. Blanks in the sender would break readers; -f of procmail(1) asks for them. */
 export function fromLine(sender: string, arrived: number, blanks: "-" | " " = "-"): string {
-  return `From ${sender === "" && blanks === "-" ? "MAILER-DAEMON" : sender.replace(/\s/g, blanks)}  ${asctime(arrived)}\n`;
+  return `From ${sender === "" && blanks === "-" ? "MAILER-DAEMON" : sender.replace(/[\t-\r ]/g, blanks)}  ${asctime(arrived)}\n`;
 }
 
 /** The sender that such a line names: "" for the null sender; undefined when it is no such line. */

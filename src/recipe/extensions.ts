@@ -6,6 +6,7 @@
  * They stand where a statement may: a comment within a recipe stays one. The text is one line, expanded as words of an action are.
  * Manual: posthorn-rc(5).
  */
+import { endTrimmed } from "../syntax/blanks.ts";
 import { readExpansion } from "./expansion.ts";
 import type { Expansion } from "./tree.ts";
 
@@ -45,6 +46,6 @@ export function readExtension(comment: string, line: number): Extension | string
   if (name === "") return `not of the form "# posthorn: name = value"`;
   if (!isName(name)) return `unknown extension "${name}"`;
   if (how !== "=" && extensionNames[name] !== "list") return `"${name}" is no list: "${how}" means nothing`;
-  const { parts, fault } = readExpansion(text.trimEnd(), 0, "line");
+  const { parts, fault } = readExpansion(endTrimmed(text), 0, "line");
   return fault ?? { kind: "extension", line, name, how: how === "+=" || how === "-=" ? how : "=", value: parts };
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { decodeWords } from "../../../src/message/text.ts";
 import { bench, type Bench } from "./bench.ts";
 
 const message = "From: bob@example.net\nTo: alice@example.org\nSubject: =?utf-8?B?QsO8Y2hlcg==?=\nMessage-ID: <1@example.net>\n\nbody\n";
@@ -88,6 +89,14 @@ describe("extensions", () => {
       b.write(".procmailrc", "SENDMAIL=$HOME/sendmail\n# posthorn: vacation_addresses = staff@example.org, x@y\n# posthorn: vacation_subject = gone\n# posthorn: vacation = .vacation.msg\n");
       await b.deliver(message.replace("alice@", "staff@"));
       assert.match(answers()[0] ?? "", /\nFrom: staff@example.org\n.*\nSubject: gone\n/);
+    });
+
+    test("its subject and sender are in UTF-8", async () => {
+      b.write(".procmailrc", "SENDMAIL=$HOME/sendmail\n# posthorn: vacation_subject = Ferien für alle, voilà\n# posthorn: vacation_from = Zoë Là <alice@example.org>\n# posthorn: vacation = .vacation.msg\n".replaceAll(/[^\0-\x7f]/g, (c) => Buffer.from(c).toString("latin1")));
+      await b.deliver(message);
+      const answer = decodeWords(Buffer.from(answers()[0] ?? ""));
+      assert.match(answer, /\nSubject: Ferien für alle, voilà\n/);
+      assert.match(answer, /\nFrom: Zoë Là <alice@example.org>\n/);
     });
 
     test("an answer that could not be sent is tried with the next mail", async () => {
