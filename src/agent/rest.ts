@@ -47,6 +47,11 @@ export function hold(on: boolean): void {
   timer = undefined;
 }
 
+/** Before something that takes much: what was kept from before is given back. */
+export function makeRoom(): void {
+  if (process.memoryUsage.rss() > floor + worth) rest();
+}
+
 /** Gives back at once. */
 export function rest(): void {
   releaseMemory();

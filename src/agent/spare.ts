@@ -14,6 +14,7 @@ import type { AgentUser, MailUser } from "../daemon/protocol.ts";
 import { makeFacts } from "../imap/facts.ts";
 import { openStore } from "../store/open.ts";
 import { capability, dropCapabilities } from "../sys/capabilities.ts";
+import { trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { serveImap } from "./imap/serve.ts";
@@ -80,6 +81,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+  trimMemory();
   hold(true);
 }
 

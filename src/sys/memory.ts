@@ -19,3 +19,8 @@ export function releaseMemory(): void {
   collect({ type: "major", execution: "sync", flavor: "last-resort" });
   mallocTrim(0);
 }
+
+/** Gives back what malloc(3) keeps, and leaves V8 what it has. Takes about 1 ms. */
+export function trimMemory(): void {
+  mallocTrim(0);
+}

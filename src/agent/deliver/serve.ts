@@ -9,6 +9,7 @@ import { Gathering } from "../../mda/gathering.ts";
 import { lfInPlace, LfPieces } from "../../message/line-ends.ts";
 import { Octets } from "../../message/octets.ts";
 import type { AgentContext, ServeDelivery } from "../context.ts";
+import { makeRoom } from "../rest.ts";
 import { deliverTo } from "./recipient.ts";
 
 const log = logger("local");
@@ -21,6 +22,8 @@ const busyLimit = 64 << 20;
 const windows = 1 << 20;
 /** Octets from which a message is gathered as it comes. */
 const gathered = 64 << 10;
+/** And from which giving memory back, 50 ms, is little beside what its delivery takes. */
+const huge = 16 << 20;
 
 /**
  * Many jobs are under way at once and their fsyncs overlap; large messages lie in files. Reading pauses while messages take more than 64 MiB of memory.
@@ -28,7 +31,11 @@ const gathered = 64 << 10;
  */
 export const serveDelivery: ServeDelivery = async (socket, user, context) => {
   let arriving: Arriving | undefined;
-  const framer = new WireFramer(context.settings.message_size_limit + slack, undefined, { from: gathered, open: () => (arriving = new Arriving()) });
+  const open = (octets: number): Arriving => {
+    if (octets >= huge) makeRoom();
+    return (arriving = new Arriving());
+  };
+  const framer = new WireFramer(context.settings.message_size_limit + slack, undefined, { from: gathered, open });
   const underWay = new Set<Promise<void>>();
   let busy = 0;
   const take = (job: DeliverJob, { body, sink }: WireFrame<Arriving>): void => {

@@ -2,7 +2,7 @@
 import { letter, put, SidedStore, startIndexed } from "./support.ts";
 
 export const messageCount = 1200;
-export const textOf = (n: number): string => `the text of message ${n} ${((n * 2654435761) >>> 0).toString(36)}`;
+export const textOf = (n: number): string => `the text of message <${n}> ${((n * 2654435761) >>> 0).toString(36)}`;
 
 export function fill(store: SidedStore, from: number, to: number): void {
   store.mailbox("INBOX").add(Array.from({ length: to - from }, (_, n) => put(letter(`s${from + n}`, `${textOf(from + n)}\r\n${"word ".repeat(100)}`))));

@@ -9,12 +9,12 @@ import { candidatesFor, letter, put, startIndexed, uidsOf, type Indexed } from "
 
 const count = 120;
 const subject = (n: number): string => `number ${n} of the series`;
-/** Short enough that all its trigrams are asked for, and none of them is elsewhere. */
-const only = (n: number): string => `e ${n} says`;
+/** Words that are in no other message. */
+const only = (n: number): string => `e <${n}> says`;
 
 async function built(): Promise<Indexed> {
   const indexed = startIndexed();
-  indexed.store.mailbox("INBOX").add(Array.from({ length: count }, (_, n) => put(letter(subject(n), `what message ${n} says ${"lorem ipsum ".repeat(n % 7)}`))));
+  indexed.store.mailbox("INBOX").add(Array.from({ length: count }, (_, n) => put(letter(subject(n), `what message <${n}> says ${"lorem ipsum ".repeat(n % 7)}`))));
   await indexed.fulltext.build("INBOX");
   return indexed;
 }
