@@ -9,6 +9,9 @@ const pause = 1_000;
 /** Less is not worth it, octets. */
 const worth = 8 << 20;
 
+/** What an agent may have at rest without V8 forgetting how its code runs, octets: that costs the next work some 100 ms. */
+const roomy = 88 << 20;
+
 /** What is under way. */
 let busy = 0;
 let held = false;
@@ -22,7 +25,7 @@ export function worked(): void {
   else
     timer = setTimeout(() => {
       // It says when it is done.
-      if (busy === 0 && process.memoryUsage.rss() > floor + worth) rest();
+      if (busy === 0 && process.memoryUsage.rss() > floor + worth) restGently();
     }, pause).unref();
 }
 
@@ -52,7 +55,13 @@ export function makeRoom(): void {
   if (process.memoryUsage.rss() > floor + worth) rest();
 }
 
-/** Gives back at once. */
+function restGently(): void {
+  releaseMemory(true);
+  floor = process.memoryUsage.rss();
+  if (floor > roomy) rest();
+}
+
+/** Gives back all at once. */
 export function rest(): void {
   releaseMemory();
   floor = process.memoryUsage.rss();

@@ -5,18 +5,22 @@ import { cFunction } from "./libc.ts";
 
 const mallocTrim = cFunction("int malloc_trim(size_t pad)");
 
-type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor: "last-resort" }) => void;
+type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor: "regular" | "last-resort" }) => void;
 let collect: Collect | undefined;
 
-/** Collects garbage, gives back what V8's heap and malloc(3) keep for later. Takes 10 to 50 ms. */
-export function releaseMemory(): void {
+/**
+ * Collects garbage, gives back what V8's heap and malloc(3) keep for later. Takes 10 to 50 ms.
+ *
+ * @param gently leaves V8 what it has compiled and learned of code whose objects are gone, which else is to be done again
+ */
+export function releaseMemory(gently = false): void {
   if (collect === undefined) {
     // V8 has no other way to be asked.
     setFlagsFromString("--expose-gc");
     collect = runInNewContext("gc") as Collect;
     setFlagsFromString("--no-expose-gc");
   }
-  collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  collect({ type: "major", execution: "sync", flavor: gently ? "regular" : "last-resort" });
   mallocTrim(0);
 }
 
