@@ -37,13 +37,11 @@ function commonJs(path: string, source: string, known: ReadonlyMap<string, strin
     .replace(/\bimport\("(\.[^"]+)"\)/g, (text, to: string) => (known.has(join(dirname(path), to)) ? `Promise.resolve().then(() => load("${join(dirname(path), to)}"))` : text))
     .replaceAll("import(", "importFile(");
   const { outputText } = ts.transpileModule(kept, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2024, removeComments: true } });
-  return outputText
-    
-    .replace(/require\("(\.[^"]+)"\)/g, (_, to: string) => {
-      const target = join(dirname(path), to);
-      if (!known.has(target)) throw new Error(`${path}: ${to} is not in the bundle`);
-      return `load("${target}")`;
-    });
+  return outputText.replace(/require\("(\.[^"]+)"\)/g, (_, to: string) => {
+    const target = join(dirname(path), to);
+    if (!known.has(target)) throw new Error(`${path}: ${to} is not in the bundle`);
+    return `load("${target}")`;
+  });
 }
 
 /** Starts a bundle by what V8 has compiled of it (code.ts), where this is the V8 that has. */

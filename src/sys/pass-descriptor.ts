@@ -16,7 +16,8 @@ const msgNosignal = 0x4000;
 const msgCmsgCloexec = 0x40000000;
 const fDupfdCloexec = 1030;
 const pollin = 1;
-/** CMSG_LEN and CMSG_SPACE of one int, 64-bit. */
+/** CMSG_LEN of nothing and of one int, and CMSG_SPACE of one, 64-bit. */
+const cmsgHeader = 16;
 const cmsgLength = 20;
 const cmsgSpace = 24;
 
@@ -131,11 +132,19 @@ export async function receiveDescriptor(channel: Socket, limit: number, patience
   const octets = Buffer.alloc(limit);
   const control = Buffer.alloc(cmsgSpace);
   const got = bind().receive(fd, octets, control);
-  const passed = got.octets > 0 && got.control >= cmsgLength && control.readInt32LE(8) === solSocket && control.readInt32LE(12) === scmRights ? control.readInt32LE(16) : -1;
-  if (isStream(passed)) return { octets: octets.subarray(0, got.octets), open: () => socketOf(passed), close: () => close(passed), channel: socketOf(fd) };
-  if (passed >= 0) close(passed);
+  const passed = got.octets > 0 ? descriptorsIn(control.subarray(0, got.control)) : [];
+  const [only] = passed;
+  if (only !== undefined && passed.length === 1 && isStream(only)) return { octets: octets.subarray(0, got.octets), open: () => socketOf(only), close: () => close(only), channel: socketOf(fd) };
+  for (const one of passed) close(one);
   close(fd);
   return undefined;
+}
+
+/** Of one control message: the room for one holds two, as it is rounded up, and whatever is there is ours to close. */
+function descriptorsIn(control: Buffer): number[] {
+  if (control.length < cmsgLength || control.readInt32LE(8) !== solSocket || control.readInt32LE(12) !== scmRights) return [];
+  const end = Math.min(Number(control.readBigUInt64LE(0)), control.length);
+  return Array.from({ length: Math.floor((end - cmsgHeader) / 4) }, (_, i) => control.readInt32LE(cmsgHeader + 4 * i));
 }
 
 const socketOf = (fd: number): Socket => new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
@@ -145,5 +154,5 @@ function isStream(fd: number): boolean {
     const value = Buffer.alloc(4);
     return getsockopt(fd, solSocket, name, value, [4]) === 0 ? value.readInt32LE(0) : -1;
   };
-  return fd >= 0 && [afUnix, afInet, afInet6].includes(option(soDomain)) && option(soType) === sockStream;
+  return [afUnix, afInet, afInet6].includes(option(soDomain)) && option(soType) === sockStream;
 }

@@ -242,7 +242,8 @@ export class MaildirMailbox implements Mailbox {
         try {
           const uids = await this.#put.append(prepared, messages);
           this.#tell();
-          this.#keepLater(uids, messages);
+          const { facts } = this.#context;
+          if (facts !== undefined) this.#keepLater(uids, (i) => given(crlfOctets(messages[i]), facts));
           return uids;
         } catch (error) {
           for (const one of prepared) forget(one.temporary);
@@ -252,14 +253,12 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
-  /** Facts are made when whoever waits for the append has been told. */
-  #keepLater(uids: readonly Uid[], messages: readonly NewMessage[]): void {
-    const { facts } = this.#context;
-    if (facts === undefined) return;
+  /** Facts are made when whoever waits for the messages has been told. @param factsOf by place in `uids` */
+  #keepLater(uids: readonly Uid[], factsOf: (i: number) => Buffer | undefined): void {
     setImmediate(() => {
       uids.forEach((uid, i) => {
-        const octets = this.#folder.rowOf(uid) < 0 ? undefined : crlfOctets(messages[i]);
-        if (octets !== undefined) this.keepFacts(uid, facts(octets));
+        const facts = this.#folder.rowOf(uid) < 0 ? undefined : factsOf(i);
+        if (facts !== undefined) this.keepFacts(uid, facts);
       });
     });
   }
@@ -270,7 +269,7 @@ export class MaildirMailbox implements Mailbox {
       if (target instanceof MaildirMailbox) {
         const linked = await target.#linkIn(folder, uids, moving);
         if (linked !== undefined) {
-          this.#copyFactsLater(linked, target);
+          target.#keepLater(linked.to, (i) => given(this.facts(linked.from[i]), (facts) => Buffer.from(facts)));
           return linked;
         }
       }
@@ -294,15 +293,6 @@ export class MaildirMailbox implements Mailbox {
       const copied = await this.#put.link(source, uids, moving);
       this.#tell();
       return copied;
-    });
-  }
-
-  #copyFactsLater({ from, to }: Copied, target: MaildirMailbox): void {
-    setImmediate(() => {
-      from.forEach((uid, i) => {
-        const facts = this.facts(uid);
-        if (facts !== undefined) target.keepFacts(to[i], Buffer.from(facts));
-      });
     });
   }
 
@@ -405,3 +395,5 @@ export class MaildirMailbox implements Mailbox {
     this.#folder.close();
   }
 }
+
+const given = (octets: Buffer | undefined, make: (octets: Buffer) => Buffer): Buffer | undefined => (octets === undefined ? undefined : make(octets));

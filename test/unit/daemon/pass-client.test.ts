@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -94,6 +95,19 @@ test("nothing comes: the other end leaves, sends octets alone, or passes what is
   }
   assert.equal(open(), before, "a descriptor is left open");
   closeSync(file);
+});
+
+test("of two descriptors that come at once none is taken or left open", async () => {
+  const path = join(directory, "two");
+  const server = createServer({ pauseOnConnect: true }).listen(path);
+  servers.push(server);
+  const before = open();
+  const two = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nf = open('/dev/null')\nsocket.send_fds(s, [b'0'], [f.fileno()] * 2)\ns.recv(1)";
+  const child = spawn("python3", ["-c", two, path], { stdio: ["ignore", "inherit", "inherit"] });
+  const [channel] = (await once(server, "connection")) as [Socket];
+  assert.equal(await receiveClient(channel), undefined);
+  await once(child, "exit");
+  assert.equal(open(), before);
 });
 
 test("a client that is gone can not be passed on", async () => {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -10,9 +9,9 @@ import { after, test, type TestContext } from "node:test";
 import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import { Agents } from "../../../src/mailboxd/agents.ts";
-import { channelEnv } from "../../../src/mailboxd/channel.ts";
 import { readHello } from "../../../src/mailboxd/hello.ts";
 import { settingsWith } from "../users/settings.ts";
+import { startFixture } from "./fixture/start.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "posthorn-agents-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -41,8 +40,7 @@ class Bench {
       settings: () => settings,
       log: { info: say, warning: say, error: say, debug: say },
       spawn: () => {
-        const env = { ...process.env, ...channelEnv, ...(this.dies === undefined ? {} : { FIXTURE_DIES: this.dies }) };
-        const child = spawn(process.execPath, [join(import.meta.dirname, "fixture/agent.ts")], { env, stdio: ["ignore", "inherit", "inherit", "pipe"] });
+        const child = startFixture(this.dies);
         this.pids.push(child.pid ?? -1);
         return child;
       },

@@ -1,12 +1,10 @@
 /** Which agent kept ready is handed out, and what becomes of the others. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Settings } from "../../../src/config/table.ts";
-import { channelEnv } from "../../../src/mailboxd/channel.ts";
 import { Spare, type Started } from "../../../src/mailboxd/spare.ts";
 import { settingsWith } from "../users/settings.ts";
+import { startFixture } from "./fixture/start.ts";
 
 class Bench {
   settings: Settings;
@@ -27,8 +25,7 @@ class Bench {
       settings: () => this.settings,
       log: { info: say, warning: say, error: say, debug: say },
       spawn: () => {
-        const env = { ...process.env, ...channelEnv, ...(this.dies === undefined ? {} : { FIXTURE_DIES: this.dies }) };
-        const child = spawn(process.execPath, [join(import.meta.dirname, "fixture/agent.ts")], { env, stdio: ["ignore", "inherit", "inherit", "pipe"] });
+        const child = startFixture(this.dies);
         this.pids.push(child.pid ?? -1);
         return child;
       },
