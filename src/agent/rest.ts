@@ -2,12 +2,15 @@
  * An agent at rest: what V8 and malloc(3) keep for more work of the kind that was done last is given back. A FETCH or SORT of everything leaves some 50 MB
  * of it in an agent that may stay for hours.
  */
-import { releaseMemory } from "../sys/memory.ts";
+import { releaseMemory, releaseMemoryWithRoom } from "../sys/memory.ts";
 
 /** How long nothing was asked, ms: giving back holds up what is asked meanwhile. */
 const pause = 1_000;
 /** Less is not worth it, octets. */
 const worth = 8 << 20;
+
+/** By how many times the heap may grow in it. */
+const roomForWork = 3;
 
 /** What an agent may have at rest without V8 forgetting how its code runs, octets: that costs the next work some 100 ms. */
 const roomy = 88 << 20;
@@ -64,5 +67,11 @@ function restGently(): void {
 /** Gives back all at once. */
 export function rest(): void {
   releaseMemory();
+  floor = process.memoryUsage.rss();
+}
+
+/** Gives back all at once; what is done next is not held up by a collection of garbage. */
+export function restBeforeWork(): void {
+  releaseMemoryWithRoom(roomForWork);
   floor = process.memoryUsage.rss();
 }

@@ -18,12 +18,14 @@ import { trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { serveImap } from "./imap/serve.ts";
-import { hold, rest } from "./rest.ts";
+import { hold, restBeforeWork } from "./rest.ts";
 
 /** Messages of the mailbox it is tried on: as many as make V8 compile loops over messages. */
 const messages = 1000;
 /** Of which so many are different. */
 const texts = 50;
+/** Flags of so many messages, one behind the other. */
+const letters = ["S", "", "S", "RS", "S", "", "FS", "S"];
 const folder = "copies";
 const parts = ["cur", "new", "tmp"];
 /** Where the channel to mailboxd is, for Node. */
@@ -49,7 +51,7 @@ const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, (
 const trials: readonly (readonly Trial[])[] = [
   [{ found: true, commands: begin }, { commands: listing }, { commands: listing }, { commands: changing }],
   [
-    ...times<Trial>(10, { found: true, commands: ["SELECT INBOX"] }),
+    ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
   ],
@@ -71,7 +73,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
     fill(maildir);
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail: `maildir:${maildir}`, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
-      if (i > 0) rest();
+      if (i > 0) restBeforeWork();
       for (const { found, commands } of some) {
         if (stopping()) break;
         if (found === true) forget(maildir);
@@ -97,10 +99,16 @@ function fill(maildir: string): void {
   for (const part of parts) mkdirSync(`${maildir}/${part}`, { recursive: true });
   for (let i = 0; i < messages; i++) {
     const text = letter(i % texts);
-    const path = `${maildir}/cur/${1_700_000_000 + i}.M${i}P1.spare,S=${text.length},W=${text.length}:2,${i % 3 === 0 ? "" : "S"}`;
     if (i < texts) writeFileSync(`${maildir}/tmp/${i}`, text);
-    linkSync(`${maildir}/tmp/${i % texts}`, path);
+    linkSync(`${maildir}/tmp/${i % texts}`, `${maildir}/cur/${name(i, text.length)}`);
   }
+}
+
+/** Names as others give them, of some years, some of one second: code that was tried on one kind alone is compiled again for the others. */
+function name(i: number, size: number): string {
+  const second = 1_500_000_000 + Math.floor(i / 2) * 300_007 + (i % 8 === 0 ? 0 : i % 2);
+  const unique = i % 16 === 5 ? `${4000 + i}_${i}` : `M${(i * 7919) % 1_000_000}P${4000 + i}Q${i}`;
+  return `${second}.${unique}.spare.mail.example.org${i % 32 === 7 ? "" : `,S=${size},W=${size}`}:2,${letters[i % letters.length]}`;
 }
 
 function letter(i: number): string {

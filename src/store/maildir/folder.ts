@@ -261,7 +261,7 @@ export class Folder {
     const { uid } = table.at;
     const { length } = table;
     const from = table.rowFrom(first);
-    for (let row = from; row < length; row++) this.#telling.arrived(uid[row]);
+    this.#telling.arrivedAll(uid, from, length);
     if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
     this.cache.note();

@@ -181,7 +181,7 @@ export class Put {
 export function listedFiles(folder: Folder, files: readonly NewFile[]): NewFiles {
   const octets = Buffer.concat(files.map(({ base }) => base));
   let end = 0;
-  const to = files.map(({ base }) => (end += base.length));
-  const from = files.map(({ base }, i) => to[i] - base.length);
-  return { length: files.length, octets, from, to, place: files.map(({ place }) => place), set: files.map(({ suffix }) => folder.table.numberOf(suffix)) };
+  const to = Uint32Array.from(files, ({ base }) => (end += base.length));
+  const from = Uint32Array.from(files, ({ base }, i) => to[i] - base.length);
+  return { length: files.length, octets, from, to, place: Uint32Array.from(files, ({ place }) => place), set: Uint32Array.from(files, ({ suffix }) => folder.table.numberOf(suffix)) };
 }

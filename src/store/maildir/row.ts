@@ -20,12 +20,12 @@ export interface NewFiles {
   readonly length: number;
   readonly octets: Buffer;
   /** Where each base name begins and ends. */
-  readonly from: ArrayLike<number>;
-  readonly to: ArrayLike<number>;
+  readonly from: Uint32Array;
+  readonly to: Uint32Array;
   /** Each a Place. */
-  readonly place: ArrayLike<number>;
+  readonly place: Uint32Array;
   /** Numbers of what follows the base names. */
-  readonly set: ArrayLike<number>;
+  readonly set: Uint32Array;
 }
 
 export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");

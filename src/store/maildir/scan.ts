@@ -15,7 +15,6 @@
  */
 import { statSync } from "node:fs";
 import { eachName, entryTypes } from "../../sys/directory.ts";
-import { Columns } from "../index/columns.ts";
 import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
 import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
@@ -27,14 +26,20 @@ import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 export function eachFile(path: string, visit: (octets: Buffer, from: number, baseTo: number, to: number) => void): void {
   eachName(path, (octets, from, to, type) => {
     if (type !== entryTypes.file && !isMessage(path, octets, from, to, type)) return;
-    let baseTo = to;
-    for (let i = from; i < to; i++) {
-      const octet = octets[i];
-      if (octet === 0x0a || octet === 0x0d) return;
-      if (octet === 0x3a && baseTo === to) baseTo = i;
-    }
+    const baseTo = endOfBase(octets, from, to);
     if (baseTo > from) visit(octets, from, baseTo, to);
   });
+}
+
+/** Where the first colon is, or the end; -1 when there is a line end. */
+function endOfBase(octets: Buffer, from: number, to: number): number {
+  let end = to;
+  for (let i = from; i < to; i++) {
+    const octet = octets[i];
+    if (octet === 0x0a || octet === 0x0d) return -1;
+    if (octet === 0x3a && end === to) end = i;
+  }
+  return end;
 }
 
 function isMessage(path: string, octets: Buffer, from: number, to: number, type: number): boolean {
@@ -46,21 +51,13 @@ function isMessage(path: string, octets: Buffer, from: number, to: number, type:
   }
 }
 
-const strangerSchema = { from: "u32", to: "u32", place: "u8", set: "u32" } as const;
-
 /** Files that belong to no message yet: their base names in one buffer, the rest in columns. */
 export class Strangers {
   #octets: Buffer = Buffer.alloc(0);
-  readonly #columns = new Columns(strangerSchema);
   #end = 0;
-
-  get length(): number {
-    return this.#columns.length;
-  }
-
-  get at(): Columns<typeof strangerSchema>["at"] {
-    return this.#columns.at;
-  }
+  length = 0;
+  /** By file; there may be room behind the last one. */
+  at = { from: new Uint32Array(0), to: new Uint32Array(0), place: new Uint32Array(0), set: new Uint32Array(0) };
 
   /** Where the base names lie. */
   get names(): Buffer {
@@ -68,16 +65,39 @@ export class Strangers {
   }
 
   add(octets: Buffer, from: number, to: number, place: Place, set: number): void {
-    const length = to - from;
-    if (this.#end + length > this.#octets.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * this.#octets.length + length));
-      this.#octets.copy(grown, 0, 0, this.#end);
-      this.#octets = grown;
-    }
-    copyOctets(octets, from, to, this.#octets, this.#end);
-    this.#columns.add({ from: this.#end, to: this.#end + length, place, set });
-    this.#end += length;
+    const at = this.#end;
+    const end = at + to - from;
+    if (end > this.#octets.length) this.#growNames(end);
+    if (this.length === this.at.from.length) this.#growColumns();
+    copyOctets(octets, from, to, this.#octets, at);
+    const i = this.length++;
+    this.at.from[i] = at;
+    this.at.to[i] = end;
+    this.at.place[i] = place;
+    this.at.set[i] = set;
+    this.#end = end;
   }
+
+  #growNames(room: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(leastNames, 2 * room));
+    this.#octets.copy(grown, 0, 0, this.#end);
+    this.#octets = grown;
+  }
+
+  #growColumns(): void {
+    const { from, to, place, set } = this.at;
+    this.at = { from: grown(from), to: grown(to), place: grown(place), set: grown(set) };
+  }
+}
+
+/** Room for the first names, octets, and for so many files. */
+const leastNames = 64 * 1024;
+const leastFiles = 1024;
+
+function grown(column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(Math.max(leastFiles, 2 * column.length));
+  larger.set(column);
+  return larger;
 }
 
 /** Numbers of what follows the base names. Thousands of files have the same few, so that no string need be made of each. */

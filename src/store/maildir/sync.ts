@@ -13,20 +13,16 @@
  * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
  */
 import { storeFault } from "../faults.ts";
-import type { Column } from "../index/columns.ts";
 import { separate } from "./doubles.ts";
-import { deliveryTime } from "./filename.ts";
 import type { Folder } from "./folder.ts";
+import { inOrder } from "./order.ts";
 import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
-import { visit, type Sighting, type Strangers } from "./scan.ts";
+import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
 import { LineWriter, type UidlistHeader } from "./uidlist.ts";
 
 /** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
 const passedOver = 1000;
-/** More than there are files in a folder. Times `latest`, a century in seconds, it is still an exact number. */
-const numbers = 2 ** 21;
-const latest = 2 ** 32 - 1;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 
@@ -257,51 +253,6 @@ export class Sync {
 
 function addLines(lines: LineWriter, { length, octets, from, to }: NewFiles, first: number): void {
   for (let i = 0; i < length; i++) lines.add(first + i, "", octets, from[i], to[i]);
-}
-
-/** Strangers in order of delivery, each base name once. */
-function inOrder({ names: octets, at, length }: Strangers): NewFiles {
-  const { from, to, place, set } = at;
-  const times = new Float64Array(length);
-  let earliest = Infinity;
-  for (let i = 0; i < length; i++) {
-    const time = deliveryTime(octets, from[i], to[i]);
-    times[i] = time;
-    if (time < earliest) earliest = time;
-  }
-  // Seconds and numbers in one key sort without a call for each comparison; what came within one second is then put in order by the rest.
-  const keys = new Float64Array(length);
-  const seconds = new Uint32Array(length);
-  const many = length > numbers;
-  for (let i = 0; i < length; i++) {
-    const second = many ? 0 : Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest);
-    seconds[i] = second;
-    keys[i] = second * numbers + i;
-  }
-  keys.sort();
-  const order = new Uint32Array(length);
-  for (let i = 0; i < length; i++) order[i] = many ? keys[i] : keys[i] % numbers;
-  // By the whole name, as Dovecot: where one base name begins another, a colon stands behind it, or nothing. From new/ it would come with one.
-  const behind = (i: number, length: number): number => (from[i] + length < to[i] ? octets[from[i] + length] : set[i] === 0 && place[i] === inCur ? 0 : 0x3a);
-  const byName = (a: number, b: number): number => {
-    const length = Math.min(to[a] - from[a], to[b] - from[b]);
-    const order = octets.compare(octets, from[b], from[b] + length, from[a], from[a] + length);
-    return order !== 0 || to[a] - from[a] === to[b] - from[b] ? order : behind(a, length) - behind(b, length);
-  };
-  for (let i = 0, end = 0; i < length; i = end) {
-    const second = seconds[order[i]];
-    for (end = i + 1; end < length && seconds[order[end]] === second; end++);
-    if (end > i + 1) order.subarray(i, end).sort((a, b) => times[a] - times[b] || byName(a, b) || b - a);
-  }
-  // Met in new/ and then in cur/: the later counts, which is the first here.
-  let count = 0;
-  for (let i = 0; i < length; i++) if (i === 0 || times[order[i]] !== times[order[count - 1]] || byName(order[i], order[count - 1]) !== 0) order[count++] = order[i];
-  const column = (values: Column): Uint32Array => {
-    const ordered = new Uint32Array(count);
-    for (let i = 0; i < count; i++) ordered[i] = values[order[i]];
-    return ordered;
-  };
-  return { length: count, octets, from: column(from), to: column(to), place: column(place), set: column(set) };
 }
 
 /** Takes lines of the uidlist over into a folder. */

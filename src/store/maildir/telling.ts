@@ -1,6 +1,7 @@
 /** What sessions were told of the messages of a folder (`list`), and what happened since that they were not. */
 import { sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
+import type { Column } from "../index/columns.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
 import { listOf, type MessageList } from "../message-list.ts";
 import type { KeywordFile } from "./keywords.ts";
@@ -53,6 +54,12 @@ export class Telling {
 
   arrived(uid: number): void {
     this.#arrived.push(uid);
+  }
+
+  /** @param uids of which those from one place up to another have */
+  arrivedAll(uids: Column, from: number, to: number): void {
+    const arrived = this.#arrived;
+    for (let i = from; i < to; i++) arrived.push(uids[i]);
   }
 
   flagged(uid: number): void {
