@@ -116,6 +116,9 @@ export interface Mailbox {
   /** The same, to be kept, counted, and looked into later on if need be. */
   readonly list: MessageList;
 
+  /** To be waited for before messages are looked into, where `open` was asked for counts; undefined when there is nothing to wait for. */
+  load?(): Promise<void> | undefined;
+
   /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
   refresh(): Promise<Changes>;
 
@@ -209,6 +212,12 @@ export interface Resynced {
   readonly renumbered: boolean;
 }
 
+/**
+ * As it was at some time before, when it was open; as it is on disk now, as behind `refresh`; or so, and only counts may be known: `load` is to be
+ * waited for before messages are looked into.
+ */
+export type Opened = "known" | "current" | "counted";
+
 /** All folders of one user. Names are UTF-8 with "/"; the store maps them to its disk names. */
 export interface MailStore {
   readonly separator: "/";
@@ -225,9 +234,9 @@ export interface MailStore {
   /**
    * Opens or joins the shared Mailbox. Throws StoreFault "nonexistent". Pair with `release`.
    *
-   * @param current as it is on disk now, as behind `refresh`; else one that was open may be as it was at some time before
+   * @param as how it is wanted
    */
-  open(name: string, current?: boolean): Promise<Mailbox>;
+  open(name: string, as?: Opened): Promise<Mailbox>;
   release(mailbox: Mailbox): void;
   /** A session will soon open this folder: it is opened now, where what is known of it makes that a matter of milliseconds, and kept for a while. Never throws. */
   expect?(name: string): void;

@@ -1,5 +1,5 @@
 /** Messages of a mailbox as they are at one time, in a list that is made when somebody first looks into it: a session that only counts needs none. */
-import type { Flags, Message } from "./mailbox.ts";
+import { StoreFault, type Flags, type Message } from "./mailbox.ts";
 
 /** Messages without \Seen: how many, and the place of the first, -1 for none. */
 export interface Unseen {
@@ -13,6 +13,7 @@ export class MessageList<M extends Message = Message> {
   readonly #count: (() => Unseen) | undefined;
   #all: readonly M[] | undefined;
   #unseen: Unseen | undefined;
+  #broken = false;
 
   /**
    * @param make called once, before anything of what it would be made from changes
@@ -24,9 +25,13 @@ export class MessageList<M extends Message = Message> {
     this.#count = unseen;
   }
 
-  /** Ascending by UID. */
+  /** Ascending by UID. Throws StoreFault "corrupt" when there are more or fewer than was said: what they were counted by was damaged, and they changed meanwhile. */
   get all(): readonly M[] {
-    return (this.#all ??= this.#make());
+    if (this.#all !== undefined) return this.#all;
+    const all = this.#broken ? undefined : this.#make();
+    this.#broken = all?.length !== this.length;
+    if (all === undefined || this.#broken) throw new StoreFault("corrupt", "mailbox is not what its index said; select it again");
+    return (this.#all = all);
   }
 
   get unseen(): Unseen {

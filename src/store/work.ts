@@ -42,7 +42,7 @@ export async function* mailboxReplies(store: MailStore, work: MailboxWork, folde
 }
 
 async function stateOf(store: MailStore, name: string): Promise<MailboxState> {
-  const mailbox: Mailbox = await store.open(name, true);
+  const mailbox: Mailbox = await store.open(name, "current");
   try {
     const recent = await mailbox.claimRecent(true);
     const { messages, uidNext, uidValidity, highestModSeq } = mailbox;

@@ -72,6 +72,9 @@ async function dispatch<N extends Exclude<CommandName, "IDLE">>(session: Session
   const own = command as CommandOf<N>;
   if (entry.in === "any") return entry.run(session, own);
   if (session.state.name !== "selected") return bad("No mailbox selected.");
+  // SELECT only counts.
+  const loading = session.state.view.mailbox.load?.();
+  if (loading !== undefined) await loading;
   return entry.run(session, session.state.view, own);
 }
 

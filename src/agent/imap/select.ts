@@ -13,7 +13,7 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
   const { out, store } = session;
   // RFC 3501 §6.3.1: the old mailbox is closed even when the new one can not be opened.
   if (leave(session)) out.write("* OK [CLOSED] Previous mailbox closed.\r\n");
-  const mailbox = await store.open(command.mailbox, true);
+  const mailbox = await store.open(command.mailbox, "counted");
   try {
     const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
     const recent = await mailbox.claimRecent(readOnly);

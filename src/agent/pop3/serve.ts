@@ -39,7 +39,7 @@ export const servePop3: ServeSession = async (socket, user, hello, context) => {
   };
   try {
     const store = await context.storeOf(user);
-    const mailbox = await store.open("INBOX", true);
+    const mailbox = await store.open("INBOX", "current");
     try {
       await serve(socket, mailbox, log, settings, context.stopping, unlock);
     } finally {

@@ -8,7 +8,7 @@
  */
 import { crc32 } from "node:zlib";
 
-const magic = 0x31_49_48_50; // "PHI1"
+const magic = 0x32_49_48_50; // "PHI2"
 export const blockHead = 16;
 
 /** The head of a block with this content, whose pieces are multiples of 8 octets together. @param before checksum of the block before, 0 for none */

@@ -1,8 +1,6 @@
 /**
  * What happened to a table since it was last written, and its encoding. A snapshot is the same: what happened since it was empty. Pure.
  *
- *     u32 length of the text, u32 0
- *     JSON text, filled up with spaces to a multiple of 8 octets: Text below, and how many of each follow
  *     sections, each filled up with zeros to a multiple of 8 octets, numbers little-endian:
  *       u32 rows removed, ascending, as they were numbered before
  *       rows added: a section for each column
@@ -10,13 +8,20 @@
  *       heap octets added
  *       expunge history added: u32 UIDs, f64 MODSEQs
  *       u32 marks added
+ *     JSON text, filled up with spaces to a multiple of 8 octets: Text below, and how many of each there are
+ *     u32 length of the text, u32 CRC-32 of it
+ *
+ * So the last octets of a file say what there is altogether, and are believed without the rest (`outlineOf`).
  */
+import { crc32 } from "node:zlib";
 import { numbersOver, octetsOf, widthOf, type Kind, type Numbers, type Schema } from "./columns.ts";
 
 /** The part of a change that is no array. */
 export interface Text {
   /** What the store keeps of the mailbox as a whole. */
   readonly head: unknown;
+  /** So many there are now. */
+  readonly rows: number;
   /** The highest MODSEQ given, and the one above which the history is complete. */
   readonly modSeq: number;
   readonly floor: number;
@@ -27,6 +32,9 @@ export interface Text {
   /** The marks so far are void. */
   readonly unmark: boolean;
 }
+
+/** What is known of a table before it is read. */
+export type Outline = Pick<Text, "head" | "rows" | "modSeq">;
 
 export interface Cells {
   readonly column: number;
@@ -61,9 +69,11 @@ const padded = (length: number): number => (length + 7) & ~7;
 /** Columns as they are named in the text: a file with others is not ours to read. */
 const describe = (schema: Schema): string[] => Object.entries(schema).map(([name, kind]) => `${name}:${kind}`);
 
+const foot = 8;
+
 /** Pieces to be written one behind the other. */
 export function encodeChange(change: Change, schema: Schema): Buffer[] {
-  const { head, modSeq, floor, cache, sets, unmark } = change;
+  const { head, rows, modSeq, floor, cache, sets, unmark } = change;
   const counts: Counts = {
     columns: describe(schema),
     removed: change.removed.length,
@@ -73,32 +83,47 @@ export function encodeChange(change: Change, schema: Schema): Buffer[] {
     expunged: change.expungedUids.length,
     marks: change.marks.length,
   };
-  const text = Buffer.from(JSON.stringify({ head, modSeq, floor, cache, sets, unmark, ...counts } satisfies Text & Counts));
-  const start = Buffer.alloc(8 + padded(text.length), " ");
-  start.writeUInt32LE(padded(text.length), 0);
-  start.writeUInt32LE(0, 4);
-  text.copy(start, 8);
+  const text = Buffer.from(JSON.stringify({ head, rows, modSeq, floor, cache, sets, unmark, ...counts } satisfies Text & Counts));
+  const end = Buffer.alloc(padded(text.length) + foot, " ");
+  const length = end.length - foot;
+  text.copy(end);
+  end.writeUInt32LE(length, length);
+  end.writeUInt32LE(crc32(end.subarray(0, length)), length + 4);
   const sections = [change.removed, ...change.added, ...change.cells.flatMap(({ rows, values }) => [rows, values]), change.heap, change.expungedUids, change.expungedModSeqs, change.marks];
-  return [start, ...sections.filter((section) => section.byteLength > 0).flatMap((section) => [octetsOf(section), Buffer.alloc(padded(section.byteLength) - section.byteLength)])].filter((piece) => piece.length > 0);
+  return [...sections.filter((section) => section.byteLength > 0).flatMap((section) => [octetsOf(section), Buffer.alloc(padded(section.byteLength) - section.byteLength)]), end].filter((piece) => piece.length > 0);
+}
+
+/** The text at the end of a change, or of a file that ends with one; undefined when there is none of this schema. */
+function textAt(octets: Buffer, schema: Schema): { readonly text: Text & Counts; readonly start: number } | undefined {
+  const end = octets.length - foot;
+  if (end < 0) return undefined;
+  const start = end - octets.readUInt32LE(end);
+  if (start < 0 || crc32(octets.subarray(start, end)) !== octets.readUInt32LE(end + 4)) return undefined;
+  let text: unknown;
+  try {
+    text = JSON.parse(octets.toString("utf8", start, end));
+  } catch {
+    return undefined;
+  }
+  return isText(text) && text.columns.join() === describe(schema).join() ? { text, start } : undefined;
+}
+
+/** What the last octets of an index file say of all of it; undefined when they say nothing, or not all of that is among them. */
+export function outlineOf(octets: Buffer, schema: Schema): Outline | undefined {
+  const found = textAt(octets, schema);
+  if (found === undefined) return undefined;
+  const { head, rows, modSeq } = found.text;
+  return { head, rows, modSeq };
 }
 
 /** The change written as these octets, whose arrays lie over them; undefined when it is none of this schema. The octets begin at a multiple of 8. */
 export function decodeChange(octets: Buffer, schema: Schema): Change | undefined {
-  if (octets.length < 8) return undefined;
-  const textEnd = 8 + octets.readUInt32LE(0);
-  if (textEnd % 8 !== 0 || textEnd > octets.length) return undefined;
-  let text: unknown;
-  try {
-    text = JSON.parse(octets.toString("utf8", 8, textEnd));
-  } catch {
-    return undefined;
-  }
-  if (!isText(text) || text.columns.join() !== describe(schema).join()) return undefined;
-  return sections(octets, textEnd, text, Object.values(schema));
+  const found = textAt(octets, schema);
+  return found === undefined ? undefined : sections(octets.subarray(0, found.start), found.text, Object.values(schema));
 }
 
-function sections(octets: Buffer, start: number, text: Text & Counts, kinds: readonly Kind[]): Change | undefined {
-  let at = start;
+function sections(octets: Buffer, text: Text & Counts, kinds: readonly Kind[]): Change | undefined {
+  let at = 0;
   const take = (kind: Kind, count: number): Numbers => {
     const from = at;
     at += padded(count * widthOf[kind]);
@@ -113,8 +138,8 @@ function sections(octets: Buffer, start: number, text: Text & Counts, kinds: rea
     const expungedUids = take("u32", text.expunged) as Uint32Array;
     const expungedModSeqs = take("f64", text.expunged) as Float64Array;
     const marks = take("u32", text.marks) as Uint32Array;
-    const { head, modSeq, floor, cache, sets, unmark } = text;
-    return { head, modSeq, floor, cache, sets, unmark, removed, addedRows: text.added, added, cells, heap, expungedUids, expungedModSeqs, marks };
+    const { head, rows, modSeq, floor, cache, sets, unmark } = text;
+    return { head, rows, modSeq, floor, cache, sets, unmark, removed, addedRows: text.added, added, cells, heap, expungedUids, expungedModSeqs, marks };
   } catch (error) {
     // More was announced than is there.
     if (error instanceof RangeError || error instanceof TypeError) return undefined;
@@ -141,6 +166,6 @@ function isText(value: unknown): value is Text & Counts {
     typeof value.unmark === "boolean" &&
     isNumber(value.modSeq) &&
     isNumber(value.floor) &&
-    [value.removed, value.added, value.heap, value.expunged, value.marks].every(isCount)
+    [value.rows, value.removed, value.added, value.heap, value.expunged, value.marks].every(isCount)
   );
 }

@@ -18,6 +18,9 @@
  * Whether the mailbox is as it was when a block was written is the store's to know: it keeps in `head` what shows that (UIDVALIDITY, inode,
  * size and mtime of its files), and must believe nothing else here.
  *
+ * A store may ask that the table be read when it is first wanted (`deferred`): opening a mailbox of any size then reads the end of the file, which says
+ * how many rows there are, and what the store keeps in `head`.
+ *
  * Who writes holds an open file description lock on the file as long as the mailbox is open. Another process reads what is there, and writes
  * nothing. Its MODSEQs come from the same clock, so that they order with those of the writer.
  */
@@ -26,9 +29,9 @@ import { tryLock } from "../../sys/lock.ts";
 import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { blockAt, blockHead, headOf, sumOf } from "./blocks.ts";
-import { decodeChange, encodeChange, type Change } from "./change.ts";
+import { decodeChange, encodeChange, outlineOf, type Change, type Outline } from "./change.ts";
 import type { Schema } from "./columns.ts";
-import { Table } from "./table.ts";
+import { commonSchema, Table } from "./table.ts";
 
 export interface IndexPlace {
   /** Of the index file; a function, since a mailbox may be renamed. */
@@ -37,19 +40,25 @@ export interface IndexPlace {
   readonly log: (line: string) => void;
   /** Called before every save: the time to put into `head` what the mailbox looks like. */
   readonly beforeSave?: () => void;
+  /** Rows are read by `load`. */
+  readonly deferred?: boolean;
 }
 
 /** ms between a change and the write that tells the file. */
 const soon = 100;
 /** Changes that are always worth keeping before a new snapshot, octets. */
 const allowance = 256 * 1024;
+/** Octets at the end of the file that are read for its outline. */
+const outlineRoom = 32 * 1024;
 /** Pieces of less than this are written as one. */
 const oneWrite = 1 << 20;
 
 const clock = (): number => Date.now() * 1000;
 
 export class MailIndex<X extends Schema> {
-  table: Table<X>;
+  #table: Table<X> | undefined;
+  /** Of rows that were not read yet; undefined when `table` is there. */
+  #outline: Outline | undefined;
   readonly #place: IndexPlace;
   readonly #schema: X;
   #fd: number | undefined;
@@ -65,8 +74,41 @@ export class MailIndex<X extends Schema> {
   constructor(schema: X, place: IndexPlace) {
     this.#schema = schema;
     this.#place = place;
-    this.table = new Table(schema, clock());
     this.#trying(() => this.#open());
+    if (this.#outline === undefined) this.#table ??= this.#emptyTable();
+  }
+
+  #emptyTable(): Table<X> {
+    return new Table(this.#schema, Math.max(clock(), this.modSeq + 1));
+  }
+
+  /** Not before `load`, where rows are deferred. */
+  get table(): Table<X> {
+    if (this.#table === undefined) throw new Error("index is not loaded");
+    return this.#table;
+  }
+
+  /** What is known of the table as long as it is not loaded; undefined when it is. */
+  get outline(): Outline | undefined {
+    return this.#outline;
+  }
+
+  /** The highest MODSEQ given. */
+  get modSeq(): number {
+    return this.#table?.modSeq ?? this.#outline?.modSeq ?? 0;
+  }
+
+  /** Reads the rows, where that was deferred. False when they are not those of the outline: the file is damaged. Never throws. */
+  load(): boolean {
+    const outline = this.#outline;
+    if (outline === undefined) return true;
+    const fd = this.#fd ?? -1;
+    this.#trying(() => void this.#load(fd, fstatSync(fd).size));
+    this.#outline = undefined;
+    if (this.#table?.length === outline.rows && this.#table.modSeq === outline.modSeq) return true;
+    this.#place.log(`index ${this.#place.path()}: damaged, made anew`);
+    this.#table ??= new Table(this.#schema, Math.max(clock(), outline.modSeq + 1));
+    return false;
   }
 
   /** True when this process is the one that writes the file. */
@@ -76,8 +118,8 @@ export class MailIndex<X extends Schema> {
 
   /** Forgets everything; the file is written anew. MODSEQs go on. */
   reset(): void {
-    const { modSeq } = this.table;
-    this.table = new Table(this.#schema, Math.max(clock(), modSeq + 1));
+    this.#table = this.#emptyTable();
+    this.#outline = undefined;
   }
 
   /** The next save writes the file anew. */
@@ -107,7 +149,8 @@ export class MailIndex<X extends Schema> {
         if (mine && statSync(this.#place.path(), { throwIfNoEntry: false })?.ino !== ino) continue;
         keep = mine;
         if (mine) [this.#fd, this.#inode] = [fd.fd, ino];
-        this.#load(fd.fd, size);
+        if (mine && this.#place.deferred === true) this.#outline = this.#readOutline(fd.fd, size);
+        if (this.#outline === undefined && !this.#load(fd.fd, size)) this.#place.log(`index ${this.#place.path()}: damaged, made anew`);
         return;
       } finally {
         if (!keep) closeSync(fd.fd);
@@ -130,20 +173,23 @@ export class MailIndex<X extends Schema> {
     }
   }
 
-  #load(fd: number, size: number): void {
-    // Memory of its own, so that arrays over it are aligned.
-    const octets = Buffer.allocUnsafeSlow(size);
-    let got = 0;
-    for (let n = -1; got < size && n !== 0; got += n) n = readSync(fd, octets, got, size - got, got);
+  #readOutline(fd: number, size: number): Outline | undefined {
+    const from = Math.max(0, size - outlineRoom);
+    return outlineOf(readFrom(fd, from, size), { ...commonSchema, ...this.#schema });
+  }
+
+  /** False when what is there is no index. */
+  #load(fd: number, size: number): boolean {
     const table = new Table(this.#schema, clock());
-    const { end, snapshotEnd, sum, verdict } = loadTable(table, octets.subarray(0, got));
+    const { end, snapshotEnd, sum, verdict } = loadTable(table, readFrom(fd, 0, size));
     if (verdict === "right") {
-      this.table = table;
+      this.#table = table;
       this.#end = end;
       this.#snapshotEnd = snapshotEnd;
       this.#sum = sum;
       if (end < size && this.writing) ftruncateSync(fd, end);
-    } else if (verdict === "wrong") this.#place.log(`index ${this.#place.path()}: damaged, made anew`);
+    }
+    return verdict !== "wrong";
   }
 
   saveSoon(): void {
@@ -157,7 +203,7 @@ export class MailIndex<X extends Schema> {
   save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#fd !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd)));
+    if (this.#fd !== undefined && this.#table !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd)));
   }
 
   /** @param most octets of changes above which a snapshot is written */
@@ -237,9 +283,17 @@ export class MailIndex<X extends Schema> {
   /** Saves and lets go of the lock. Who opens it next reads all of it: changes are few then. */
   close(): void {
     this.save();
-    if (this.#fd !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd >> 3)));
+    if (this.#fd !== undefined && this.#table !== undefined) this.#trying(() => this.#save(Math.max(allowance, this.#snapshotEnd >> 3)));
     this.#letGo();
   }
+}
+
+/** Octets of a file from one place to another, or to its end, in memory of their own: arrays over them are aligned. */
+function readFrom(fd: number, from: number, to: number): Buffer {
+  const octets = Buffer.allocUnsafeSlow(to - from);
+  let got = 0;
+  for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, from + got);
+  return octets.subarray(0, got);
 }
 
 /** Writes pieces one behind the other; how many octets. */

@@ -291,8 +291,8 @@ export class Table<X extends Schema> {
     };
   }
 
-  #text(): Pick<Change, "head" | "modSeq" | "floor" | "cache"> {
-    return { head: this.#head ?? null, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
+  #text(): Pick<Change, "head" | "rows" | "modSeq" | "floor" | "cache"> {
+    return { head: this.#head ?? null, rows: this.length, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
   }
 
   #cells(dirty: Column, rows: number): Cells[] {
@@ -367,6 +367,7 @@ export class Table<X extends Schema> {
     if (!ascending(change.removed, this.length)) return false;
     this.#columns.remove(change.removed);
     this.#columns.addAll(change.added, change.addedRows);
+    if (this.length !== change.rows) return false;
     for (const { column, rows, values } of change.cells) {
       if (!ascending(rows, this.length)) return false;
       const all = this.#columns.view(column);

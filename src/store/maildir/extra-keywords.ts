@@ -60,13 +60,21 @@ export class ExtraKeywords {
     this.#identity = identity;
   }
 
+  #now(): string {
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+  }
+
+  get isSame(): boolean {
+    return this.#now() === this.#identity;
+  }
+
   /** What the file says, when it changed or `again` is set; undefined when not. */
   look(again = false): Map<string, string> | undefined {
-    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    const identity = stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    const identity = this.#now();
     if (identity === this.#identity && !again) return undefined;
     this.#identity = identity;
-    const octets = stats === undefined ? Buffer.alloc(0) : this.#read();
+    const octets = identity === "" ? Buffer.alloc(0) : this.#read();
     this.#lines = octets.reduce((sum, octet) => (octet === 0x0a ? sum + 1 : sum), 0);
     return parseExtraKeywords(octets);
   }

@@ -10,8 +10,9 @@ import type { Changes, Flags, ModSeq } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Directory } from "./directory.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
-import { folderHead, type FolderHead } from "./head.ts";
+import { folderHead, type Counts, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
+import { countsOf } from "./listed.ts";
 import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
@@ -52,6 +53,9 @@ export class Folder {
   /** Recent although in cur/: appended or flagged by us before any session claimed them. */
   readonly recent = new Set<number>();
 
+  /** Of a table that is not read yet: `load` reads it. */
+  counts: Counts | undefined;
+  /** The head that the index has, as text. */
   #written = "";
 
   constructor(place: MaildirPlace, log: (line: string) => void, alone = false) {
@@ -63,7 +67,7 @@ export class Folder {
     this.uidlist = new UidlistFile(place);
     this.cur = new Directory(() => `${place.path}/cur`, alone);
     this.fresh = new Directory(() => `${place.path}/new`, alone);
-    this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead() });
+    this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead(), deferred: true });
     this.cache = new CacheFile(this.index, { path: () => `${place.path}/posthorn.cache`, log }, {
       keyOf: (row) => this.#base(row),
       rowOf: (key) => this.visible(this.names.rowOf(key, 0, key.length)),
@@ -92,8 +96,14 @@ export class Folder {
 
   // ------------------------------------------------------------ from and to the index
 
+  /** Goes on from the index: from its outline, where that has all that is said of a folder without looking at messages, else from the table. */
   #resume(): void {
-    const head = folderHead(this.table.head);
+    const { outline } = this.index;
+    const head = folderHead(outline === undefined ? this.table.head : outline.head);
+    if (outline !== undefined && head?.counts === undefined) {
+      this.index.load();
+      return this.#resume();
+    }
     if (head === undefined) {
       if (this.table.length > 0) this.#anew();
       return;
@@ -115,7 +125,25 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
-    this.#telling.resume();
+    this.counts = outline === undefined ? undefined : head.counts;
+    this.#telling.resume(this.counts);
+    this.#written = JSON.stringify(head);
+  }
+
+  /** Reads the table, where only counts are known so far. False when it is not what was counted: then nothing is known. */
+  load(): boolean {
+    if (this.counts === undefined) return true;
+    this.counts = undefined;
+    if (this.index.load()) {
+      this.#telling.loaded();
+      return true;
+    }
+    this.#telling.forgetAll();
+    this.#anew();
+    this.uidlist.state = undefined;
+    this.cur.doubt();
+    this.fresh.doubt();
+    return false;
   }
 
   #inode(): string {
@@ -129,7 +157,7 @@ export class Folder {
     let head: FolderHead;
     try {
       const stamps = this.rewrite ? {} : { uidlist: this.uidlist.state, cur: this.cur.stamp(), new: this.fresh.stamp() };
-      head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), ...stamps, keywords: this.keywords.identity, extra: this.others.identity };
+      head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), keywords: this.keywords.identity, extra: this.others.identity, ...stamps, counts: countsOf(this.table, this.others.used) };
     } catch (error) {
       // Removed with its directory.
       if (errno(error) === "ENOENT") return;
@@ -142,6 +170,7 @@ export class Folder {
   }
 
   #anew(): void {
+    this.counts = undefined;
     this.index.reset();
     this.cache.reset();
     this.#names = undefined;

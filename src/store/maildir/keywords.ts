@@ -55,10 +55,18 @@ export class KeywordFile {
     return this.#identity;
   }
 
+  #now(): string {
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isFile() !== true ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+  }
+
+  get isSame(): boolean {
+    return this.#now() === this.#identity;
+  }
+
   /** Reads the file when it changed. */
   look(): void {
-    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    const identity = stats?.isFile() !== true ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    const identity = this.#now();
     if (identity === this.#identity) return;
     this.#take(identity === "" ? [] : parseKeywords(readRegular(this.#path).toString("utf8")));
     this.#identity = identity;

@@ -2,8 +2,9 @@
 import type { Flags } from "../mailbox.ts";
 import { MessageList, type Unseen } from "../message-list.ts";
 import { lettersIn } from "./filename.ts";
+import type { Counts } from "./head.ts";
 import { MaildirMessage, type Source } from "./message.ts";
-import { nowhere, type MaildirTable } from "./row.ts";
+import { inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
 export interface Listable {
   readonly table: MaildirTable;
@@ -14,11 +15,22 @@ export interface Listable {
 /** All that sessions may see now; made at the latest before the first change of the table. */
 export function listed(folder: Listable): MessageList<MaildirMessage> {
   const { table } = folder;
-  let count = table.length;
-  for (let row = table.rowWith("place", nowhere); row >= 0; row = table.rowWith("place", nowhere, row + 1)) count--;
-  const list = new MessageList(count, () => messagesAt(folder, visibleRows(table)), () => unseen(table));
+  const list = new MessageList(visibleCount(table), () => messagesAt(folder, visibleRows(table)), () => unseen(table));
   table.beforeChange = () => list.all;
   return list;
+}
+
+/** The same by counts, before the table is read; whoever reads it then sees to it that the list is made before the first change. */
+export const counted = (folder: Listable, { messages, unseen }: Counts): MessageList<MaildirMessage> => new MessageList(messages, () => messagesAt(folder, visibleRows(folder.table)), () => unseen);
+
+export const countsOf = (table: MaildirTable, keywords: readonly string[]): Counts => ({ messages: visibleCount(table), unseen: unseen(table), fresh: countWith(table, inNew), keywords });
+
+const visibleCount = (table: MaildirTable): number => table.length - countWith(table, nowhere);
+
+function countWith(table: MaildirTable, place: Place): number {
+  let count = 0;
+  for (let row = table.rowWith("place", place); row >= 0; row = table.rowWith("place", place, row + 1)) count++;
+  return count;
 }
 
 function visibleRows(table: MaildirTable): number[] {

@@ -8,14 +8,14 @@ import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { crlfOctets } from "../incoming.ts";
-import { Hearers } from "../hearers.ts";
+import { noChanges } from "../hearers.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
-import { batchSize, Serial } from "../serial.ts";
-import { watchPaths, type Watching } from "../watch.ts";
+import { Serial } from "../serial.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
+import { Hearing } from "./hearing.ts";
 import { octetsLater, readNow } from "./message-file.ts";
 import { removing, renaming } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
@@ -40,8 +40,7 @@ export class MaildirMailbox implements Mailbox {
   readonly #put: Put;
   readonly #recent: Recent;
   readonly #serial = new Serial();
-  readonly #hearers = new Hearers();
-  #watching: Watching | undefined;
+  readonly #hearing: Hearing;
   #readOnly = false;
 
   constructor(place: MaildirPlace, context: MailboxContext) {
@@ -50,6 +49,7 @@ export class MaildirMailbox implements Mailbox {
     this.#sync = new Sync(this.#folder, context.nextUidValidity);
     this.#put = new Put(this.#folder, this.#sync, context.quota);
     this.#recent = new Recent(this.#folder);
+    this.#hearing = new Hearing(place, async () => void (await this.refresh()), context.alone);
   }
 
   get name(): string {
@@ -65,7 +65,7 @@ export class MaildirMailbox implements Mailbox {
   }
 
   get highestModSeq(): ModSeq {
-    return this.#folder.table.modSeq;
+    return this.#folder.index.modSeq as ModSeq;
   }
 
   get uidNext(): Uid {
@@ -108,14 +108,41 @@ export class MaildirMailbox implements Mailbox {
   }
 
   refresh(): Promise<Changes> {
-    return this.#alone(async () => {
-      await this.#sync.run();
-      return this.#tell();
-    });
+    return this.#serial.run(() =>
+      faulting(async () => {
+        if (this.#folder.counts !== undefined && this.#sync.isIdle) return noChanges;
+        await this.#load();
+        await this.#sync.run();
+        return this.#tell();
+      }),
+    );
+  }
+
+  load(): Promise<void> | undefined {
+    return this.#folder.counts === undefined ? undefined : this.#alone(async () => undefined);
+  }
+
+  /** What was only counted so far is read. */
+  async #load(): Promise<void> {
+    const counted = this.#folder.list;
+    if (this.#folder.load()) return;
+    await this.#sync.run();
+    // For sessions that were told how many there are.
+    try {
+      void counted.all;
+    } catch (error) {
+      this.#context.log(`${this.#folder.place.path}: ${String(error)}`);
+    }
+    this.#tell();
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#serial.run(() => faulting(work));
+    return this.#serial.run(() =>
+      faulting(async () => {
+        await this.#load();
+        return await work();
+      }),
+    );
   }
 
   /** Rows of messages; they are the same until the work under way is done, since only it can remove any. */
@@ -128,19 +155,9 @@ export class MaildirMailbox implements Mailbox {
     return rows;
   }
 
-  /** Own changes of many files, whose events would cost more than they tell. */
-  async #unwatched<T>(count: number, work: () => Promise<T>): Promise<T> {
-    const goOn = count < batchSize ? undefined : this.#watching?.pause();
-    try {
-      return await work();
-    } finally {
-      goOn?.();
-    }
-  }
-
   #tell(): Changes {
     const changes = this.#folder.tell();
-    this.#hearers.tell(changes);
+    this.#hearing.tell(changes);
     return changes;
   }
 
@@ -197,11 +214,12 @@ export class MaildirMailbox implements Mailbox {
 
   // ------------------------------------------------------------ changing
 
-  claimRecent(peek: boolean): Promise<readonly Uid[]> {
-    return this.#alone(async () => {
+  async claimRecent(peek: boolean): Promise<readonly Uid[]> {
+    if (this.#recent.any === false) return [];
+    return await this.#alone(async () => {
       const { table } = this.#folder;
       const rows = this.#recent.rows();
-      if (rows.length > 0 && !peek && !this.#readOnly) await this.#unwatched(rows.length, () => this.#recent.claim(rows));
+      if (rows.length > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(rows.length, () => this.#recent.claim(rows));
       return rows.map((row) => table.at.uid[row] as Uid);
     });
   }
@@ -216,7 +234,7 @@ export class MaildirMailbox implements Mailbox {
       const { table } = folder;
       const rows = this.#rowsOf(uids);
       const met = new Uint8Array(table.length);
-      const made = await this.#unwatched(rows.length, () =>
+      const made = await this.#hearing.unwatched(rows.length, () =>
         renaming(folder, rows, plan, false, (row, wasNew) => {
           met[row] = 1;
           if (wasNew && table.at.place[row] === inCur) folder.recent.add(table.at.uid[row]);
@@ -303,7 +321,7 @@ export class MaildirMailbox implements Mailbox {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
       const rows = this.#rowsOf(uids);
-      const { gone, octets } = await this.#unwatched(rows.length, () => removing(folder, rows));
+      const { gone, octets } = await this.#hearing.unwatched(rows.length, () => removing(folder, rows));
       this.#context.quota.changed(-octets, -gone.length);
       this.#tell();
       return gone;
@@ -347,28 +365,12 @@ export class MaildirMailbox implements Mailbox {
   // ------------------------------------------------------------ hearing
 
   watch(hear: (changes: Changes) => void): () => void {
-    const stop = this.#hearers.add(hear);
-    if (!this.#context.alone) this.#watching ??= this.#startWatch();
-    return () => {
-      stop();
-      if (this.#hearers.none) this.#stopWatch();
-    };
-  }
-
-  #startWatch(): Watching {
-    const everything = (): boolean => true;
-    const { path } = this.#folder.place;
-    return watchPaths([`${path}/new`, `${path}/cur`], everything, async () => void (await this.refresh()));
-  }
-
-  #stopWatch(): void {
-    this.#watching?.stop();
-    this.#watching = undefined;
+    return this.#hearing.add(hear);
   }
 
   /** Something was put into the folder by this process. */
   poke(): void {
-    this.#watching?.soon();
+    this.#hearing.poke();
   }
 
   /** Facts were added to the cache file by this process. */
@@ -380,9 +382,7 @@ export class MaildirMailbox implements Mailbox {
   relocated(path: string, name: string): void {
     this.#folder.place.path = path;
     this.#folder.place.name = name;
-    if (this.#watching === undefined) return;
-    this.#stopWatch();
-    this.#watching = this.#startWatch();
+    this.#hearing.relocated();
   }
 
   /** The folder is no more: nothing is written for it. */
@@ -391,7 +391,7 @@ export class MaildirMailbox implements Mailbox {
   }
 
   close(): void {
-    this.#stopWatch();
+    this.#hearing.stop();
     this.#folder.close();
   }
 }

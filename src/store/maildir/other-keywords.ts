@@ -12,6 +12,8 @@ export const keywordsLimit = 1024;
 /** Keywords of a name without a message are kept so long, ms. */
 const waitingTime = 36 * 3_600_000;
 
+const byLower = (keywords: readonly string[]): ReadonlyMap<string, string> => new Map(keywords.map((keyword) => [keyword.toLowerCase(), keyword]));
+
 export class OtherKeywords {
   readonly #folder: Folder;
   readonly #file: ExtraKeywords;
@@ -38,6 +40,8 @@ export class OtherKeywords {
 
   /** Those that messages have, by their lower case. */
   get #known(): ReadonlyMap<string, string> {
+    const { counts } = this.#folder;
+    if (counts !== undefined) return byLower(counts.keywords);
     const { table } = this.#folder;
     const state = table.changesOf("more");
     if (this.#found?.table !== table || this.#found.state !== state) this.#found = { table, state, keywords: this.#find(table) };
@@ -49,7 +53,12 @@ export class OtherKeywords {
     const { more } = table.at;
     const sets = new Set<number>();
     for (let row = 0; row < length; row++) if (more[row] !== 0) sets.add(more[row]);
-    return new Map([...sets].flatMap((set) => table.setAt(set).split(" ").map((keyword) => [keyword.toLowerCase(), keyword] as const)));
+    return byLower([...sets].flatMap((set) => table.setAt(set).split(" ")));
+  }
+
+  /** In the order in which rows have them. */
+  get used(): readonly string[] {
+    return [...this.#known.values()];
   }
 
   get any(): boolean {
@@ -95,6 +104,11 @@ export class OtherKeywords {
     this.#folder.table.set("more", row, this.#folder.table.numberOf(keywords));
     this.#waiting?.delete(baseOf(this.#folder.table, row));
     this.#folder.flagged(uid);
+  }
+
+  /** Whether `posthorn-keywords` is as it was. */
+  get isSame(): boolean {
+    return this.#file.isSame;
   }
 
   /** Takes over `posthorn-keywords` when it changed. */

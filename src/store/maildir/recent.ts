@@ -13,6 +13,12 @@ export class Recent {
     this.#folder = folder;
   }
 
+  /** Whether there are some, as far as is known without the table: undefined when that has to be read. */
+  get any(): boolean | undefined {
+    const { counts, recent } = this.#folder;
+    return counts === undefined ? undefined : counts.fresh > 0 || recent.size > 0;
+  }
+
   /** Their rows. Where there were none, none are looked for until some message is elsewhere. */
   rows(): number[] {
     const { table, recent } = this.#folder;

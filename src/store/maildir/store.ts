@@ -5,7 +5,7 @@ import { makeDirectories, syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
 import type { StoreHooks } from "../hooks.ts";
-import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Resynced } from "../mailbox.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
@@ -19,8 +19,6 @@ import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
 /** Folders kept in memory although no session has them open: STATUS after STATUS need not read them again. */
 const kept = 16;
-/** An index up to here, of some 35,000 messages, is read within a few milliseconds, octets. */
-const quickIndex = 4 << 20;
 
 export class MaildirStore implements MailStore {
   readonly separator = "/";
@@ -189,12 +187,12 @@ export class MaildirStore implements MailStore {
     return statusOf(this, name);
   }
 
-  async open(name: string, current = false): Promise<Mailbox> {
+  async open(name: string, as: Opened = "known"): Promise<Mailbox> {
     let made = false;
     const mailbox = await this.#take(canonicalName(name), () => (made = true));
-    if (!current || made) return mailbox;
     try {
-      await mailbox.refresh();
+      if (as !== "known" && !made) await mailbox.refresh();
+      if (as !== "counted") await mailbox.load();
     } catch (error) {
       this.release(mailbox);
       throw error;
@@ -204,13 +202,8 @@ export class MaildirStore implements MailStore {
 
   expect(name: string): void {
     const own = canonicalName(name);
-    try {
-      const size = statSync(`${folderPath(this.#root, own)}/posthorn.index`, { throwIfNoEntry: false })?.size ?? Infinity;
-      if (size > quickIndex) return;
-    } catch {
-      // Whoever opens it will hear of that.
-      return;
-    }
+    // Without an index it is a matter of more than milliseconds.
+    if (statSync(`${folderPath(this.#root, own)}/posthorn.index`, { throwIfNoEntry: false }) === undefined) return;
     this.#take(own).then((mailbox) => this.release(mailbox), () => undefined);
   }
 

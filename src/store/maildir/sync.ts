@@ -59,6 +59,12 @@ export class Sync {
     this.#double = false;
   }
 
+  /** Whether `run` would find everything as it was; asked before the table is read. */
+  get isIdle(): boolean {
+    const { header, rewrite, keywords, uidlist, others, fresh, cur } = this.#folder;
+    return header !== undefined && !rewrite && keywords.isSame && uidlist.isSame && others.isSame && fresh.isKnown() && cur.isKnown();
+  }
+
   // ------------------------------------------------------------ the uidlist
 
   /** Takes over what the uidlist says now. */

@@ -4,8 +4,9 @@ import { noChanges } from "../hearers.ts";
 import type { Column } from "../index/columns.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
 import { listOf, type MessageList } from "../message-list.ts";
+import type { Counts } from "./head.ts";
 import type { KeywordFile } from "./keywords.ts";
-import { listed, messagesAt, type Listable } from "./listed.ts";
+import { counted, listed, messagesAt, type Listable } from "./listed.ts";
 import { MaildirMessage, type Source } from "./message.ts";
 
 export interface Tellable extends Listable {
@@ -33,10 +34,22 @@ export class Telling {
     this.#folder = folder;
   }
 
-  /** All that is there is what sessions begin with. */
-  resume(): void {
-    this.list = listed(this.#folder);
+  /** All that is there is what sessions begin with. @param counts of a table that is not read yet */
+  resume(counts?: Counts): void {
+    this.list = counts === undefined ? listed(this.#folder) : counted(this.#folder, counts);
     this.#labelled = this.#folder.keywords.version;
+  }
+
+  /** Nothing is known any more of what there was. */
+  forgetAll(): void {
+    this.list = listOf([]);
+    this.#told();
+  }
+
+  /** The table was read, and is what was counted. */
+  loaded(): void {
+    const { list } = this;
+    this.#folder.table.beforeChange = () => list.all;
   }
 
   /** Of what happens until sessions are told. */

@@ -10,7 +10,6 @@ import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync
 import { randomBytes } from "node:crypto";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, syncData, syncDirectory, writeFully } from "../durable.ts";
-import { errno } from "../faults.ts";
 import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
 /** What a look at the file found: the same as before, no file, a header that can not be read, more lines, or another file. */
@@ -92,22 +91,24 @@ export class UidlistFile {
   }
 
   look(reader: UidlistReader): UidlistNews {
-    let stats: BigIntStats;
-    try {
-      stats = statSync(this.#path, { bigint: true });
-    } catch (error) {
-      if (errno(error) !== "ENOENT") throw error;
-      this.#identity = undefined;
-      return "missing";
-    }
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
     // Whatever else has the name is no list, and is replaced by one.
-    if (!stats.isFile()) {
+    if (stats?.isFile() !== true) {
       this.#identity = undefined;
       return "missing";
     }
+    return this.#isKnown(stats) ? "same" : this.#read(this.#identity, reader);
+  }
+
+  #isKnown({ ino, size, mtimeNs }: BigIntStats): boolean {
     const known = this.#identity;
-    if (known !== undefined && known.inode === stats.ino && known.size === Number(stats.size) && known.changed === stats.mtimeNs) return "same";
-    return this.#read(known, reader);
+    return known !== undefined && known.inode === ino && known.size === Number(size) && known.changed === mtimeNs;
+  }
+
+  /** Whether a look would find nothing new. */
+  get isSame(): boolean {
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isFile() === true && this.#isKnown(stats);
   }
 
   #read(known: Identity | undefined, reader: UidlistReader): UidlistNews {

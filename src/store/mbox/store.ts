@@ -9,7 +9,7 @@ import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
-import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Resynced } from "../mailbox.ts";
+import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
@@ -219,7 +219,7 @@ export class MboxStore implements MailStore {
     return statusOf(this, name);
   }
 
-  open(name: string, current = false): Promise<Mailbox> {
+  open(name: string, as: Opened = "known"): Promise<Mailbox> {
     return faulting(async () => {
       const own = canonicalName(name);
       const path = this.#path(own);
@@ -227,7 +227,7 @@ export class MboxStore implements MailStore {
       this.#require(own, path);
       const mailbox = await this.#take(own);
       try {
-        await mailbox.open(current);
+        await mailbox.open(as !== "known");
       } catch (error) {
         this.release(mailbox);
         throw error;

@@ -2,7 +2,7 @@
 import { Octets } from "../../../src/message/octets.ts";
 import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
-import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
+import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type Opened, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
 
 const none: Changes = { arrived: [], expunged: [], flagged: [] };
 
@@ -229,9 +229,9 @@ export class MemoryStore implements MailStore {
     return { messages: m.messages.length, recent: m.recent, uidNext: m.uidNext, uidValidity: m.uidValidity, unseen: m.messages.filter((x) => !x.flags.has("\\Seen")).length };
   }
 
-  async open(name: string, current = false): Promise<Mailbox> {
+  async open(name: string, as: Opened = "known"): Promise<Mailbox> {
     const found = this.mailbox(name);
-    if (current) await found.refresh();
+    if (as !== "known") await found.refresh();
     this.open_++;
     return found;
   }

@@ -106,8 +106,8 @@ export function memoryStore(mailbox: MemoryMailbox): MailStore {
     subscriptions: async () => [],
     subscribe: no,
     status: (): Promise<FolderStatus> => no(),
-    open: async (_name, current) => {
-      if (current === true) await mailbox.refresh();
+    open: async (_name, as = "known") => {
+      if (as !== "known") await mailbox.refresh();
       return mailbox;
     },
     release: () => {},

@@ -109,6 +109,52 @@ test("what was saved is read back, however it was changed", (t) => {
   }
 });
 
+test("rows can be read later: the end of the file says how many there are", (t) => {
+  const directory = temporary(t);
+  for (let seed = 1; seed <= 20; seed++) {
+    const path = `${directory}/${seed}`;
+    const { states } = written(path, seed, 1 + (seed % 12));
+    const lines: string[] = [];
+    const later = new MailIndex(schema, { path: () => path, log: (line) => lines.push(line), deferred: true });
+    const state = JSON.parse(states.at(-1) ?? "") as { rows: unknown[]; head: unknown; modSeq: number };
+    assert.deepEqual(later.outline, { head: state.head, rows: state.rows.length, modSeq: state.modSeq });
+    assert.throws(() => later.table, /not loaded/);
+    const before = readFileSync(path);
+    later.save();
+    assert.deepEqual(readFileSync(path), before);
+    assert.ok(later.load());
+    assert.equal(JSON.stringify(said(later.table)), states.at(-1));
+    assert.equal(later.outline, undefined);
+    later.close();
+    assert.deepEqual(lines, []);
+  }
+});
+
+test("rows that are not as the end of the file says are not taken for them", (t) => {
+  const directory = temporary(t);
+  const { octets } = written(`${directory}/good`, 12, 6);
+  const verdicts = new Set<boolean>();
+  for (let at = 0; at < octets.length; at += 7) {
+    const path = `${directory}/${at}`;
+    const spoilt = Buffer.from(octets);
+    spoilt[at] ^= 0x40;
+    writeFileSync(path, spoilt);
+    const lines: string[] = [];
+    const later = new MailIndex(schema, { path: () => path, log: (line) => lines.push(line), deferred: true });
+    if (later.outline !== undefined) {
+      const { modSeq } = later.outline;
+      const right = later.load();
+      verdicts.add(right);
+      assert.equal(right, false, `octet ${at}`);
+      assert.match(lines.join("\n"), /^index .*damaged/);
+      assert.ok(later.modSeq <= modSeq || later.table.length === 0);
+    } else verdicts.add(true);
+    later.close();
+    unlinkSync(path);
+  }
+  assert.equal(verdicts.size, 2);
+});
+
 test("cut off anywhere: the state of an earlier save, or nothing", (t) => {
   const directory = temporary(t);
   for (const seed of [3, 4]) {

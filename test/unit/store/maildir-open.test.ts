@@ -7,8 +7,8 @@ import { openStore } from "../../../src/store/open.ts";
 import type { MailStore } from "../../../src/store/mailbox.ts";
 import { flags, plain, settings, temporary, uid, uids, user } from "./support.ts";
 
-async function storeAt(t: TestContext, root: string): Promise<MailStore> {
-  const store = await openStore(user(`maildir:${root}`), { ...settings, mailbox_auto_create: [] });
+async function storeAt(t: TestContext, root: string, lines: string[] = []): Promise<MailStore> {
+  const store = await openStore(user(`maildir:${root}`), { ...settings, mailbox_auto_create: [] }, undefined, { log: (line) => lines.push(line) });
   t.after(() => store.close());
   return store;
 }
@@ -48,7 +48,7 @@ test("one that is open already is as it is on disk when that is asked for", asyn
   putByHand(root);
   assert.equal(await store.open("INBOX"), inbox);
   assert.deepEqual(uids(inbox), [1, 2]);
-  assert.equal(await store.open("INBOX", true), inbox);
+  assert.equal(await store.open("INBOX", "current"), inbox);
   assert.deepEqual(uids(inbox), [1, 2, 3]);
 });
 
@@ -57,10 +57,10 @@ test("one that was opened just now is too, and an mbox", async (t) => {
   writeFileSync(`${root}/inbox`, "From a@example.org Thu Nov 26 10:00:00 2026\nSubject: one\n\nx\n\n");
   const store = await openStore(user(`mbox:${root}/mail:INBOX=${root}/inbox`), { ...settings, mailbox_auto_create: [] });
   t.after(() => store.close());
-  const inbox = await store.open("INBOX", true);
+  const inbox = await store.open("INBOX", "current");
   assert.equal(inbox.messages.length, 1);
   writeFileSync(`${root}/inbox`, "From b@example.org Thu Nov 26 10:01:00 2026\nSubject: two\n\ny\n\n", { flag: "a" });
-  assert.equal(await store.open("INBOX", true), inbox);
+  assert.equal(await store.open("INBOX", "current"), inbox);
   assert.equal(inbox.messages.length, 2);
 });
 
@@ -99,4 +99,93 @@ test("a folder that did not change is not watched before it is changed, and what
   rmSync(`${root}/cur/${name}`);
   await inbox.refresh();
   assert.equal(inbox.messages.length, 2);
+});
+
+/** A folder of many messages with an index, and nothing read yet. */
+async function indexed(t: TestContext, count: number): Promise<string> {
+  const root = `${temporary(t)}/Maildir`;
+  const store = await storeAt(t, root);
+  for (let n = 0; n < count; n++) writeFileSync(`${root}/cur/${1_790_000_000 + n}.M1P1.hand:2,`, `Subject: ${n}\n\nx\n`);
+  const inbox = await store.open("INBOX");
+  await inbox.setFlags([uid(1), uid(2), uid(5)], { how: "add", flags: flags("\\Seen", "$one") });
+  await store.close();
+  for (const part of ["cur", "new"]) utimesSync(`${root}/${part}`, 1_700_000_000, 1_700_000_000);
+  const again = await storeAt(t, root);
+  await again.open("INBOX");
+  await again.close();
+  return root;
+}
+
+/** Octets that this process has read so far. proc(5) */
+const octetsRead = (): number => Number(/^rchar: (\d+)/.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
+
+/** Damages the index where its end does not show it. */
+function spoil(root: string): void {
+  const octets = readFileSync(`${root}/posthorn.index`);
+  octets.fill(0xee, octets.length >> 3, octets.length >> 2);
+  writeFileSync(`${root}/posthorn.index`, octets);
+}
+
+test("what SELECT and STATUS say is known without reading the index", async (t) => {
+  const root = await indexed(t, 3000);
+  const size = statSync(`${root}/posthorn.index`).size;
+  assert.ok(size > 250_000);
+  const store = await storeAt(t, root);
+  const before = octetsRead();
+  const inbox = await store.open("INBOX", "counted");
+  assert.deepEqual([inbox.list.length, inbox.list.unseen, inbox.uidNext, inbox.keywords], [3000, { count: 2997, first: 2 }, 3001, ["$one"]]);
+  assert.deepEqual(await inbox.claimRecent(false), []);
+  assert.deepEqual(await store.status("INBOX"), { messages: 3000, recent: 0, uidNext: 3001, uidValidity: inbox.uidValidity, unseen: 2997 });
+  assert.ok(octetsRead() - before < size / 2, `${octetsRead() - before} of ${size}`);
+  assert.ok(inbox.load?.() instanceof Promise);
+  await inbox.load();
+  assert.equal(inbox.load(), undefined);
+  assert.equal(inbox.messages.length, 3000);
+  assert.deepEqual([...(inbox.messages[4]?.flags ?? [])].sort(), ["$one", "\\Seen"]);
+});
+
+test("a folder that was only counted hears of what others do", async (t) => {
+  const root = await indexed(t, 20);
+  const store = await storeAt(t, root);
+  const inbox = await store.open("INBOX", "counted");
+  const { list } = inbox;
+  putByHand(root);
+  assert.deepEqual((await inbox.refresh()).arrived.map((m) => m.uid), [21]);
+  assert.equal(inbox.messages.length, 21);
+  assert.equal(list.all.length, 20, "what was counted before stays as it was");
+});
+
+test("an index that is damaged in the middle is made anew behind what was counted, UIDs and flags as they were", async (t) => {
+  const root = await indexed(t, 200);
+  spoil(root);
+  const lines: string[] = [];
+  const store = await storeAt(t, root, lines);
+  const inbox = await store.open("INBOX", "counted");
+  const { list } = inbox;
+  assert.equal(list.length, 200);
+  assert.deepEqual(lines, []);
+  await inbox.load?.();
+  assert.match(lines.join("\n"), /^index .*posthorn\.index: damaged, made anew$/);
+  assert.deepEqual(list.all.map((m) => m.uid), Array.from({ length: 200 }, (_, n) => n + 1));
+  assert.deepEqual(list.all.flatMap((m) => (m.flags.has("\\Seen") ? m.uid : [])), [1, 2, 5]);
+  assert.deepEqual(inbox.messages, list.all);
+  await store.close();
+  const again = await storeAt(t, root, lines);
+  assert.equal((await again.open("INBOX")).messages.length, 200);
+  assert.equal(lines.length, 1);
+});
+
+test("when it is damaged and mail came meanwhile, who was told a number hears that it can not be kept, and others get what is there", async (t) => {
+  const root = await indexed(t, 200);
+  spoil(root);
+  const lines: string[] = [];
+  const store = await storeAt(t, root, lines);
+  const inbox = await store.open("INBOX", "counted");
+  const { list } = inbox;
+  putByHand(root);
+  await inbox.refresh();
+  assert.throws(() => list.all, { kind: "corrupt" });
+  assert.throws(() => list.all, { kind: "corrupt" });
+  assert.equal(inbox.messages.length, 201);
+  assert.equal(inbox.list.all.length, 201);
 });

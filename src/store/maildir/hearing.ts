@@ -1,0 +1,67 @@
+/** Who wants to hear of changes of a folder, and the watch on its directories that there is as long as somebody does. */
+import { Hearers } from "../hearers.ts";
+import type { Changes } from "../mailbox.ts";
+import { batchSize } from "../serial.ts";
+import { watchPaths, type Watching } from "../watch.ts";
+
+export class Hearing {
+  readonly #place: { readonly path: string };
+  readonly #look: () => Promise<void>;
+  readonly #alone: boolean;
+  readonly #hearers = new Hearers();
+  #watching: Watching | undefined;
+
+  /** @param look takes over what others did. @param alone nobody else does anything: nothing is watched */
+  constructor(place: { readonly path: string }, look: () => Promise<void>, alone: boolean) {
+    this.#place = place;
+    this.#look = look;
+    this.#alone = alone;
+  }
+
+  /** Returns how to stop hearing. */
+  add(hear: (changes: Changes) => void): () => void {
+    const stop = this.#hearers.add(hear);
+    if (!this.#alone) this.#watching ??= this.#start();
+    return () => {
+      stop();
+      if (this.#hearers.none) this.stop();
+    };
+  }
+
+  tell(changes: Changes): void {
+    this.#hearers.tell(changes);
+  }
+
+  #start(): Watching {
+    const everything = (): boolean => true;
+    const { path } = this.#place;
+    return watchPaths([`${path}/new`, `${path}/cur`], everything, this.#look);
+  }
+
+  stop(): void {
+    this.#watching?.stop();
+    this.#watching = undefined;
+  }
+
+  /** Own changes of many files, whose events would cost more than they tell. */
+  async unwatched<T>(count: number, work: () => Promise<T>): Promise<T> {
+    const goOn = count < batchSize ? undefined : this.#watching?.pause();
+    try {
+      return await work();
+    } finally {
+      goOn?.();
+    }
+  }
+
+  /** Something was put into the folder by this process. */
+  poke(): void {
+    this.#watching?.soon();
+  }
+
+  /** The directories are elsewhere. */
+  relocated(): void {
+    if (this.#watching === undefined) return;
+    this.stop();
+    this.#watching = this.#start();
+  }
+}
