@@ -119,6 +119,12 @@ export interface Mailbox {
   /** To be waited for before messages are looked into, where `open` was asked for counts; undefined when there is nothing to wait for. */
   load?(): Promise<void> | undefined;
 
+  /**
+   * UID, size or INTERNALDATE of each of `messages`, in their order, for less than a look at each of them; undefined where it is not less. NaN where the
+   * message itself is to be asked. Good until something else is asked of the mailbox.
+   */
+  numbers?(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined;
+
   /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
   refresh(): Promise<Changes>;
 

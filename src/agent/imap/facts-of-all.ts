@@ -4,6 +4,7 @@ import type { Reply } from "../../imap/respond.ts";
 import { Opened } from "./opened.ts";
 import { needForFacts, readBatches, type Wanted } from "./reading.ts";
 import { breathe, type Session } from "./session.ts";
+import type { Uid } from "../../store/mailbox.ts";
 import type { View } from "./view.ts";
 
 /** Messages looked at before others get their turn. */
@@ -18,14 +19,15 @@ const turn = 2000;
 export async function factsOfAll(session: Session, view: View, places: ArrayLike<number>, take: (n: number, facts: Buffer) => void): Promise<Reply | undefined> {
   const missing: Wanted[] = [];
   const number = new Map<number, number>();
+  const { uids } = view;
   for (let n = 0; n < places.length; n++) {
     if (n % turn === turn - 1) await breathe();
     const index = places[n] ?? 0;
-    const message = view.messages[index];
-    if (message === undefined) continue;
-    const facts = session.facts.get(view.mailbox, message.uid);
+    const facts = session.facts.get(view.mailbox, (uids[index] ?? 0) as Uid);
     if (facts !== undefined) take(n, facts);
     else {
+      const message = view.messages[index];
+      if (message === undefined) continue;
       number.set(index, n);
       missing.push({ index, message, need: needForFacts(message, places.length) });
     }

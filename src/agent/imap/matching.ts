@@ -40,12 +40,13 @@ const holdsForAll = (key: SearchKey): boolean => key.key === "all" || (key.key =
 
 /** Places of all messages that are still there. */
 function living(view: View): number[] {
-  const { messages, expunged } = view;
+  const { expunged } = view;
   if (expunged.size === 0) {
-    const all = new Array<number>(messages.length);
+    const all = new Array<number>(view.count);
     for (let index = 0; index < all.length; index++) all[index] = index;
     return all;
   }
+  const { messages } = view;
   const found: number[] = [];
   for (let index = 0; index < messages.length; index++) {
     const uid = messages[index]?.uid;

@@ -11,6 +11,9 @@ const largeSize = 16_384;
 /** Up to here copying octet by octet costs less than a call that copies them at once. */
 const shortSize = 32;
 
+/** Octets of a number and what stands beside it, at most. */
+const numberRoom = 18;
+
 /** Pieces kept for the next who needs one. */
 const spareLimit = 32;
 const spare: Piece[] = [];
@@ -77,18 +80,23 @@ export class Output {
 
   /** Decimal digits of a number from 0 to 2^53-1. */
   number(n: number): void {
-    if (this.#piece.length - this.#filled < 16) this.flush();
-    const piece = this.#piece;
-    let digits = 1;
-    for (let limit = 10; limit <= n; limit *= 10) digits++;
-    const end = this.#filled + digits;
-    let rest = n;
-    for (let at = end - 1; at >= this.#filled; at--) {
-      const tenth = Math.floor(rest / 10);
-      piece[at] = 0x30 + (rest - 10 * tenth);
-      rest = tenth;
+    if (this.#piece.length - this.#filled < numberRoom) this.flush();
+    this.#filled = putDigits(this.#piece, this.#filled, n);
+  }
+
+  /** A space and the decimal digits of each number from `from` to, not including, `to`. */
+  numbers(all: Uint32Array, from: number, to: number): void {
+    for (let i = from; i < to; ) {
+      if (this.#piece.length - this.#filled < numberRoom) this.flush();
+      const piece = this.#piece;
+      const end = piece.length - numberRoom;
+      let at = this.#filled;
+      for (; i < to && at <= end; i++) {
+        piece[at] = 0x20;
+        at = putDigits(piece, at + 1, all[i] ?? 0);
+      }
+      this.#filled = at;
     }
-    this.#filled = end;
   }
 
   /** Octets of a buffer that may change afterwards, fewer than `largeSize` at a time as a rule. */
@@ -130,4 +138,17 @@ export class Output {
     }
     this.#send(part, () => whole.written());
   }
+}
+
+/** Returns where they end. */
+function putDigits(to: Buffer, from: number, n: number): number {
+  let end = from + 1;
+  for (let limit = 10; limit <= n; limit *= 10) end++;
+  let rest = n;
+  for (let at = end - 1; at >= from; at--) {
+    const tenth = Math.floor(rest / 10);
+    to[at] = 0x30 + (rest - 10 * tenth);
+    rest = tenth;
+  }
+  return end;
 }

@@ -48,15 +48,13 @@ const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers
 /**
  * Columns of these names for the messages at these places of the view, in their order.
  *
+ * @param uids    of these messages
  * @param before  columns of mostly the same messages; their own stay
  */
-async function extend(session: Session, view: View, places: Uint32Array, names: readonly ColumnName[], before: Columns): Promise<{ readonly columns: Columns; readonly failed: Reply | undefined }> {
-  const uids = uidsAt(view, places);
+async function extend(session: Session, view: View, places: Uint32Array, uids: Uint32Array, names: readonly ColumnName[], before: Columns): Promise<{ readonly columns: Columns; readonly failed: Reply | undefined }> {
   const same = equal(uids, before.uids);
   const missing = names.filter((name) => !has(before, name));
   if (same && missing.length === 0) return { columns: before, failed: undefined };
-  const messages = new Array<Message | undefined>(places.length);
-  for (let row = 0; row < places.length; row++) messages[row] = view.messages[places[row] ?? 0];
   const from = rowsFrom(before.uids, uids);
   const added = rowsAdded(from);
   const everything = missing.some((name) => isText(name) || name === "sent");
@@ -79,7 +77,7 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
     if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? NaN;
   });
   // RFC 5256 §2.2: without a Date that can be read, INTERNALDATE; so too where the message could not be read.
-  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = messages[row]?.internalDate ?? 0;
+  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = view.messages[places[row] ?? 0]?.internalDate ?? 0;
   const texts = new Map<KeyName, TextRanks>();
   for (const [name, keys] of fresh) {
     const old = before.texts.get(name);
@@ -91,7 +89,7 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
     const old = before.numbers.get(name);
     if (same && old !== undefined) numbers.set(name, old);
     else {
-      const values = name === "sent" ? (sentOf ?? new Float64Array(0)) : numbersOf(messages, name);
+      const values = name === "sent" ? (sentOf ?? new Float64Array(0)) : numbersOf(view, places, name);
       numbers.set(name, { values, ranks: rankNumbers(values) });
     }
   }
@@ -100,19 +98,11 @@ async function extend(session: Session, view: View, places: Uint32Array, names: 
 
 const has = (columns: Columns, name: ColumnName): boolean => (isText(name) ? columns.texts.has(name) : columns.numbers.has(name));
 
-function uidsAt(view: View, places: Uint32Array): Uint32Array {
-  const uids = new Uint32Array(places.length);
-  for (let row = 0; row < places.length; row++) uids[row] = view.messages[places[row] ?? 0]?.uid ?? 0;
-  return uids;
-}
-
 function equal(a: Uint32Array, b: Uint32Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
-
-const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
 
 /** The sent dates that are known; NaN for others. */
 function sentBefore(values: Float64Array | undefined, from: Int32Array): Float64Array {
@@ -128,11 +118,18 @@ function placesOf(added: Uint32Array, count: number): Int32Array {
   return places;
 }
 
-function numbersOf(messages: readonly (Message | undefined)[], name: "arrival" | "size"): Float64Array {
-  const values = new Float64Array(messages.length);
-  for (let row = 0; row < messages.length; row++) values[row] = valueOf(messages[row], name);
+function numbersOf(view: View, places: Uint32Array, name: "arrival" | "size"): Float64Array {
+  const known = view.numbers(name === "size" ? "size" : "internalDate");
+  const values = known !== undefined && known.length === places.length ? known : new Float64Array(places.length);
+  for (let row = 0; row < places.length; row++) {
+    const place = places[row] ?? 0;
+    const value = known?.[place] ?? NaN;
+    values[row] = Number.isNaN(value) ? valueOf(view.messages[place], name) : value;
+  }
   return values;
 }
+
+const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
 
 /** Rows that were not there before. */
 function rowsAdded(from: Int32Array): Uint32Array {
@@ -180,12 +177,13 @@ export class SortColumns {
   async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[]): Promise<{ readonly columns: Columns; readonly rows: Uint32Array; readonly failed: Reply | undefined }> {
     const key = keyOf(view.mailbox);
     const before = this.#kept.get(key);
-    const places = new Uint32Array(found);
-    const some = found.length < view.messages.length / 2;
+    const places = Uint32Array.from(found);
+    const { uids } = view;
+    const some = found.length < uids.length / 2;
     const ready = before !== undefined && names.every((name) => has(before.columns, name));
     // A few of many messages are not worth a look at all of them.
-    if (some && !ready) return { ...(await extend(session, view, places, names, noColumns)), rows: countTo(places.length) };
-    const { columns, failed } = await extend(session, view, countTo(view.messages.length), names, before?.columns ?? noColumns);
+    if (some && !ready) return { ...(await extend(session, view, places, places.map((place) => uids[place] ?? 0), names, noColumns)), rows: countTo(places.length) };
+    const { columns, failed } = await extend(session, view, countTo(uids.length), uids, names, before?.columns ?? noColumns);
     if (failed === undefined && columns !== before?.columns) this.#keep(key, columns);
     return { columns, rows: places, failed };
   }

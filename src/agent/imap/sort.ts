@@ -18,6 +18,9 @@ const columnOf = {
   DISPLAYTO: "displayTo",
 } as const satisfies Record<SortName, ColumnName>;
 
+/** Numbers written before it is seen whether the client lags behind. */
+const turn = 5000;
+
 export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, criteria, charset, key }) => {
   const outcome = await matching(session, view, key, charset);
   if ("status" in outcome) return outcome;
@@ -27,11 +30,15 @@ export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, criter
   const rankings: Ranking[] = effective.map(({ by, reverse }) => ({ ranks: ranksOf(columns, columnOf[by], rows), reverse }));
   const out = session.out.output;
   out.write("* SORT");
-  for (const n of sortByRanks(found.length, rankings)) {
+  const order = sortByRanks(found.length, rankings);
+  for (let at = 0; at < order.length; at += turn) {
     if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
-    const index = found[n] ?? 0;
-    out.write(" ");
-    out.number(uid ? (view.messages[index]?.uid ?? 0) : index + 1);
+    const to = Math.min(order.length, at + turn);
+    for (let i = at; i < to; i++) {
+      const n = order[i] ?? 0;
+      order[i] = uid ? (columns.uids[rows[n] ?? 0] ?? 0) : (found[n] ?? 0) + 1;
+    }
+    out.numbers(order, at, to);
   }
   out.write("\r\n");
   return outcome.failed ?? failed ?? ok("Sort completed.");

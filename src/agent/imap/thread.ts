@@ -24,10 +24,7 @@ export const thread: SelectedHandler<"THREAD"> = async (session, view, { uid, al
   const out = session.out.output;
   out.write("* THREAD");
   if (threads.roots.length > 0) out.write(" ");
-  writeThreads(out, threads, (n) => {
-    const index = found[n] ?? 0;
-    return uid ? (view.messages[index]?.uid ?? 0) : index + 1;
-  });
+  writeThreads(out, threads, (n) => (uid ? (columns.uids[rows[n] ?? 0] ?? 0) : (found[n] ?? 0) + 1));
   out.write("\r\n");
   return outcome.failed ?? failed ?? unread ?? ok("Thread completed.");
 };

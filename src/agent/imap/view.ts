@@ -15,6 +15,10 @@ export interface View {
   messages: Message[];
   /** How many they are. */
   readonly count: number;
+  /** UIDs of `messages`, in an array of its own. */
+  readonly uids: Uint32Array;
+  /** What the store has of one of their numbers, in the order of `messages`; undefined where it is to be asked message by message. NaN where one of them is. */
+  numbers(name: "size" | "internalDate"): Float64Array | undefined;
   readonly recent: Set<Uid>;
   /** Not told yet: behind `messages`, ascending. */
   arrived: Message[];
@@ -37,6 +41,12 @@ export function newView(mailbox: Mailbox, readOnly: boolean): View {
     }
     return messages;
   };
+  /** UIDs as the store has them, if what it has now is what the client counts. */
+  const ofStore = (): Uint32Array | undefined => {
+    const uids = mailbox.numbers?.("uid");
+    if (uids === undefined || (messages === undefined ? list !== mailbox.list : !areOf(messages, uids))) return undefined;
+    return Uint32Array.from(uids);
+  };
   return {
     mailbox,
     uidValidity: mailbox.uidValidity,
@@ -51,12 +61,22 @@ export function newView(mailbox: Mailbox, readOnly: boolean): View {
     get count() {
       return messages?.length ?? list?.length ?? 0;
     },
+    get uids() {
+      return ofStore() ?? Uint32Array.from(made(), ({ uid }) => uid);
+    },
+    numbers: (name) => (ofStore() === undefined ? undefined : Float64Array.from(mailbox.numbers?.(name) ?? [])),
     recent: new Set(),
     arrived: [],
     expunged: new Set(),
     told: new Map(),
     keywordsTold: mailbox.keywords.length,
   };
+}
+
+function areOf(messages: readonly Message[], uids: ArrayLike<number>): boolean {
+  if (messages.length !== uids.length) return false;
+  for (let i = 0; i < messages.length; i++) if (messages[i]?.uid !== uids[i]) return false;
+  return true;
 }
 
 /** Index of the first message whose UID is `uid` or more. */

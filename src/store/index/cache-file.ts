@@ -11,12 +11,14 @@ import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import type { Schema } from "./columns.ts";
-import { appendFacts, fits, nextMagic, nextRecord, recordAt, recordHead, recordLimit, type Appended, type FactsRecord } from "./facts-record.ts";
+import { appendFacts, fits, keyLengthOf, nextMagic, nextRecord, recordAt, recordEnd, recordHead, recordLimit, type Appended, type FactsRecord } from "./facts-record.ts";
 import type { IndexPlace, MailIndex } from "./mail-index.ts";
 
 /** How a store names its messages. */
 export interface Keys {
   keyOf(row: number): Buffer;
+  /** Whether these octets are the key of a row. */
+  isKey(row: number, octets: Buffer, from: number, to: number): boolean;
   /** -1 when no message has the key. */
   rowOf(key: Buffer): number;
 }
@@ -160,13 +162,16 @@ export class CacheFile<X extends Schema> {
 
   #read(row: number): Buffer | undefined {
     const { table } = this.#index;
-    const key = this.#keys.keyOf(row);
     const at = table.at.factsAt[row];
-    const end = at + recordHead + key.length + table.at.factsLength[row];
-    if (at < this.#windowAt || end > this.#windowAt + this.#window.length) this.#fill(at, end - at);
-    const record = recordAt(this.#window, at - this.#windowAt);
-    if (record === undefined || record === "short" || !record.key.equals(key)) return undefined;
-    return record.facts;
+    let end = at < this.#windowAt ? "short" : recordEnd(this.#window, at - this.#windowAt);
+    if (end === "short") {
+      this.#fill(at, recordHead + this.#keys.keyOf(row).length + table.at.factsLength[row]);
+      end = recordEnd(this.#window, at - this.#windowAt);
+    }
+    if (end === undefined || end === "short") return undefined;
+    const key = at - this.#windowAt + recordHead;
+    const facts = key + keyLengthOf(this.#window, key - recordHead);
+    return this.#keys.isKey(row, this.#window, key, facts) ? this.#window.subarray(facts, end) : undefined;
   }
 
   #fill(at: number, length: number): void {

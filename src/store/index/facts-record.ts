@@ -47,16 +47,25 @@ export function encodeRecords(records: readonly FactsRecord[]): Buffer {
 
 export const fits = ({ key, facts }: FactsRecord): boolean => facts.length > 0 && facts.length <= factsLimit && key.length > 0 && key.length <= keyLimit;
 
-/** The record at `at`; "short": its end is not in these octets; undefined: there is none. The buffers are views. */
-export function recordAt(octets: Buffer, at: number): (FactsRecord & { readonly end: number }) | "short" | undefined {
+/** Where the record at `at` ends; "short": its end is not in these octets; undefined: there is none. */
+export function recordEnd(octets: Buffer, at: number): number | "short" | undefined {
   if (at + recordHead > octets.length) return "short";
   const length = octets.readUInt32LE(at + 8);
-  const keyLength = octets.readUInt32LE(at + 12);
+  const keyLength = keyLengthOf(octets, at);
   if (octets.readUInt32LE(at) !== magicNumber || length > factsLimit || keyLength > keyLimit) return undefined;
-  const factsAt = at + recordHead + keyLength;
-  const end = factsAt + length;
+  const end = at + recordHead + keyLength + length;
   if (end > octets.length) return "short";
-  if (crc32(octets.subarray(at + 8, end)) !== octets.readUInt32LE(at + 4)) return undefined;
+  return crc32(octets.subarray(at + 8, end)) === octets.readUInt32LE(at + 4) ? end : undefined;
+}
+
+/** Octets of the key of the record at `at`. */
+export const keyLengthOf = (octets: Buffer, at: number): number => octets.readUInt32LE(at + 12);
+
+/** As `recordEnd`, with the record, whose buffers are views. */
+export function recordAt(octets: Buffer, at: number): (FactsRecord & { readonly end: number }) | "short" | undefined {
+  const end = recordEnd(octets, at);
+  if (end === "short" || end === undefined) return end;
+  const factsAt = at + recordHead + keyLengthOf(octets, at);
   return { key: octets.subarray(at + recordHead, factsAt), facts: octets.subarray(factsAt, end), end };
 }
 

@@ -152,6 +152,11 @@ export class Table<X extends Schema> {
     return this.#columns.view(this.#columns.place[name]).indexOf(value, from);
   }
 
+  /** A column as it lies in memory; valid until the next row is added or removed. */
+  numbers(name: keyof (Common & X)): Numbers {
+    return this.#columns.view(this.#columns.place[name]);
+  }
+
   /** First row with this UID or a higher one. */
   rowFrom(uid: number): number {
     const uids = this.at.uid;

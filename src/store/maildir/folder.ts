@@ -17,7 +17,7 @@ import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
-import { maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place } from "./row.ts";
+import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
@@ -70,6 +70,7 @@ export class Folder {
     this.index = new MailIndex(maildirSchema, { path: () => `${place.path}/posthorn.index`, log, beforeSave: () => this.#noteHead(), deferred: true });
     this.cache = new CacheFile(this.index, { path: () => `${place.path}/posthorn.cache`, log }, {
       keyOf: (row) => this.#base(row),
+      isKey: (row, octets, from, to) => isBase(this.table, row, octets, from, to),
       rowOf: (key) => this.visible(this.names.rowOf(key, 0, key.length)),
     });
     this.#resume();
@@ -354,6 +355,11 @@ export class Folder {
 
   get list(): MessageList<MaildirMessage> {
     return this.#telling.list;
+  }
+
+  /** The rows of the table are the messages of `list`, one by one. */
+  get allTold(): boolean {
+    return this.#telling.allTold;
   }
 
   /** Of what happens until sessions are told. */

@@ -92,6 +92,12 @@ export class MaildirMailbox implements Mailbox {
     return this.#folder.list;
   }
 
+  numbers(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined {
+    const { allTold, table } = this.#folder;
+    if (!allTold) return undefined;
+    return table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array;
+  }
+
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
   async open(now: number): Promise<void> {
     const { path } = this.#folder.place;

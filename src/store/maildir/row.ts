@@ -36,6 +36,15 @@ export function baseOf(table: MaildirTable, row: number): string {
   return table.heap.toString("latin1", at, at + table.at.baseLength[row]);
 }
 
+/** Whether these octets are the base name. */
+export function isBase({ at, heap }: MaildirTable, row: number, octets: Buffer, from: number, to: number): boolean {
+  const length = to - from;
+  if (at.baseLength[row] !== length) return false;
+  const name = at.nameAt[row];
+  for (let i = 0; i < length; i++) if (heap[name + i] !== octets[from + i]) return false;
+  return true;
+}
+
 /** Fields of the uidlist line as written, "" for none. */
 export function fieldsOf(table: MaildirTable, row: number): string {
   const at = table.at.nameAt[row];

@@ -63,6 +63,11 @@ export class Telling {
     this.#lookedAt = Date.now() * 1000;
   }
 
+  /** The rows of the table are the messages of `list`, one by one. */
+  get allTold(): boolean {
+    return this.#expunged.length === 0 && this.#folder.table.length === this.list.length;
+  }
+
   // ------------------------------------------------------------ what happened
 
   arrived(uid: number): void {

@@ -81,7 +81,14 @@ export class Contents {
     this.#baseFile = new BaseFile(side);
     this.index = new MailIndex(mboxSchema, { path: () => side().path("index"), log, beforeSave: () => this.#noteHead() });
     this.keywords = new Keywords(() => this.table);
-    this.cache = new CacheFile(this.index, { path: () => side().path("cache"), log }, { keyOf: (row) => this.keyOf(row), rowOf: (key) => this.#rowOfKey(key) });
+    this.cache = new CacheFile(this.index, { path: () => side().path("cache"), log }, {
+      keyOf: (row) => this.keyOf(row),
+      isKey: (row, octets, from, to) => {
+        const key = this.keyOf(row);
+        return key.compare(octets, from, to) === 0;
+      },
+      rowOf: (key) => this.#rowOfKey(key),
+    });
     this.#resume();
   }
 

@@ -61,6 +61,11 @@ test("numbers", () => {
   assert.equal(gathered((out) => numbers.forEach((n) => (out.number(n), out.write(" ")))), `${numbers.join(" ")} `);
 });
 
+test("many numbers, each behind a space", () => {
+  const numbers = Uint32Array.from({ length: 40_000 }, (_, i) => (i % 3 === 0 ? i : Math.floor(4294967295 / (i + 1))));
+  assert.equal(gathered((out) => (out.write("SORT"), out.numbers(numbers, 0, 20_001), out.numbers(numbers, 20_001, numbers.length))), `SORT ${numbers.join(" ")}`);
+});
+
 test("internal dates, one after the other, are those of formatInternalDate", () => {
   const next = chance(3);
   const times = [0, -1, 1_000, 951_782_400_000, Date.UTC(2024, 1, 29, 23, 59, 59), Date.UTC(9999, 11, 30), ...Array.from({ length: 500 }, () => Math.floor(next() * 4e12))];

@@ -26,7 +26,7 @@ function place(t: TestContext, directory = temporary(t), count = 100): Place {
   const index = new MailIndex({}, { path: () => `${directory}/index`, log });
   for (let uid = index.table.length + 1; uid <= count; uid++)
     index.table.add({ uid, set: 0, modSeq: index.table.nextModSeq(1), size: NaN, date: NaN, saved: NaN, factsAt: 0, factsLength: 0, nameAt: index.table.keep(keyOf(uid)), nameLength: keyOf(uid).length });
-  const cache = new CacheFile(index, { path: () => path, log }, { keyOf: (row) => index.table.name(row), rowOf: (key) => index.table.rowOf(Number(/^key (\d+)$/.exec(key.toString())?.[1] ?? -1)) });
+  const cache = new CacheFile(index, { path: () => path, log }, { keyOf: (row) => index.table.name(row), isKey: (row, octets, from, to) => index.table.name(row).equals(octets.subarray(from, to)), rowOf: (key) => index.table.rowOf(Number(/^key (\d+)$/.exec(key.toString())?.[1] ?? -1)) });
   t.after(() => {
     cache.close();
     index.close();
