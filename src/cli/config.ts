@@ -108,12 +108,6 @@ Debian's default, and the two then stop each other: beside procmail it needs
 and
 .B "mbox_lazy_writes = no"
 where several of its sessions change flags of one mbox at once.
-.P
-With
-.BR "mbox_dirty_syncs = yes" ,
-its default, Dovecot takes an mbox that has grown for one that was only appended to. Where others, Posthorn among them, change
-it meanwhile it may write the header of one message over another's: a host with both needs
-.BR "mbox_dirty_syncs = no" .
 .SH SEE ALSO
 .BR posthorn (8),
 .BR sendmail (1),

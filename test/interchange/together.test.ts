@@ -9,8 +9,7 @@
  *
  * procmail waits for the fcntl lock while it holds the dotlock. Dovecot as Debian sets it (fcntl dotlock) waits the other way round, and the
  * two stop each other for as long as Dovecot's patience is, with nobody else there. A host that has both needs Dovecot's original order.
- * With mbox_lazy_writes two of its own sessions lose a flag to each other now and then, with nobody else there either. With mbox_dirty_syncs
- * it takes a file that has grown for one that was only appended to, and messages of one size for each other.
+ * With mbox_lazy_writes two of its own sessions lose a flag to each other now and then, with nobody else there either.
  *
  * mutt gives the messages of an mbox it rewrites Content-Length and Lines; Dovecot ends a session in which a message has another size than it
  * knew. Dovecot looks at dovecot-keywords again when its mtime has another second, and may write a list over a keyword made in the same one.
@@ -55,7 +54,7 @@ async function found(imap: Imap): Promise<Found[]> {
 }
 
 async function together(t: TestContext, kind: Kind): Promise<void> {
-  const world = await makeWorld(t, { kind, letter: `t${kind.slice(0, 2)}`, spool: true, set: { deliver_lock_delay: "50ms", deliver_lock_attempts: "600", mailbox_size_limit: "0", agent_idle_timeout: "60s" }, dovecot: "mbox_write_locks = dotlock fcntl\nmbox_lazy_writes = no\nmbox_dirty_syncs = no\n" });
+  const world = await makeWorld(t, { kind, letter: `t${kind.slice(0, 2)}`, spool: true, set: { deliver_lock_delay: "50ms", deliver_lock_attempts: "600", mailbox_size_limit: "0", agent_idle_timeout: "60s" }, dovecot: "mbox_write_locks = dotlock fcntl\nmbox_lazy_writes = no\n" });
   await world.theirs.start();
   const { ports } = world.ours;
   const writers = ["ours1", "ours2", "theirs1", "theirs2"];

@@ -266,7 +266,7 @@ export class MboxMailbox implements Mailbox {
     });
   }
 
-  /** Delivers without reading the file: X-UID is left blank, for the next look to fill in. */
+  /** Delivers without reading the file: X-UID is left out, for the next look to put in. */
   deliver(message: NewMessage): Promise<void> {
     return this.#deliveries.add(message, (work) => void this.#serial.run(work), () => this.#watching?.soon());
   }

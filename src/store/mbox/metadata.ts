@@ -127,18 +127,23 @@ function letters(state: State): { status: string; more: string; keywords: string
   };
 }
 
-/** What a header is to say of a message; with `base` it is the first one. UID 0 leaves X-UID blank, to be filled in. */
+/**
+ * What a header is to say of a message; with `base` it is the first one. UID 0 leaves X-UID out, with room for it: an X-UID without a number is a
+ * broken one to Dovecot, which with mbox_dirty_syncs then begins anew, even where it has moved half of the messages behind one that it expunges.
+ */
 export interface Metadata {
   readonly uid: number;
   readonly state: State;
   readonly base: Base | undefined;
 }
 
+const uidLine = (uid: number): string => `X-UID: ${String(uid).padEnd(10)}\n`;
+
 /** Fields with room for every later change but many keywords. */
 function roomy({ uid, state, base }: Metadata): string {
   const { status, more, keywords } = letters(state);
   const first = base === undefined ? "" : `${baseLine("X-IMAPbase", base)}\n`;
-  return `${first}X-UID: ${(uid === 0 ? "" : String(uid)).padEnd(10)}\nStatus: ${status.padEnd(2)}\nX-Status: ${more.padEnd(4)}\nX-Keywords: ${keywords}`;
+  return `${first}${uid === 0 ? "" : uidLine(uid)}Status: ${status.padEnd(2)}\nX-Status: ${more.padEnd(4)}\nX-Keywords: ${keywords}`;
 }
 
 /** Only what says something. */
@@ -149,7 +154,7 @@ function short({ uid, state, base }: Metadata): string {
 }
 
 /** With room to spare; of the first message for keywords that the mailbox gets, too. */
-export const formatMetadata = (metadata: Metadata): string => `${roomy(metadata)}${" ".repeat(metadata.base === undefined ? spare : 3 * spare)}\n`;
+export const formatMetadata = (metadata: Metadata): string => `${roomy(metadata)}${" ".repeat((metadata.base === undefined ? spare : 3 * spare) + (metadata.uid === 0 ? uidLine(0).length : 0))}\n`;
 
 /** The same in exactly `octets`, or undefined when that is too few: first with every field, then with those that say something. */
 export function fitMetadata(metadata: Metadata, octets: number): string | undefined {
