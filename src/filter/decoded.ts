@@ -5,7 +5,7 @@
 import { isAscii } from "node:buffer";
 import { innerParts, leaves, partText, decodeWords } from "../message/text.ts";
 import { fieldValue, type Header } from "../message/header.ts";
-import { param } from "../message/content.ts";
+import { paramOctets } from "../message/content.ts";
 import { MimeScanner } from "../message/mime-scanner.ts";
 import { scanMime, type Part } from "../message/mime.ts";
 import { Octets } from "../message/octets.ts";
@@ -93,7 +93,7 @@ function decodeBody(mail: Mail): Octets {
 }
 
 /** Octets of ASCII in it are characters. */
-const isPlain = ({ encoding, params }: Part): boolean => /^(?:[78]bit|binary)?$/i.test(encoding ?? "") && /^(?:(?:us-)?ascii|utf-8|iso-8859-\d+|windows-125\d)$/i.test(param(params, "charset") ?? "us-ascii");
+const isPlain = ({ encoding, params }: Part): boolean => /^(?:[78]bit|binary)?$/i.test(encoding ?? "") && /^(?:(?:us-)?ascii|utf-8|iso-8859-\d+|windows-125\d)$/i.test(paramOctets(params, "charset") ?? "us-ascii");
 
 /** One line a field, and an empty one. */
 function headerText(header: Header): string {

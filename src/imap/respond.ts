@@ -36,8 +36,8 @@ export function string(text: string): string {
 /** nstring = string / nil */
 export const nstring = (text: string | undefined): string => (text === undefined ? "NIL" : string(text));
 
-/** nstring of a field value, which is one line: a bare CR in it becomes a space, as in Dovecot. */
-export const lineString = (text: string | undefined): string => (text?.includes("\r") === true ? string(text.replaceAll("\r", " ")) : nstring(text));
+/** nstring of a field value, which is one line: a bare CR in it becomes a space, unless white space or nothing is behind it, as in Dovecot. */
+export const lineString = (text: string | undefined): string => (text?.includes("\r") === true ? string(text.replaceAll(/\r(?=[ \t\r]|$)/g, "").replaceAll("\r", " ")) : nstring(text));
 
 /** mailbox, in modified UTF-7: an atom where it can be, else quoted. */
 export function mailboxName(name: string): string {

@@ -5,8 +5,8 @@ import { printSequenceSet, sequenceSet, type SequenceSet } from "./sequence-set.
 import { astring, atom, nzNumber, sp, type CommandScanner } from "./strings.ts";
 
 /**
- * Keys that are another key's opposite or a header field's short name are said by what they mean:
- * UNSEEN is not flag \Seen, FROM is header From, NEW is (RECENT UNSEEN).
+ * Keys that are another key's opposite are said by what they mean:
+ * UNSEEN is not flag \Seen, NEW is (RECENT UNSEEN).
  */
 export type SearchKey =
   | { readonly key: "all" }
@@ -23,8 +23,8 @@ export type SearchKey =
   | { readonly key: "date"; readonly sent: boolean; readonly how: "before" | "on" | "since"; /** midnight UTC of that day, ms since the epoch */ readonly day: number }
   /** INTERNALDATE at least, or at most, so many seconds ago. RFC 5032 §3 */
   | { readonly key: "older" | "younger"; readonly seconds: number }
-  /** A field of this name holds the text; "" only asks that there is one. Octets in the command's charset. */
-  | { readonly key: "header"; readonly name: string; readonly text: Buffer }
+  /** A field of this name holds the text; "" only asks that there is one. Octets in the command's charset. "as": what of the field is looked at. */
+  | { readonly key: "header"; readonly as: "value" | "addresses" | "subject"; readonly name: string; readonly text: Buffer }
   /** "text" looks at header and body. */
   | { readonly key: "body" | "text"; readonly text: Buffer };
 
@@ -73,7 +73,7 @@ function searchKey(s: CommandScanner, place: Place): SearchKey {
   const flag = flags[name.replace(/^UN/, "")];
   if (flag !== undefined) return name.startsWith("UN") ? { key: "not", of: { key: "flag", flag } } : { key: "flag", flag };
   const field = fields[name];
-  if (field !== undefined) return { key: "header", name: field, text: argument(s, astring) };
+  if (field !== undefined) return { key: "header", as: field === "Subject" ? "subject" : "addresses", name: field, text: argument(s, astring) };
   switch (name) {
     case "ALL":
       return { key: "all" };
@@ -104,7 +104,7 @@ function searchKey(s: CommandScanner, place: Place): SearchKey {
     case "YOUNGER":
       return { key: "younger", seconds: argument(s, nzNumber) };
     case "HEADER":
-      return { key: "header", name: argument(s, astring).toString("latin1"), text: argument(s, astring) };
+      return { key: "header", as: "value", name: argument(s, astring).toString("latin1"), text: argument(s, astring) };
     case "BODY":
       return { key: "body", text: argument(s, astring) };
     case "TEXT":
@@ -155,7 +155,7 @@ export function printSearchKey(k: SearchKey): string {
     case "date":
       return `${k.sent ? "SENT" : ""}${k.how.toUpperCase()} ${printDate(k.day)}`;
     case "header":
-      return `HEADER ${printText(Buffer.from(k.name, "latin1"))} ${printText(k.text)}`;
+      return `${k.as === "value" ? `HEADER ${printText(Buffer.from(k.name, "latin1"))}` : k.name.toUpperCase()} ${printText(k.text)}`;
     case "body":
     case "text":
       return `${k.key.toUpperCase()} ${printText(k.text)}`;

@@ -152,3 +152,14 @@ export function param(params: readonly Param[], name: string): string | undefine
   const wanted = name.toLowerCase();
   return params.find((p) => p.name.toLowerCase() === wanted)?.value;
 }
+
+/** As `param`, or the octets of the form of RFC 2231 §4, without its charset and language: some mailers write boundaries and charsets so. */
+export function paramOctets(params: readonly Param[], name: string): string | undefined {
+  const plain = param(params, name);
+  if (plain !== undefined) return plain;
+  const extended = param(params, `${name}*`);
+  return extended === undefined ? undefined : unpercent(/^[^']*'[^']*'(.*)$/s.exec(extended)?.[1] ?? extended);
+}
+
+/** Octets behind "%XX", one character per octet. */
+export const unpercent = (text: string): string => text.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

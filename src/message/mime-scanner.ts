@@ -3,12 +3,12 @@
  *
  * The message may come in pieces of any size. What is kept of it between them is the header being read, and of a body the start of
  * a line that may turn out a delimiter: a few hundred octets. One pass, no recursion, linear time. Nothing is rejected: a multipart
- * that is never closed ends where its surroundings end; what is too deep or too much stays one undivided part. Where the RFCs
+ * that is never closed ends where its surroundings end; what is too deep or too much stays one undivided part, as it would be of application/octet-stream. Where the RFCs
  * leave it open we do as Dovecot 2.3 does: a delimiter needs only to begin with a boundary, and of several that fit the longest
  * counts, at equal length the innermost.
  */
 import { Boundaries, undecided } from "./boundaries.ts";
-import { param } from "./content.ts";
+import { paramOctets } from "./content.ts";
 import { HeaderCollector } from "./header-collector.ts";
 import { parseHeader, type Header } from "./header.ts";
 import { describe, isMessage, isMultipart, type Building, type Part } from "./part.ts";
@@ -167,8 +167,10 @@ export class MimeScanner {
       this.#counting++;
     }
     const deeper = this.#open.length + 1 < this.#limits.depth && this.#made < this.#limits.parts;
+    // What stays one undivided part must be told as one: without a part in it a multipart or message is no body (RFC 3501 §9).
+    if (!deeper && (isMultipart(part) || isMessage(part))) [part.type, part.subtype] = ["application", "octet-stream"];
     // A header that a delimiter ended has no body in which its own boundary could stand.
-    const boundary = deeper && header.closed && isMultipart(part) ? param(part.params, "boundary")?.slice(0, this.#limits.boundary) : undefined;
+    const boundary = deeper && header.closed && isMultipart(part) ? paramOctets(part.params, "boundary")?.slice(0, this.#limits.boundary) : undefined;
     if (boundary !== undefined) this.#boundaries.open(boundary, this.#open.length);
     this.#open.push({ part, boundary, counted, digest: part.subtype.toLowerCase() === "digest" });
     this.#lineStart = true;

@@ -1,5 +1,5 @@
 /** One body part, and what its header says of it. RFC 2045, RFC 2046. */
-import { contentDisposition, contentEncoding, contentLanguage, contentType, param, type ContentType, type Disposition, type Param } from "./content.ts";
+import { contentDisposition, contentEncoding, contentLanguage, contentType, param, paramOctets, type ContentType, type Disposition, type Param } from "./content.ts";
 import { octetText, type Header } from "./header.ts";
 
 /** One body part, or the message itself. Offsets count from the start of what was scanned. */
@@ -52,7 +52,7 @@ const nestedMessage: ContentType = { type: "message", subtype: "rfc822", params:
 function typeOf(field: string | undefined, digest: boolean): ContentType {
   const type = field === undefined ? (digest ? nestedMessage : plainText) : (contentType(field) ?? plainText);
   const major = type.type.toLowerCase();
-  if (major === "multipart" && (param(type.params, "boundary") ?? "") === "") return plainText;
+  if (major === "multipart" && (paramOctets(type.params, "boundary") ?? "") === "") return plainText;
   if (major !== "text" || param(type.params, "charset") !== undefined || param(type.params, "charset*") !== undefined) return type;
   return { ...type, params: [...type.params, ...plainText.params] };
 }

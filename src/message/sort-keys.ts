@@ -4,7 +4,7 @@ import { casemap } from "./casemap.ts";
 import { parseDate, type ZonedDate } from "./date.ts";
 import type { Envelope, EnvelopeAddress } from "./envelope.ts";
 import { firstField, octetText, valueOf, type Header } from "./header.ts";
-import { decodeWords } from "./text.ts";
+import { decodeCharset, decodeWords } from "./text.ts";
 
 /** Texts are as `casemap` makes them, "" where there is none. */
 export interface SortKeys {
@@ -64,7 +64,12 @@ function mapped(octets: string): string {
   return made;
 }
 
-const mailboxOf = (list: List): string => mapped(list?.[0]?.mailbox ?? "");
+const ascii = /^[\x00-\x7f]*$/;
+
+/** A mailbox or host: no encoded words are in it, whatever it looks like (RFC 2047 §5). */
+const mappedAddress = (octets: string): string => (ascii.test(octets) ? octets.toUpperCase() : casemap(decodeCharset(Buffer.from(octets, "latin1"), undefined)));
+
+const mailboxOf = (list: List): string => mappedAddress(list?.[0]?.mailbox ?? "");
 
 /** RFC 5957 §3 */
 function displayOf(list: List): string {
@@ -72,5 +77,5 @@ function displayOf(list: List): string {
   if (first === undefined) return "";
   const name = first.name === undefined ? "" : mapped(first.name);
   if (name !== "") return name;
-  return mapped(first.host === undefined ? (first.mailbox ?? "") : `${first.mailbox ?? ""}@${first.host}`);
+  return mappedAddress(first.host === undefined ? (first.mailbox ?? "") : `${first.mailbox ?? ""}@${first.host}`);
 }

@@ -3,10 +3,11 @@
  * of RFC 2231. For SEARCH; always on copies, and never throws: what can not be decoded is read as it stands.
  */
 import { isAscii } from "node:buffer";
+import { parseAddresses, type Address } from "./address.ts";
 import { casemap } from "./casemap.ts";
 import { decoderOf } from "./charset.ts";
-import { param } from "./content.ts";
-import { fieldValue, type Field, type Header } from "./header.ts";
+import { param, paramOctets, unpercent } from "./content.ts";
+import { octetText, type Field, type Header } from "./header.ts";
 import type { Part } from "./mime.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -46,8 +47,8 @@ const hexValue = (octet: number | undefined): number => {
   return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -1;
 };
 
-/** RFC 2045 §6.7: soft line breaks go, "=XX" is an octet, other "=" stay (rule: robust). Trailing white space stays: SEARCH does not mind. */
-export function quotedPrintable(octets: Buffer): Buffer {
+/** RFC 2045 §6.7: soft line breaks go, also one whose line end went with the delimiter behind it (not in `word`s); "=XX" is an octet, other "=" stay (rule: robust). Trailing white space stays: SEARCH does not mind. */
+export function quotedPrintable(octets: Buffer, word = false): Buffer {
   let at = octets.indexOf(0x3d);
   if (at < 0) return octets;
   const out = Buffer.allocUnsafe(octets.length);
@@ -64,14 +65,14 @@ export function quotedPrintable(octets: Buffer): Buffer {
     }
     let end = at + 1;
     while (octets[end] === 0x20 || octets[end] === 0x09) end++;
-    if (octets[end] === 0x0a) from = end + 1;
+    if (octets[end] === 0x0a || (end === octets.length && !word)) from = end + 1;
     else if (octets[end] === 0x0d && octets[end + 1] === 0x0a) from = end + 2;
     else {
       out[to++] = 0x3d;
       from = at + 1;
     }
   }
-  to += octets.copy(out, to, from);
+  if (from < octets.length) to += octets.copy(out, to, from);
   return out.subarray(0, to);
 }
 
@@ -112,45 +113,96 @@ export function decodeWords(value: Buffer): string {
 }
 
 const wordOctets = (encoding: string, text: string): Buffer =>
-  encoding.toUpperCase() === "B" ? Buffer.from(text, "base64") : quotedPrintable(Buffer.from(text.replaceAll("_", " "), "latin1"));
-
-/** The value of a field as SEARCH sees it. */
-export const fieldText = (header: Header, field: Field): string => decodeWords(fieldValue(header, field));
-
-/** `searchable(fieldText(...))`. */
-export function searchableField(header: Header, field: Field): string {
-  const value = fieldValue(header, field);
-  return isAscii(value) && !value.includes("=?") ? value.toString("latin1").toUpperCase() : searchable(decodeWords(value));
-}
-
-/** A field with its name, as SEARCH TEXT sees it: `searchable` of "Name: value", in which nothing combines across the colon and the space. */
-export const searchableLine = (header: Header, field: Field): string => `${searchable(field.name)}: ${searchableField(header, field)}`;
+  encoding.toUpperCase() === "B" ? Buffer.from(text, "base64") : quotedPrintable(Buffer.from(text.replaceAll("_", " "), "latin1"), true);
 
 /**
- * The text of one leaf part, or undefined when it is neither text nor a message's own text: SEARCH BODY looks at text/* only, as
- * Dovecot does.
+ * The value of a field as SEARCH compares it, with the white space at its ends but for the blank behind the colon, and unfolded: a tab
+ * that begins a line counts as a space, so that "one two" is found wherever a mailer folded it, as in Dovecot 2.3.
+ */
+function foldedValue({ octets }: Header, f: Field): Buffer {
+  const from = afterColon(octets, f);
+  const to = Math.max(from, lineEnd(octets, f.end));
+  if (!f.folded) return octets.subarray(from, to);
+  const text = octets.toString("latin1", from, to);
+  return Buffer.from(text.replaceAll(/\r?\n[ \t]/g, " ").replaceAll(/\r?\n/g, ""), "latin1");
+}
+
+/** Where the value begins: behind the colon and one blank, if there is one. */
+const afterColon = (octets: Buffer, f: Field): number =>
+  f.valueStart > f.start && f.valueStart < f.end && (octets[f.valueStart] === 0x20 || octets[f.valueStart] === 0x09) ? f.valueStart + 1 : f.valueStart;
+
+/** Before the LF or CRLF that ends there. */
+function lineEnd(octets: Buffer, end: number): number {
+  if (octets[end - 1] !== 0x0a) return end;
+  return octets[end - 2] === 0x0d ? end - 2 : end - 1;
+}
+
+const searchableOctets = (octets: Buffer): string => (isAscii(octets) && !octets.includes("=?") ? octets.toString("latin1").toUpperCase() : searchable(decodeWords(octets)));
+
+/** The value of a field, as SEARCH HEADER compares it. */
+export const searchableField = (header: Header, field: Field): string => searchableOctets(foldedValue(header, field));
+
+/** As SEARCH SUBJECT does: white space in it is one space each, and none in front, as in Dovecot 2.3. */
+export const searchableSubject = (header: Header, field: Field): string =>
+  searchableOctets(Buffer.from(foldedValue(header, field).toString("latin1").replaceAll(/[ \t]+/g, " ").replace(/^ /, ""), "latin1"));
+
+/**
+ * As SEARCH FROM, TO, CC and BCC do: the addresses of "the envelope structure's" field (RFC 3501 §6.4.4), written one way however they
+ * stand in the message: `"Two Words" <local@domain>, ...` with quotes where a name is more than an atom, as in Dovecot 2.3.
+ */
+export const searchableAddresses = (header: Header, field: Field): string =>
+  searchableOctets(Buffer.from(parseAddresses(octetText(header, field), mostAddresses).map(writtenAddress).join(", "), "latin1"));
+
+/** Addresses of one field that are compared. */
+const mostAddresses = 10_000;
+
+const atomOnly = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\xff]*$/;
+const dotAtomOnly = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\xff.]+$/;
+const quoted = (text: string): string => `"${text.replaceAll(/["\\']/g, "\\$&")}"`;
+
+/** Encoded words can not stand in quotes (RFC 2047 §5 (3)). */
+const writtenPhrase = (name: string): string => (name.includes("=?") || atomOnly.test(name) ? name : quoted(name));
+
+function writtenAddress(a: Address): string {
+  if (a.kind === "group") return `${a.name === "" ? '""' : writtenPhrase(a.name)}:${a.members.map((m) => ` ${writtenAddress(m)}`).join(",")};`;
+  const name = a.name === undefined ? "" : writtenPhrase(oneSpaced(a.name));
+  if (a.local === "" && a.domain === "" && a.route === undefined) return name;
+  const local = dotAtomOnly.test(a.local) ? a.local : quoted(a.local);
+  return `${name}${name === "" ? "" : " "}<${a.route === undefined ? "" : `${a.route}:`}${local}${a.domain === "" ? "" : `@${a.domain}`}>`;
+}
+
+const oneSpaced = (text: string): string => text.replaceAll(/[ \t\r\n]+/g, " ");
+
+/** A field with its name as it stands there, as SEARCH TEXT sees it. Nothing combines across the colon. */
+export const searchableLine = (header: Header, field: Field): string =>
+  searchable(decodeCharset(header.octets.subarray(field.start, afterColon(header.octets, field)), undefined)) + searchableField(header, field);
+
+/**
+ * The text of one leaf part, or undefined when it is not text/*.
  *
  * @param octets  the buffer the part was scanned from
  */
 export function partText(octets: Buffer, part: Part): string | undefined {
-  const text = textOctets(octets, part);
-  return text === undefined ? undefined : decodeCharset(text, param(part.params, "charset"));
+  if (part.type.toLowerCase() !== "text") return undefined;
+  return decodeCharset(decodeTransfer(octets.subarray(part.bodyStart, part.bodyEnd), part.encoding), paramOctets(part.params, "charset"));
 }
 
-/** `searchable(partText(...))`. */
+/**
+ * As `searchable(partText(...))` has it, or undefined for a part that SEARCH BODY does not look at: it looks at text/* and at what is of
+ * message/* but no message (delivery reports, for one), as Dovecot 2.3 does, and not behind an encoding nobody knows (RFC 2045 §6.4).
+ */
 export function searchablePart(octets: Buffer, part: Part): string | undefined {
-  const text = textOctets(octets, part);
-  if (text === undefined) return undefined;
-  const charset = param(part.params, "charset");
+  if (!isSearched(part)) return undefined;
+  const text = decodeTransfer(octets.subarray(part.bodyStart, part.bodyEnd), part.encoding);
+  const charset = paramOctets(part.params, "charset");
   return isAscii(text) && (charset === undefined || holdsAscii.test(charset)) ? text.toString("latin1").toUpperCase() : searchable(decodeCharset(text, charset));
 }
 
+/** Whether `searchablePart` finds text in this leaf. */
+export const isSearched = ({ type, encoding }: Part): boolean => /^(?:text|message)$/i.test(type) && (encoding === undefined || /^(?:[78]bit|binary|base64|quoted-printable)$/i.test(encoding));
+
 /** Charsets in which octets of US-ASCII are what they are there. Others (ISO-2022-JP, UTF-7, UTF-16) write all their text with them. */
 const holdsAscii = /^(?:(?:us-)?ascii|utf-8|iso-8859-\d{1,2}|windows-125\d)$/i;
-
-function textOctets(octets: Buffer, part: Part): Buffer | undefined {
-  return part.type.toLowerCase() === "text" ? decodeTransfer(octets.subarray(part.bodyStart, part.bodyEnd), part.encoding) : undefined;
-}
 
 /** Leaf parts of a message in order, those of messages inside it too. Iterative: depth is the sender's choice. */
 export function leaves(message: Part): Part[] {
@@ -191,6 +243,6 @@ export function paramText(params: Part["params"], name: string): string | undefi
   }
   const m = /^([^']*)'[^']*'(.*)$/s.exec(extended);
   const escaped = m?.[2] ?? extended;
-  const octets = Buffer.from(escaped.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1");
+  const octets = Buffer.from(unpercent(escaped), "latin1");
   return decodeCharset(octets, m?.[1] === "" ? undefined : m?.[1]);
 }

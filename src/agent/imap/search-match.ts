@@ -3,9 +3,9 @@ import { hasHeader, hasSection, section, sectionEnd, sectionStart, sentOffset, s
 import { chosenHeader, chosenRuns, fieldChoice, needsWhole } from "../../imap/facts-fields.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
-import { fieldsNamed, valueOf, type Header } from "../../message/header.ts";
+import { fieldsNamed, valueOf, type Field, type Header } from "../../message/header.ts";
 import type { Part } from "../../message/mime.ts";
-import { innerHeaders, leaves, searchable, searchableField, searchableLine, searchablePart } from "../../message/text.ts";
+import { innerHeaders, leaves, searchable, searchableAddresses, searchableField, searchableLine, searchablePart, searchableSubject } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
 import type { TextQuery, Verdict } from "./candidates.ts";
 import type { Opened } from "./opened.ts";
@@ -94,7 +94,8 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
         return cheap(({ message }) => compareDay(dayOf({ time: message.internalDate, offset: localOffset(message.internalDate) }), k.how, k.day));
       case "header": {
         const needle = searchable(decode(k.text));
-        return inHeader(k.name, needle, needle === "" ? undefined : text("header", k.name.toLowerCase(), needle));
+        // The index has fields as they stand there.
+        return inHeader(k, needle, needle === "" || k.as === "addresses" ? undefined : text("header", k.name.toLowerCase(), needle));
       }
       case "body":
       case "text": {
@@ -184,18 +185,28 @@ function sentDay(header: Header): number | undefined {
   return date === undefined ? undefined : dayOf(date);
 }
 
-/** @param key  undefined when it is enough that there is such a field */
-function inHeader(name: string, needle: string, key: TextKey | undefined): Matcher {
+type HeaderKey = Extract<SearchKey, { key: "header" }>;
+
+/** What of a field is looked at; addresses both as they stand there and written one way. */
+const fieldHolds: Readonly<Record<HeaderKey["as"], (header: Header, f: Field, needle: string) => boolean>> = {
+  value: (header, f, needle) => searchableField(header, f).includes(needle),
+  subject: (header, f, needle) => searchableSubject(header, f).includes(needle),
+  addresses: (header, f, needle) => searchableField(header, f).includes(needle) || searchableAddresses(header, f).includes(needle),
+};
+
+/** @param key  undefined when it is enough that there is such a field, and where an index does not know */
+function inHeader({ name, as }: HeaderKey, needle: string, key: TextKey | undefined): Matcher {
   const choice = fieldChoice([name]);
   const runs: number[] = [];
-  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || searchableField(header, f).includes(needle));
+  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || fieldHolds[as](header, f, needle));
+  const simply = simpleTest(as, needle);
   return {
     cost: 1,
     test({ message, facts, opened }) {
       if (key?.verdict?.(message.uid) === false) return false;
       if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) {
         chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
-        return runs.length > 0 && (simply(facts, runs, needle) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
+        return runs.length > 0 && (simply(facts, runs) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
       }
       const header = opened?.header;
       return header === undefined ? undefined : holds(header);
@@ -218,21 +229,24 @@ function compareDay(day: number | undefined, how: "before" | "on" | "since", wan
 /** Octets that make a field more than one line of US-ASCII; NUL has another look when it is decoded. */
 const notSimple = /[\0\x80-\xff]|=\?|\n[^]/;
 
-/** Whether the field, where it is one and is one line of US-ASCII without encoded words, holds the text; undefined where it is more. */
-function simply(facts: Buffer, runs: readonly number[], needle: string): boolean | undefined {
-  if (needle === "") return true;
-  if (runs.length > 2) return undefined;
-  const field = facts.toString("latin1", runs[0], runs[1]);
-  if (notSimple.test(field)) return undefined;
-  // Ends are trimmed as fieldValue trims them.
-  let from = field.indexOf(":") + 1;
-  let to = field.length;
-  while (to > from && isBlank(field.charCodeAt(to - 1))) to--;
-  while (from < to && isBlank(field.charCodeAt(from))) from++;
-  return field.slice(from, to).toUpperCase().includes(needle);
-}
+/** White space that `searchableSubject` changes. */
+const spaced = /\t|^ | {2}/;
 
-const isBlank = (c: number): boolean => c === 0x20 || c === 0x09 || c === 0x0d || c === 0x0a;
+/** Whether the field, where it is one and is one line of US-ASCII without encoded words, holds the text; undefined where it is more. */
+function simpleTest(as: HeaderKey["as"], needle: string): (facts: Buffer, runs: readonly number[]) => boolean | undefined {
+  // Whatever way an address is written, its letters and digits stand together unless there is a backslash between.
+  const longest = (needle.match(/[A-Z0-9]+/g) ?? []).reduce((a, b) => (b.length > a.length ? b : a), "");
+  return (facts, runs) => {
+    if (needle === "") return true;
+    if (runs.length > 2) return undefined;
+    const field = facts.toString("latin1", runs[0], runs[1]);
+    if (notSimple.test(field)) return undefined;
+    const value = /^[^:]*:[ \t]?([^]*?)(?:\r?\n)?$/.exec(field)?.[1]?.toUpperCase() ?? "";
+    if (as === "subject" && spaced.test(value)) return undefined;
+    if (value.includes(needle)) return true;
+    return as === "addresses" && (value.includes("\\") || value.includes(longest)) ? undefined : false;
+  };
+}
 
 function inText(key: TextKey): Matcher {
   const { needle } = key;

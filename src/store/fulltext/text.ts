@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { mimeLimits, scanMime } from "../../message/mime.ts";
-import { innerHeaders, leaves, searchable, searchableLine, searchablePart } from "../../message/text.ts";
+import { innerHeaders, isSearched, leaves, searchable, searchableLine, searchablePart } from "../../message/text.ts";
 
 /** Header fields of the message and of its parts, name and value; and the text of its text parts. */
 export interface IndexedText {
@@ -36,7 +36,7 @@ export function indexedText(octets: Buffer): IndexedText | undefined {
     for (const field of one.fields) add(header, searchableLine(one, field));
   }
   for (const leaf of leaves(message)) {
-    if (room < 0 || (leaf.type.toLowerCase() === "text" && leaf.bodyEnd - leaf.bodyStart > octetLimit)) return undefined;
+    if (room < 0 || (isSearched(leaf) && leaf.bodyEnd - leaf.bodyStart > octetLimit)) return undefined;
     const text = searchablePart(octets, leaf);
     if (text !== undefined) add(body, text);
   }
@@ -48,9 +48,9 @@ export function indexedText(octets: Buffer): IndexedText | undefined {
 /** Characters that have cases, compositions or compatible forms, and a message with some of everything. */
 const sampleText = Array.from({ length: 0x3000 }, (_, point) => String.fromCharCode(point)).join("") + "\uac01\ufb03\uff21\u{1d400}\u{10428}\u{1e943}";
 const sampleMessage = Buffer.from(
-  "From: =?utf-8?Q?J=C3=B6rg?= <joerg@example.org>\r\nSubject: one\r\n two\r\nnonsense\r\nX-Octets: \xe4\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+  "From: =?utf-8?Q?J=C3=B6rg?= <joerg@example.org>\r\nSubject: one\r\n\ttwo\r\nnonsense\r\nX-Octets: \xe4\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
     "--b\r\nContent-Type: text/html; charset=iso-8859-5\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<b>=E4=\r\nx</b>\r\n" +
-    "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nGr\xfc\xdfe\r\n--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
+    "--b\r\nContent-Type: message/delivery-status\r\n\r\nStatus:\r\n\t2.0.0\r\n--b\r\nContent-Transfer-Encoding: x-none\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject:inner\r\n\r\nGr\xfc\xdfe\r\n--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
   "latin1",
 );
 

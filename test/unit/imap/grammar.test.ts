@@ -123,7 +123,8 @@ const leaf: fc.Arbitrary<SearchKey> = fc.oneof(
   fc.tuple(fc.constantFrom("larger", "smaller"), fc.nat()).map(([key, size]) => ({ key, size }) as SearchKey),
   fc.tuple(fc.boolean(), fc.constantFrom("before", "on", "since"), day).map(([sent, how, d]) => ({ key: "date", sent, how, day: d }) as SearchKey),
   fc.tuple(fc.constantFrom("body", "text"), text).map(([key, t]) => ({ key, text: t }) as SearchKey),
-  fc.tuple(keyword, text).map(([name, t]): SearchKey => ({ key: "header", name, text: t })),
+  fc.tuple(keyword, text).map(([name, t]): SearchKey => ({ key: "header", as: "value", name, text: t })),
+  fc.tuple(fc.constantFrom("From", "Cc"), text).map(([name, t]): SearchKey => ({ key: "header", as: "addresses", name, text: t })),
   fc.tuple(fc.constantFrom("seq", "uid"), fc.integer({ min: 1, max: 99 })).map(([key, n]) => ({ key, set: [{ from: n, to: "*" }] }) as SearchKey),
 );
 const keys = fc.letrec<{ key: SearchKey }>((tie) => ({
@@ -151,7 +152,7 @@ test("search keys that stand for others", () => {
   assert.equal(key("UNSEEN"), "NOT SEEN");
   assert.equal(key("NEW"), "(RECENT NOT SEEN)");
   assert.equal(key("OLD"), "NOT RECENT");
-  assert.equal(key("from \"x\" 1:*"), '(HEADER "From" "x" 1:*)');
+  assert.equal(key("from \"x\" 1:*"), '(FROM "x" 1:*)');
   assert.equal(key("UNKEYWORD a"), "NOT KEYWORD a");
   assert.equal(key('SINCE "1-Feb-2020"'), "SINCE 1-Feb-2020");
   for (const bad of ["", "FOO", "UNALL", "BEFORE 30-Feb-2020", "ON 1-2-2020", "OR SEEN", "NOT", "(SEEN", "()", "LARGER x", "SEEN ", `${"NOT ".repeat(100)}SEEN`, `${"(".repeat(100)}ALL${")".repeat(100)}`]) refused(`SEARCH ${bad}`);

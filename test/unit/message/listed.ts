@@ -91,7 +91,7 @@ export const listed: readonly Listed[] = [
     is: (d) => ["kind", "type", "subtype"].includes(aspect(d)) && typeFaulty(d.part),
   },
   {
-    reason: "as above, and RFC 2045 §5.1: an unquoted boundary with tspecials in it, or behind a faulty parameter, is taken by us; what is inside differs",
+    reason: "as above, and RFC 2045 §5.1: an unquoted boundary with tspecials in it, or behind a faulty parameter, is taken by us, and one in the form of RFC 2231 §4; what is inside differs",
     is: (d) => {
       const [part, ...outer] = around(d.message, d.part);
       return ((isSection(d) || ["parts", "size", "lines", "params"].includes(aspect(d))) && part !== undefined && typeFaulty(part)) || outer.some(typeFaulty) || [d.part, ...outer].some((p) => takesFromOuter(d.message, p));
@@ -116,8 +116,8 @@ export const listed: readonly Listed[] = [
     is: (d) => ["id", "description", "encoding", "md5", "disposition", "language", "location"].includes(aspect(d)) && (d.theirs === null || d.theirs === "7bit") && field(d.part, "content-type") === undefined && field(d.part, "mime-version") === undefined,
   },
   {
-    reason: "names of type, subtype and charset are told as written; Dovecot has its own for a message of plain US-ASCII text (RFC 2045 §5.1: case does not count)",
-    is: (d) => ["type", "subtype", "params"].includes(aspect(d)) && d.part === d.message.root && JSON.stringify(d.mine).toLowerCase() === JSON.stringify(d.theirs) && d.part.subtype.toLowerCase() === "plain",
+    reason: "names of type, subtype, charset and encoding are told as written; Dovecot has its own for a message of plain US-ASCII text (RFC 2045 §5.1, §6.1: case does not count)",
+    is: (d) => ["type", "subtype", "params", "encoding"].includes(aspect(d)) && d.part === d.message.root && JSON.stringify(d.mine).toLowerCase() === JSON.stringify(d.theirs) && d.part.subtype.toLowerCase() === "plain",
   },
   {
     reason: "RFC 2045 §5.1: parameters behind a faulty one are read; Dovecot ends the list there",
@@ -134,6 +134,10 @@ export const listed: readonly Listed[] = [
       const p = withParams(d);
       return p !== undefined && /\*\d+\*?\s*=/.test(p.value) && equal(list(p.mine).map((v) => unpercent(text(v))), list(p.theirs).map((v) => unpercent(text(v))));
     },
+  },
+  {
+    reason: "RFC 2231 §4: a charset in percent form is one; Dovecot tells us-ascii beside it",
+    is: (d) => aspect(d) === "params" && list(d.mine).some((v) => /^charset\*$/i.test(text(v))) && equal([...list(d.mine), "charset", "us-ascii"], d.theirs),
   },
   {
     reason: "RFC 2231 does not say what one parameter told twice, or with and without numbers, means; Dovecot gives such segments the number of another",

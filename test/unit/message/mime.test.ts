@@ -131,6 +131,16 @@ test("depth is bounded: what is deeper is one undivided part", () => {
   text = "";
   for (let i = 0; i < 5000; i++) text += `Content-Type: multipart/mixed; boundary=b${i}.\n\n--b${i}.\n`;
   assert.ok(walk(scanMime(Buffer.from(text))).length <= mimeLimits.depth);
+  // IMAP has no form for a multipart without parts, or a message without envelope.
+  for (const nested of [text, "Content-Type: message/rfc822\n\n".repeat(5000)]) {
+    const deepest = walk(scanMime(Buffer.from(nested))).at(-1)?.part;
+    assert.deepEqual([deepest?.type, deepest?.subtype], ["application", "octet-stream"]);
+  }
+});
+
+test("a boundary in the form of RFC 2231", () => {
+  const root = scanMime(Buffer.from("Content-Type: multipart/mixed;\n boundary*0*=us-ascii''%3Db;\n boundary*1=c\n\n--=bc\n\none\n--=bc--\n"));
+  assert.equal(root.parts.length, 1);
 });
 
 test("the number of parts is bounded", () => {

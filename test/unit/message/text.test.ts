@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { crlfSize, lfInPlace, toCrlf, toLf } from "../../../src/message/line-ends.ts";
 import { scanMime } from "../../../src/message/mime.ts";
-import { decodeCharset, decodeTransfer, decodeWords, innerHeaders, knownCharset, leaves, partText, quotedPrintable, searchable } from "../../../src/message/text.ts";
+import { parseHeader } from "../../../src/message/header.ts";
+import { decodeCharset, decodeTransfer, decodeWords, innerHeaders, knownCharset, leaves, partText, quotedPrintable, searchable, searchableAddresses, searchableField, searchableLine, searchablePart, searchableSubject } from "../../../src/message/text.ts";
 
 const words = (text: string): string => decodeWords(Buffer.from(text, "latin1"));
 
@@ -33,7 +34,7 @@ test("quoted-printable: RFC 2045 §6.7", () => {
   assert.equal(qp("a=3Db=\r\nc=\nd=  \r\ne"), "a=bcde");
   assert.equal(qp("100% = =ZZ =4"), "100% = =ZZ =4");
   assert.equal(qp("=e4=E4"), "\xe4\xe4");
-  assert.equal(qp("="), "=");
+  assert.equal(qp("the end=") + qp("="), "the end", "the line end of the soft break is the delimiter's");
 });
 
 test("transfer encodings and charsets", () => {
@@ -53,6 +54,27 @@ test("the text of parts, inside messages too", () => {
   const root = scanMime(octets);
   assert.deepEqual(leaves(root).map((l) => partText(octets, l)), ["ä", undefined, "inner"]);
   assert.deepEqual(innerHeaders(root).map((h) => h.fields.map((f) => f.name)), [["Content-Type", "Content-Transfer-Encoding"], ["Content-Type"], ["Content-Type"], ["Subject"]]);
+});
+
+test("what SEARCH looks at in a field", () => {
+  const header = parseHeader(Buffer.from('Subject:  one \r\n\ttwo\t\tthree \r\nTo: "J. Doe" <j@example.org>,\r\n\tbob (Bob) , Friends: =?utf-8?q?=C3=84nn?= <a@b>;\r\nno colon\r\nX-A:b\r\n\r\n'));
+  const [subject, to, rubbish, x] = header.fields;
+  assert.ok(subject !== undefined && to !== undefined && rubbish !== undefined && x !== undefined);
+  assert.equal(searchableField(header, subject), " ONE  TWO\t\tTHREE ", "a tab that begins a line is a space");
+  assert.equal(searchableSubject(header, subject), "ONE TWO THREE ");
+  assert.equal(searchableAddresses(header, to), `"J. DOE" <J@EXAMPLE.ORG>, BOB <BOB>, FRIENDS: ${searchable("\u00c4nn")} <A@B>;`);
+  assert.deepEqual([searchableLine(header, subject), searchableLine(header, rubbish), searchableLine(header, x)], ["SUBJECT:  ONE  TWO\t\tTHREE ", "NO COLON", "X-A:B"], "with its name as it stands there");
+});
+
+test("parts that SEARCH BODY looks at", () => {
+  const text = (fields: string): string | undefined => {
+    const octets = Buffer.from(`${fields}\n\ntext=\n`);
+    return searchablePart(octets, scanMime(octets));
+  };
+  assert.equal(text("Content-Type: message/delivery-status"), "TEXT=\n");
+  assert.equal(text("Content-Type: image/png"), undefined);
+  assert.equal(text("Content-Transfer-Encoding: x-uuencode"), undefined, "RFC 2045 §6.4: as if it were application/octet-stream");
+  assert.equal(text("Content-Transfer-Encoding: Quoted-Printable"), "TEXT");
 });
 
 test("searchable text folds case and forms", () => {
