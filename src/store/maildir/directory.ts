@@ -105,11 +105,14 @@ export class Directory {
 
   /** Before a scan. The function returned is called after it, and says whether the scan was quiet. */
   scanning(): () => boolean {
-    this.#events();
     const now = fileClock();
-    const before = this.#stat();
+    const first = this.#stat();
+    // To watch a directory costs the more the larger it is; one that nobody has changed lately need not be.
+    const watched = this.#tried || !isOld(first.changed, now, this.isLocal);
+    if (watched) this.#events();
+    const before = watched ? this.#stat() : first;
     return () => {
-      const events = this.#events();
+      const events = watched ? this.#events() : -1;
       const after = this.#stat();
       this.#settled = before.changed === after.changed && isOld(before.changed, now, this.isLocal);
       const quiet = before.changed === after.changed && (events === 0 || (events < 0 && this.#settled));

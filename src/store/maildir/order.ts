@@ -6,35 +6,31 @@ import { deliveryTime } from "./filename.ts";
 import { inCur, type NewFiles } from "./row.ts";
 import type { Strangers } from "./scan.ts";
 
-/** More than there are files in a folder. Times `latest`, a century in seconds, it is still an exact number. */
-const numbers = 2 ** 21;
+/** A century. */
 const latest = 2 ** 32 - 1;
 
 /** Strangers in order of delivery, each base name once. */
 export function inOrder(strangers: Strangers): NewFiles {
-  const { names: octets, length, at } = strangers;
+  const { names: octets, length, from, to, place, set } = strangers;
   const times = new Float64Array(length);
-  const earliest = takeTimes(times, strangers);
-  const many = length > numbers;
-  const seconds = new Uint32Array(length);
-  // Seconds and numbers in one key sort without a call for each comparison; what came within one second is then put in order by the rest.
-  const keys = new Float64Array(length);
-  if (!many) takeSeconds(seconds, times, earliest);
-  takeKeys(keys, seconds);
+  const earliest = takeTimes(times, octets, from, to);
+  // Seconds, and behind them numbers of files, in 64 bits: such are sorted without a call for each comparison. What came within one second is then put in order by the rest.
+  const keys = new BigUint64Array(length);
+  const halves = new Uint32Array(keys.buffer);
+  takeKeys(halves, times, earliest);
   keys.sort();
-  const order = new Uint32Array(length);
-  takeNumbers(order, keys, many ? Infinity : numbers);
-  const names = new Names(strangers);
-  sortWithinSeconds(order, seconds, (a, b) => times[a] - times[b] || names.compare(a, b) || b - a);
+  const order = takeNumbers(new Uint32Array(length), halves);
+  const names = new Names(strangers, octets);
+  sortWithinSeconds(order, halves, (a, b) => times[a] - times[b] || names.compare(a, b) || b - a);
   const count = dropDoubles(order, (a, b) => times[a] === times[b] && names.compare(a, b) === 0);
   const column = (values: Uint32Array): Uint32Array => ordered(values, order, count);
-  return { length: count, octets, from: column(at.from), to: column(at.to), place: column(at.place), set: column(at.set) };
+  return { length: count, octets, from: column(from), to: column(to), place: column(place), set: column(set) };
 }
 
 /** @returns the earliest time, µs */
-function takeTimes(times: Float64Array, { names, at: { from, to }, length }: Strangers): number {
+function takeTimes(times: Float64Array, names: Buffer, from: Uint32Array, to: Uint32Array): number {
   let earliest = Infinity;
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < times.length; i++) {
     const time = deliveryTime(names, from[i], to[i]);
     times[i] = time;
     if (time < earliest) earliest = time;
@@ -42,29 +38,30 @@ function takeTimes(times: Float64Array, { names, at: { from, to }, length }: Str
   return earliest;
 }
 
-function takeSeconds(seconds: Uint32Array, times: Float64Array, earliest: number): void {
-  for (let i = 0; i < times.length; i++) seconds[i] = Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest);
+/** Of each key first the lower half: the processors that we run on are little-endian. */
+function takeKeys(halves: Uint32Array, times: Float64Array, earliest: number): void {
+  for (let i = 0; i < times.length; i++) {
+    halves[2 * i] = i;
+    halves[2 * i + 1] = Math.min(Math.floor((times[i] - earliest) / 1_000_000), latest);
+  }
 }
 
-function takeKeys(keys: Float64Array, seconds: Uint32Array): void {
-  for (let i = 0; i < seconds.length; i++) keys[i] = seconds[i] * numbers + i;
+function takeNumbers(order: Uint32Array, halves: Uint32Array): Uint32Array {
+  for (let i = 0; i < order.length; i++) order[i] = halves[2 * i];
+  return order;
 }
 
-function takeNumbers(order: Uint32Array, keys: Float64Array, divisor: number): void {
-  for (let i = 0; i < keys.length; i++) order[i] = keys[i] % divisor;
-}
-
-function sortWithinSeconds(order: Uint32Array, seconds: Uint32Array, compare: (a: number, b: number) => number): void {
+function sortWithinSeconds(order: Uint32Array, halves: Uint32Array, compare: (a: number, b: number) => number): void {
   for (let i = 0, end = 0; i < order.length; i = end) {
-    end = endOfSecond(order, seconds, i);
+    end = endOfSecond(halves, i);
     if (end > i + 1) order.subarray(i, end).sort(compare);
   }
 }
 
-function endOfSecond(order: Uint32Array, seconds: Uint32Array, from: number): number {
-  const second = seconds[order[from]];
+function endOfSecond(halves: Uint32Array, from: number): number {
+  const second = halves[2 * from + 1];
   let end = from + 1;
-  while (end < order.length && seconds[order[end]] === second) end++;
+  while (2 * end < halves.length && halves[2 * end + 1] === second) end++;
   return end;
 }
 
@@ -83,22 +80,25 @@ function ordered(values: Uint32Array, order: Uint32Array, count: number): Uint32
 
 class Names {
   readonly #strangers: Strangers;
+  readonly #octets: Buffer;
 
-  constructor(strangers: Strangers) {
+  constructor(strangers: Strangers, octets: Buffer) {
     this.#strangers = strangers;
+    this.#octets = octets;
   }
 
   /** By the whole name, as Dovecot: where one base name begins another, a colon stands behind it, or nothing. From new/ it would come with one. */
   compare(a: number, b: number): number {
-    const { names, at: { from, to } } = this.#strangers;
-    const length = Math.min(to[a] - from[a], to[b] - from[b]);
-    const order = names.compare(names, from[b], from[b] + length, from[a], from[a] + length);
-    return order !== 0 || to[a] - from[a] === to[b] - from[b] ? order : this.#behind(a, length) - this.#behind(b, length);
+    const { from, to } = this.#strangers;
+    const [lengthA, lengthB] = [to[a] - from[a], to[b] - from[b]];
+    const length = Math.min(lengthA, lengthB);
+    const order = this.#octets.compare(this.#octets, from[b], from[b] + length, from[a], from[a] + length);
+    return order !== 0 || lengthA === lengthB ? order : this.#behind(a, length) - this.#behind(b, length);
   }
 
   #behind(i: number, length: number): number {
-    const { names, at: { from, to, set, place } } = this.#strangers;
-    if (from[i] + length < to[i]) return names[from[i] + length];
+    const { from, to, set, place } = this.#strangers;
+    if (from[i] + length < to[i]) return this.#octets[from[i] + length];
     return set[i] === 0 && place[i] === inCur ? 0 : 0x3a;
   }
 }

@@ -51,13 +51,18 @@ function isMessage(path: string, octets: Buffer, from: number, to: number, type:
   }
 }
 
-/** Files that belong to no message yet: their base names in one buffer, the rest in columns. */
+/** Files that belong to no message yet: their base names in one buffer, the rest in columns, which may have room behind the last file. */
 export class Strangers {
+  length = 0;
   #octets: Buffer = Buffer.alloc(0);
   #end = 0;
-  length = 0;
-  /** By file; there may be room behind the last one. */
-  at = { from: new Uint32Array(0), to: new Uint32Array(0), place: new Uint32Array(0), set: new Uint32Array(0) };
+  /** Where each base name begins and ends. */
+  from = new Uint32Array(0);
+  to = new Uint32Array(0);
+  /** Each a Place. */
+  place = new Uint32Array(0);
+  /** Numbers of what follows the base names. */
+  set = new Uint32Array(0);
 
   /** Where the base names lie. */
   get names(): Buffer {
@@ -67,37 +72,39 @@ export class Strangers {
   add(octets: Buffer, from: number, to: number, place: Place, set: number): void {
     const at = this.#end;
     const end = at + to - from;
-    if (end > this.#octets.length) this.#growNames(end);
-    if (this.length === this.at.from.length) this.#growColumns();
+    const i = this.length;
+    if (end > this.#octets.length) this.#octets = withRoom(this.#octets, at, end);
+    if (i === this.from.length) this.#grow();
     copyOctets(octets, from, to, this.#octets, at);
-    const i = this.length++;
-    this.at.from[i] = at;
-    this.at.to[i] = end;
-    this.at.place[i] = place;
-    this.at.set[i] = set;
+    this.from[i] = at;
+    this.to[i] = end;
+    this.place[i] = place;
+    this.set[i] = set;
+    this.length = i + 1;
     this.#end = end;
   }
 
-  #growNames(room: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(leastNames, 2 * room));
-    this.#octets.copy(grown, 0, 0, this.#end);
-    this.#octets = grown;
-  }
-
-  #growColumns(): void {
-    const { from, to, place, set } = this.at;
-    this.at = { from: grown(from), to: grown(to), place: grown(place), set: grown(set) };
+  #grow(): void {
+    for (const column of ["from", "to", "place", "set"] as const) {
+      const grown = new Uint32Array(grownTo(this[column].length, leastFiles));
+      grown.set(this[column]);
+      this[column] = grown;
+    }
   }
 }
 
-/** Room for the first names, octets, and for so many files. */
-const leastNames = 64 * 1024;
-const leastFiles = 1024;
+/** Room for the first names, octets, and for the first files. */
+const leastNames = 4096;
+const leastFiles = 64;
+/** Up to here it grows faster, as what is left behind is garbage that V8 counts. */
+const small = 1 << 18;
 
-function grown(column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(leastFiles, 2 * column.length));
-  larger.set(column);
-  return larger;
+const grownTo = (room: number, least: number): number => Math.max(least, room < small ? room * 8 : room * 2);
+
+function withRoom(octets: Buffer, used: number, room: number): Buffer {
+  const grown = Buffer.allocUnsafeSlow(Math.max(room, grownTo(octets.length, leastNames)));
+  octets.copy(grown, 0, 0, used);
+  return grown;
 }
 
 /** Numbers of what follows the base names. Thousands of files have the same few, so that no string need be made of each. */
