@@ -17,7 +17,7 @@ import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
-import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place } from "./row.ts";
+import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
@@ -259,27 +259,23 @@ export class Folder {
   }
 
   /** Adds messages with the UIDs from `first` on, the highest, in order; `arrivedFrom` makes them visible. */
-  addAll(first: number, files: NewFiles): void {
+  addAll(first: number, files: NewFiles, told: Told): void {
     const { table } = this;
-    const { length, octets } = files;
+    const { length } = files;
     if (length === 0) return;
-    const base = table.keep(octets);
+    const base = table.keep(files.octets);
     const firstRow = table.addRows(length);
     const { uid, place, set, modSeq, size, date, saved, nameAt, nameLength, baseLength } = table.fresh;
-    const now = this.changing;
-    modSeq.fill(now, firstRow);
+    modSeq.fill(this.changing, firstRow);
     date.fill(NaN, firstRow);
+    place.set(files.place, firstRow);
+    set.set(files.set, firstRow);
+    size.set(told.size, firstRow);
+    saved.set(told.saved, firstRow);
     for (let i = 0, row = firstRow; i < length; i++, row++) {
-      const from = files.from[i];
-      const to = files.to[i];
       uid[row] = first + i;
-      place[row] = files.place[i];
-      set[row] = files.set[i];
-      size[row] = sizeIn(octets, "W", from, to) ?? NaN;
-      const seconds = timeIn(octets, from, to);
-      saved[row] = seconds === undefined ? NaN : seconds * 1000;
-      nameAt[row] = base + from;
-      nameLength[row] = baseLength[row] = to - from;
+      nameAt[row] = base + files.from[i];
+      nameLength[row] = baseLength[row] = files.to[i] - files.from[i];
     }
     if (this.#names !== undefined) for (let row = firstRow; row < table.length; row++) this.#names.added(row);
     this.nextUid = Math.max(this.nextUid, first + length);

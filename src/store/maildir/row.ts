@@ -4,6 +4,7 @@
  */
 import type { Schema } from "../index/columns.ts";
 import type { Table } from "../index/table.ts";
+import { sizeIn, timeIn } from "./filename.ts";
 import { octetPath } from "./scan.ts";
 
 export const maildirSchema = { place: "u8", more: "set", baseLength: "u32" } as const satisfies Schema;
@@ -26,6 +27,22 @@ export interface NewFiles {
   readonly place: Uint32Array;
   /** Numbers of what follows the base names. */
   readonly set: Uint32Array;
+}
+
+/** What base names tell of their messages, NaN where they do not: octets with CRLF, and when they were delivered, ms since the epoch. */
+export interface Told {
+  readonly size: Float64Array;
+  readonly saved: Float64Array;
+}
+
+export function toldBy({ length, octets, from, to }: NewFiles): Told {
+  const size = new Float64Array(length);
+  const saved = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    size[i] = sizeIn(octets, "W", from[i], to[i]) ?? NaN;
+    saved[i] = (timeIn(octets, from[i], to[i]) ?? NaN) * 1000;
+  }
+  return { size, saved };
 }
 
 export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");

@@ -16,7 +16,7 @@ import { storeFault } from "../faults.ts";
 import { separate } from "./doubles.ts";
 import type { Folder } from "./folder.ts";
 import { inOrder } from "./order.ts";
-import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
+import { fieldsOf, inCur, inNew, nowhere, toldBy, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
 import { LineWriter, type UidlistHeader } from "./uidlist.ts";
@@ -223,29 +223,40 @@ export class Sync {
     const folder = this.#folder;
     const { table } = folder;
     const first = folder.nextUid;
-    const overgrown = folder.dead > 256 && folder.dead > table.length;
-    if (folder.header === undefined || folder.rewrite || overgrown || !folder.uidlist.appendable) {
-      if (folder.header === undefined) this.renumbered = true;
-      const known = folder.header ?? { uidValidity: this.#nextUidValidity(), guid: "", others: "" };
-      const header: UidlistHeader = { ...known, guid: known.guid === "" ? newGuid() : known.guid, nextUid: first + files.length };
-      const write = (lines: LineWriter): void => {
-        for (let row = 0; row < table.length; row++) {
-          const at = table.at.nameAt[row];
-          lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
-        }
-        addLines(lines, files, first);
-      };
-      await folder.uidlist.replace(header, write, first + files.length - 1);
-      folder.header = header;
-      folder.rewrite = false;
-      folder.dead = 0;
-    } else if (files.length > 0) {
-      await folder.uidlist.append((lines) => addLines(lines, files, first), first + files.length - 1);
-    }
+    const durable = this.#write(files, first);
+    // While the disk writes.
     table.reserve(table.length + files.length, files.octets);
+    const told = toldBy(files);
+    await durable;
     if (files.length > table.length) folder.forgetNames();
-    folder.addAll(first, files);
+    folder.addAll(first, files, told);
     return first;
+  }
+
+  /** Lines of files, at the end of the list or of a new one. Durable when it resolves. */
+  async #write(files: NewFiles, first: number): Promise<void> {
+    const folder = this.#folder;
+    const { table, uidlist } = folder;
+    const last = first + files.length - 1;
+    const overgrown = folder.dead > 256 && folder.dead > table.length;
+    if (folder.header !== undefined && !folder.rewrite && !overgrown && uidlist.appendable) {
+      if (files.length > 0) await uidlist.append((lines) => addLines(lines, files, first), last);
+      return;
+    }
+    if (folder.header === undefined) this.renumbered = true;
+    const known = folder.header ?? { uidValidity: this.#nextUidValidity(), guid: "", others: "" };
+    const header: UidlistHeader = { ...known, guid: known.guid === "" ? newGuid() : known.guid, nextUid: last + 1 };
+    const write = (lines: LineWriter): void => {
+      for (let row = 0; row < table.length; row++) {
+        const at = table.at.nameAt[row];
+        lines.add(table.at.uid[row], this.#fields(row), table.heap, at, at + table.at.baseLength[row]);
+      }
+      addLines(lines, files, first);
+    };
+    await uidlist.replace(header, write, last);
+    folder.header = header;
+    folder.rewrite = false;
+    folder.dead = 0;
   }
 
   /** Fields of a line; a size that was counted, and stands neither there nor in the name, is added. */
