@@ -4,20 +4,20 @@
  */
 import { readSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { sameFlags } from "../flags.ts";
-import { noChanges } from "../hearers.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
-import type { Changes, ModSeq, Uid } from "../mailbox.ts";
+import type { Changes, ModSeq } from "../mailbox.ts";
+import type { MessageList } from "../message-list.ts";
 import { BaseFile } from "./base-file.ts";
 import { mboxHead, noFile, sameStamp, stampOf, type MboxHead, type Stamp } from "./head.ts";
 import { Keywords } from "./keywords.ts";
 import type { LockedFile } from "./lock.ts";
 import type { Base, State } from "./metadata.ts";
 import type { Place } from "./parse.ts";
-import { cellsOf, factsKey, MboxMessage, mboxSchema, oldBit, placeOf, writtenBit, type MboxTable } from "./rows.ts";
+import { cellsOf, factsKey, mboxSchema, oldBit, placeOf, writtenBit, type MboxMessage, type MboxTable } from "./rows.ts";
 import { settled, tellApart } from "./settle.ts";
 import type { Side } from "./side.ts";
+import { countsOf, recentRows, Telling } from "./telling.ts";
 
 /** Octets before the end of the file that must be as they were for an append. */
 const tailLength = 1024;
@@ -60,15 +60,9 @@ export class Contents {
   unwritten = false;
   /** Messages that got a UID when everything was read last. */
   given = 0;
-  messages: readonly MboxMessage[] = [];
-
-  // Not told yet.
-  #arrived = false;
-  readonly #expunged = new Set<number>();
-  /** Messages with other flags, or another size or date. */
-  readonly #changed = new Set<number>();
-  /** Rows are not in the order that `messages` were made in. */
-  #rebuilt = false;
+  readonly #telling: Telling;
+  /** Of a table that is not read yet: no session has to be told of a message. */
+  #noneRecent = false;
   #modSeq: ModSeq | undefined;
   #changing = false;
   /** As the index has it. */
@@ -79,7 +73,7 @@ export class Contents {
   constructor(side: () => Side, nextUidValidity: () => number, log: (line: string) => void) {
     this.#nextUidValidity = nextUidValidity;
     this.#baseFile = new BaseFile(side);
-    this.index = new MailIndex(mboxSchema, { path: () => side().path("index"), log, beforeSave: () => this.#noteHead() });
+    this.index = new MailIndex(mboxSchema, { path: () => side().path("index"), log, beforeSave: () => this.#noteHead(), deferred: true });
     this.keywords = new Keywords(() => this.table);
     this.cache = new CacheFile(this.index, { path: () => side().path("cache"), log }, {
       keyOf: (row) => this.keyOf(row),
@@ -89,12 +83,35 @@ export class Contents {
       },
       rowOf: (key) => this.#rowOfKey(key),
     });
+    this.#telling = new Telling(this);
     this.#resume();
   }
 
-  /** Another one after `reset`. */
+  /** Read when it is first wanted; another one after `reset`. */
   get table(): MboxTable {
+    if (this.index.outline !== undefined) this.#load();
     return this.index.table;
+  }
+
+  #load(): void {
+    this.#noneRecent = false;
+    if (this.index.load()) return this.#telling.loaded();
+    // Damaged: everything is read again.
+    this.#telling.forgetAll();
+    this.cache.reset();
+    this.#head = "";
+    this.stamp = undefined;
+    this.pseudo = undefined;
+  }
+
+  /** Messages as sessions were told of them. */
+  get list(): MessageList<MboxMessage> {
+    return this.#telling.list;
+  }
+
+  /** Rows of messages that no session was told of. */
+  recent(): number[] {
+    return this.#noneRecent ? [] : recentRows(this.table);
   }
 
   get base(): Base {
@@ -126,24 +143,29 @@ export class Contents {
   // ------------------------------------------------------------ from and to the index
 
   #resume(): void {
-    const head = mboxHead(this.table.head);
+    const { outline } = this.index;
+    const head = mboxHead(outline === undefined ? this.table.head : outline.head);
     if (head === undefined) {
       if (this.table.length > 0) this.index.reset();
       return;
     }
     ({ id: this.id, uidValidity: this.uidValidity, lastUid: this.lastUid, pseudo: this.pseudo, stamp: this.stamp, tail: this.tail, unwritten: this.unwritten } = head);
     this.keywords.learn(head.keywords);
-    this.messages = this.#everyMessage();
+    this.#telling.resume(outline?.rows, head.counts?.unseen);
+    if (outline !== undefined && head.counts === undefined) this.#load();
+    this.#noneRecent = this.index.outline !== undefined && head.counts?.recent === 0;
   }
 
   /** Forgets what the file says itself; UIDVALIDITY, the last UID and the keywords are remembered. */
   reset(): void {
+    // Made from rows that will not be there.
+    void this.list.all;
     this.index.reset();
     this.cache.reset();
     this.#head = "";
     this.stamp = undefined;
     this.pseudo = undefined;
-    this.#rebuilt = true;
+    this.#telling.rebuilt();
   }
 
   isCurrent(now: Stamp): boolean {
@@ -171,7 +193,7 @@ export class Contents {
   #noteHead(): void {
     if (this.id === "") return;
     const { id, uidValidity, lastUid, pseudo, unwritten, tail, stamp } = this;
-    const head: MboxHead = { id, uidValidity, lastUid, keywords: this.keywords.spelled, stamp: this.#changing ? noFile : (stamp ?? noFile), tail, pseudo, unwritten };
+    const head: MboxHead = { id, uidValidity, lastUid, keywords: this.keywords.spelled, stamp: this.#changing ? noFile : (stamp ?? noFile), tail, pseudo, unwritten, counts: countsOf(this) };
     const text = JSON.stringify(head);
     if (text === this.#head) return;
     this.#head = text;
@@ -219,8 +241,8 @@ export class Contents {
   settle({ uidValidity, lastUid }: Pick<Base, "uidValidity" | "lastUid">): void {
     if (this.uidValidity !== uidValidity && this.uidValidity !== 0) {
       // Another mailbox: its UIDs mean other messages.
-      this.keywords.forget();
       this.reset();
+      this.keywords.forget();
       this.id = "";
     }
     this.uidValidity = uidValidity;
@@ -237,7 +259,7 @@ export class Contents {
   /** @param saved when it came, ms since the epoch; NaN when that is not known */
   add(row: Row, saved: number, modSeq: number = this.#nextModSeq(), facts = { factsAt: 0, factsLength: 0 }): void {
     this.table.add({ ...row, saved, modSeq, ...facts, nameAt: 0, nameLength: 0 });
-    this.#arrived = true;
+    this.#telling.arrived();
   }
 
   /** The message of a row is this one. Of one that another program was still writing the text may have another length now. */
@@ -245,7 +267,10 @@ export class Contents {
     const { table } = this;
     const { at } = table;
     if (at.print[row] !== next.print || at.size[row] !== next.size) table.set("factsLength", row, 0);
-    if (at.size[row] !== next.size || at.date[row] !== next.date) this.#changed.add(at.uid[row] ?? 0);
+    if (at.size[row] !== next.size || at.date[row] !== next.date) {
+      void this.list.all;
+      this.#telling.changed(at.uid[row] ?? 0);
+    }
     this.setFlags(row, next.set);
     for (const name of ["size", "date", "start", "header", "body", "end", "gap", "crc", "print", "bits"] as const) table.set(name, row, next[name]);
   }
@@ -255,7 +280,7 @@ export class Contents {
     if (table.at.set[row] === set) return;
     table.set("set", row, set);
     table.set("modSeq", row, this.#nextModSeq());
-    this.#changed.add(table.at.uid[row] ?? 0);
+    this.#telling.changed(table.at.uid[row] ?? 0);
   }
 
   setPlace(row: number, place: Place): void {
@@ -272,7 +297,7 @@ export class Contents {
   /** @param rows ascending */
   remove(rows: readonly number[]): void {
     if (rows.length === 0) return;
-    for (const row of rows) this.#expunged.add(this.table.at.uid[row] ?? 0);
+    for (const row of rows) this.#telling.expunged(this.table.at.uid[row] ?? 0);
     this.table.remove(rows, this.#nextModSeq());
   }
 
@@ -286,66 +311,16 @@ export class Contents {
     const rows = Array.from({ length }, (_, row) => row);
     const lifted = new Map(rows.map((row) => [at.uid[row] ?? 0, { print: at.print[row] ?? 0, set: at.set[row] ?? 0, modSeq: at.modSeq[row] ?? 0, saved: at.saved[row] ?? NaN, factsAt: at.factsAt[row] ?? 0, factsLength: at.factsLength[row] ?? 0 }]));
     this.table.remove(rows, undefined);
-    this.#rebuilt = true;
+    this.#telling.rebuilt();
     return lifted;
   }
 
   // ------------------------------------------------------------ telling
 
-  #message(row: number): MboxMessage {
-    return new MboxMessage(this.table, row, this.keywords.flagsOf(this.table.at.set[row] ?? 0), this.uidValidity);
-  }
-
-  #everyMessage(): MboxMessage[] {
-    return Array.from({ length: this.table.length }, (_, row) => this.#message(row));
-  }
-
-  /** Brings `messages` up to date; what changed in them. */
+  /** Brings `list` up to date; what changed in it. */
   tell(): Changes {
     this.#modSeq = undefined;
-    if (!this.#rebuilt && !this.#arrived && this.#expunged.size === 0 && this.#changed.size === 0) return noChanges;
-    const changes = this.#rebuilt ? this.#compare() : this.#follow();
-    this.#rebuilt = false;
-    this.#arrived = false;
-    this.#expunged.clear();
-    this.#changed.clear();
-    return changes;
-  }
-
-  /** Message n was row n, but for those that came and went. */
-  #follow(): Changes {
-    const expunged: Uid[] = [];
-    const messages = this.messages.filter(({ uid }) => !this.#expunged.has(uid) || expunged.push(uid) === 0);
-    const told = messages.length;
-    const flagged: MboxMessage[] = [];
-    for (const uid of [...this.#changed].sort((a, b) => a - b)) {
-      const row = this.table.rowOf(uid);
-      if (row < 0 || row >= told) continue;
-      const message = this.#message(row);
-      if (messages[row]?.flags !== message.flags) flagged.push(message);
-      messages[row] = message;
-    }
-    for (let row = told; row < this.table.length; row++) messages.push(this.#message(row));
-    this.messages = messages;
-    return { arrived: messages.slice(told), expunged, flagged };
-  }
-
-  #compare(): Changes {
-    const before = new Map<number, MboxMessage>();
-    const expunged: Uid[] = [];
-    for (const message of this.messages) {
-      if (message.uidValidity !== this.uidValidity || this.table.rowOf(message.uid) < 0) expunged.push(message.uid);
-      else before.set(message.uid, message);
-    }
-    const arrived: MboxMessage[] = [];
-    const flagged: MboxMessage[] = [];
-    this.messages = this.#everyMessage();
-    for (const message of this.messages) {
-      const old = before.get(message.uid);
-      if (old === undefined) arrived.push(message);
-      else if (!sameFlags(old.flags, message.flags)) flagged.push(message);
-    }
-    return { arrived, expunged, flagged };
+    return this.#telling.tell();
   }
 }
 

@@ -159,6 +159,7 @@ export class MboxFile {
    */
   async reading<T>(work: (fd: number) => T): Promise<T | "stale" | undefined> {
     const { attempts, delay } = this.#policy.lock;
+    void this.#known.table;
     for (let attempt = 1; ; attempt++) {
       const fd = this.#openForTurn();
       if (fd === undefined) return undefined;

@@ -1,6 +1,7 @@
 /** What the index keeps of an mbox as a whole. */
 import type { BigIntStats } from "node:fs";
 import type { Place } from "./parse.ts";
+import type { Counts } from "./telling.ts";
 
 /**
  * What a file looked like. The change time is in it because programs set the modification time back (mutt does); it and nanoseconds go
@@ -32,6 +33,7 @@ export interface MboxHead {
   readonly pseudo: Place | undefined;
   /** The file does not say all we know. */
   readonly unwritten: boolean;
+  readonly counts: Counts | undefined;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
@@ -50,6 +52,8 @@ function place(value: unknown): Place | undefined {
   return { start, header, body, end, next, crc, counted };
 }
 
+const isCounts = (value: unknown): value is Counts => isObject(value) && isCount(value.recent) && isObject(value.unseen) && isCount(value.unseen.count) && Number.isSafeInteger(value.unseen.first);
+
 /** From the JSON of an index; undefined for anything else. */
 export function mboxHead(value: unknown): MboxHead | undefined {
   if (!isObject(value)) return undefined;
@@ -59,5 +63,5 @@ export function mboxHead(value: unknown): MboxHead | undefined {
   if (!Array.isArray(keywords) || !keywords.every((keyword): keyword is string => typeof keyword === "string")) return undefined;
   const pseudo = value.pseudo === undefined || value.pseudo === null ? undefined : place(value.pseudo);
   if (pseudo === undefined && value.pseudo !== undefined && value.pseudo !== null) return undefined;
-  return { id, uidValidity, lastUid, keywords, stamp: seen, tail, pseudo, unwritten };
+  return { id, uidValidity, lastUid, keywords, stamp: seen, tail, pseudo, unwritten, counts: isCounts(value.counts) ? value.counts : undefined };
 }

@@ -10,7 +10,7 @@ import { faulting } from "../faults.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
-import { listOf, type MessageList } from "../message-list.ts";
+import type { MessageList } from "../message-list.ts";
 import { Serial, breathe } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 import { Contents } from "./contents.ts";
@@ -21,7 +21,6 @@ import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
 import { octetsOf } from "./octets-of.ts";
 import { readAdded } from "./reading.ts";
-import { oldBit } from "./rows.ts";
 import { expungeRows, writeStates } from "./writing.ts";
 
 /** Keywords of one mailbox: X-IMAPbase is one line. */
@@ -38,7 +37,6 @@ export class MboxMailbox implements Mailbox {
   readonly #file: MboxFile;
   readonly #deliveries: Deliveries;
   #watching: Watching | undefined;
-  #list: MessageList | undefined;
   #opened: Promise<void> | undefined;
   #removed = false;
 
@@ -79,17 +77,15 @@ export class MboxMailbox implements Mailbox {
   }
 
   get highestModSeq(): ModSeq {
-    return this.#contents.table.modSeq;
+    return this.#contents.index.modSeq as ModSeq;
   }
 
   get messages(): readonly Message[] {
-    return this.#contents.messages;
+    return this.#contents.list.all;
   }
 
   get list(): MessageList {
-    const { messages } = this;
-    if (this.#list === undefined || this.#list.all !== messages) this.#list = listOf(messages);
-    return this.#list;
+    return this.#contents.list;
   }
 
   expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {
@@ -163,17 +159,11 @@ export class MboxMailbox implements Mailbox {
 
   async claimRecent(peek: boolean): Promise<readonly Uid[]> {
     const contents = this.#contents;
-    const recent = (): number[] => {
-      const { at, length } = contents.table;
-      const rows: number[] = [];
-      for (let row = 0; row < length; row++) if (((at.bits[row] ?? 0) & oldBit) === 0) rows.push(row);
-      return rows;
-    };
     const uidsOf = (rows: readonly number[]): Uid[] => rows.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
-    const rows = await this.#alone(async () => recent());
+    const rows = await this.#alone(async () => contents.recent());
     if (peek || this.readOnly || rows.length === 0) return uidsOf(rows);
     return await this.#changing(async (file) => {
-      const now = recent();
+      const now = contents.recent();
       const uids = uidsOf(now);
       if (now.length > 0) await writeStates(contents, this.#file.journal, file, new Map(now.map((row) => [row, { ...contents.state(row), old: true }])));
       return uids;
@@ -337,7 +327,7 @@ export class MboxMailbox implements Mailbox {
       const { arrived, expunged, flagged } = this.#tell();
       contents.index.save();
       const renumbered = contents.uidValidity !== uidValidity;
-      return { messages: this.messages.length, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: contents.given, dropped: 0, renumbered };
+      return { messages: this.list.length, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: contents.given, dropped: 0, renumbered };
     });
   }
 

@@ -19,7 +19,7 @@ import { nextUidValidity } from "../uid-validity.ts";
 
 import { createMbox, type LockPolicy } from "./lock.ts";
 import { MboxMailbox } from "./mailbox.ts";
-import { forgetSide, renameSide } from "./side.ts";
+import { forgetSide, renameSide, Side } from "./side.ts";
 
 const kept = 16;
 /** Folders in folders: enough for people, little enough for a loop of links. */
@@ -234,6 +234,16 @@ export class MboxStore implements MailStore {
       }
       return mailbox;
     });
+  }
+
+  expect(name: string): void {
+    const own = canonicalName(name);
+    // Without an index it is a matter of more than milliseconds.
+    if (statSync(new Side(this.side, own).path("index"), { throwIfNoEntry: false }) === undefined) return;
+    this.#take(own).then(
+      (mailbox) => mailbox.open().then(() => this.release(mailbox), () => this.release(mailbox)),
+      () => undefined,
+    );
   }
 
   #require(own: string, path: string): void {

@@ -65,6 +65,47 @@ test("a warm open reads no mail, and an append of others is read from the old en
   });
 });
 
+test("a warm open reads the end of the index alone, until somebody looks into messages", async (t) => {
+  const at = place(t);
+  const count = 20_000;
+  writeFileSync(at.path, Array.from({ length: count }, (_, i) => `From s@example.org  Sat Nov 21 05:30:00 2026\nSubject: m${i}\n\nbody\n\n`).join(""));
+  const first = await opened(at, async (inbox) => {
+    await inbox.claimRecent(false);
+    await inbox.setFlags([uid(3), uid(9)], { how: "add", flags: flags("\\Seen", "kw") });
+    return view(inbox);
+  });
+  const before = octetsRead();
+  await opened(at, async (inbox, store) => {
+    const said = { messages: inbox.list.length, unseen: inbox.list.unseen, recent: await inbox.claimRecent(false), next: inbox.uidNext, keywords: inbox.keywords, status: await store.status("INBOX") };
+    assert.ok(octetsRead() - before < 200_000, `${octetsRead() - before} octets were read`);
+    assert.deepEqual(said, { messages: count, unseen: { count: count - 2, first: 0 }, recent: [], next: count + 1, keywords: ["kw"], status: { messages: count, recent: 0, uidNext: count + 1, uidValidity: inbox.uidValidity, unseen: count - 2 } });
+    const { list } = inbox;
+    await inbox.expunge([uid(1)]);
+    assert.equal(list.all.length, count, "a list is of the time when it was asked for");
+    assert.deepEqual(view(inbox), first.slice(1));
+  });
+});
+
+test("an index whose rows are damaged behind its right end: what is done to messages is done, and nothing is lost", async (t) => {
+  const at = place(t);
+  writeFileSync(at.path, Array.from({ length: 50 }, (_, i) => foreign(i)).join(""));
+  const first = await opened(at, async (inbox) => {
+    await inbox.claimRecent(false);
+    return view(inbox);
+  });
+  const index = `${at.root}/mail/.imap/.posthorn/INBOX.index`;
+  const octets = readFileSync(index);
+  octets.writeUInt8(octets.readUInt8(300) ^ 0xff, 300);
+  writeFileSync(index, octets);
+  await opened(at, async (inbox) => {
+    assert.equal(inbox.list.length, 50);
+    await inbox.setFlags([uid(7)], { how: "add", flags: flags("\\Flagged") });
+    assert.deepEqual(view(inbox), first.map((one) => (one.uid === 7 ? { ...one, flags: ["\\Flagged"] } : one)));
+    assert.equal((await readAll(inbox)).length, 50);
+  });
+  assert.equal(readFileSync(at.path, "latin1").match(/^X-Status: F/gm)?.length, 1);
+});
+
 test("changes in place are found whatever the time says, those together with an append when the message is used", async (t) => {
   const at = place(t);
   writeFileSync(at.path, Array.from({ length: 2000 }, (_, i) => foreign(i)).join(""));
