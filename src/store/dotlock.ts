@@ -6,7 +6,7 @@
  *
  * The file holds "pid:host", as Dovecot's. A lock of this host whose process is gone is broken at once: also when a process has its number
  * again, which is so when it is our own, and when the lock is older than the running system. After a power cut its text may be gone, too.
- * Any other is broken when its mtime is older than `stale`. Breaking renames the lock away first and looks at what it got: had another
+ * Any other is broken when its mtime is older than `stale`, or is of a time to come (a clock was set back) and we have seen it so for `stale`. Breaking renames the lock away first and looks at what it got: had another
  * program broken it and taken it meanwhile, the lock is put back.
  */
 import { closeSync, constants, linkSync, lstatSync, openSync, readSync, renameSync, unlinkSync, utimesSync, type Stats } from "node:fs";
@@ -39,8 +39,8 @@ const properLockfile = async (): Promise<typeof import("proper-lockfile")> => (a
 
 const host = hostname();
 let serial = 0;
-/** Inode of the foreign lock last looked at, by path: only that one may be broken. */
-const seen = new Map<string, number>();
+/** The foreign lock last looked at, by path: only that one may be broken. `since`: performance.now() when it was met first. */
+const seen = new Map<string, { readonly inode: number; readonly mtime: number; readonly since: number }>();
 const held = new Set<string>();
 
 /** A name of our own in the same directory; hidden, so that one left by a kill is not taken for a mailbox. */
@@ -104,8 +104,13 @@ function isOrphan(path: string, stats: Stats): boolean {
 function look(path: string): Pick<Stats, "mtime"> {
   const stats = lstatSync(path);
   if (held.has(path)) return stats;
-  seen.set(path, stats.ino);
-  return isOrphan(path, stats) ? { mtime: new Date(0) } : stats;
+  const mtime = stats.mtimeMs;
+  const known = seen.get(path);
+  const met = known?.inode === stats.ino && known.mtime === mtime ? known : { inode: stats.ino, mtime, since: performance.now() };
+  seen.set(path, met);
+  if (isOrphan(path, stats)) return { mtime: new Date(0) };
+  const now = Date.now();
+  return mtime > now + slack ? { mtime: new Date(now - (performance.now() - met.since)) } : stats;
 }
 
 function remove(path: string): void {
@@ -113,7 +118,7 @@ function remove(path: string): void {
     unlinkSync(path);
     return;
   }
-  const inode = seen.get(path);
+  const inode = seen.get(path)?.inode;
   seen.delete(path);
   const away = nextTo(path);
   renameSync(path, away);

@@ -8,7 +8,7 @@
  * Directory fsyncs merge: one that *starts* after a rename covers it, so callers that arrive while an fsync runs share
  * the next one. N concurrent deliveries cost about two directory fsyncs, not N.
  */
-import { accessSync, closeSync, constants, fdatasync, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, fdatasync, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync, type BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import type { Octets } from "../message/octets.ts";
 
@@ -107,6 +107,9 @@ export function makeDirectories(path: string, mode: number): void {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
+
+/** In which state a file is, "" for none. By its ctime too: who writes one anew in place may put its mtime back, and nobody its ctime. */
+export const identityOf = (stats: BigIntStats | undefined): string => (stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`);
 
 /** Blocking: for small files replaced under a lock. */
 export const syncFileNow = fsyncSync;

@@ -31,6 +31,12 @@ export class History {
     return this.#highest as ModSeq;
   }
 
+  /** Somebody may have been told of changes up to this MODSEQ. What is empty knows nothing of them. */
+  reach(modSeq: number): void {
+    if (this.#floor === this.#highest) this.#floor = Math.max(this.#floor, modSeq);
+    this.#highest = Math.max(this.#highest, modSeq);
+  }
+
   add(uid: number, modSeq: ModSeq): void {
     this.#gone.add({ uid, modSeq });
     if (this.#gone.length > historyLimit) this.#forget(historyLimit >> 1);

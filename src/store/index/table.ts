@@ -7,7 +7,7 @@
  * - marks are numbers that the store keeps beside the rows.
  */
 import type { ModSeq, Uid } from "../mailbox.ts";
-import { cellsOf, type Change } from "./change.ts";
+import type { Cells, Change } from "./change.ts";
 import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
 import { Heap } from "./heap.ts";
 import { History } from "./history.ts";
@@ -109,6 +109,12 @@ export class Table<X extends Schema> {
   nextModSeq(now: number): ModSeq {
     this.#changed = true;
     return this.#history.next(now);
+  }
+
+  /** The next MODSEQ is above this one, too. */
+  reach(modSeq: number): void {
+    this.#changed ||= modSeq > this.modSeq;
+    this.#history.reach(modSeq);
   }
 
   expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {
@@ -228,11 +234,6 @@ export class Table<X extends Schema> {
     return this.#sets.at(number);
   }
 
-  /** Numbers of strings are below it. */
-  get setCount(): number {
-    return this.#sets.length;
-  }
-
   /** The number of a string. */
   numberOf(set: string): number {
     if (!this.#sets.has(set)) this.#changed = true;
@@ -284,7 +285,7 @@ export class Table<X extends Schema> {
     const { origin, dirty } = this.#track.at;
     let first = length;
     while (first > 0 && origin[first - 1] === fresh) first--;
-    const cells = cellsOf(this.#columns, dirty, first);
+    const cells = this.#cells(dirty, first);
     if (!this.#changed && first === length && cells.length === 0) return undefined;
     const { names } = this.#columns;
     return {
@@ -303,6 +304,23 @@ export class Table<X extends Schema> {
 
   #text(): Pick<Change, "head" | "rows" | "modSeq" | "floor" | "cache"> {
     return { head: this.#head ?? null, rows: this.length, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
+  }
+
+  #cells(dirty: Column, rows: number): Cells[] {
+    let seen = 0;
+    for (let row = 0; row < rows; row++) seen |= dirty[row];
+    const cells: Cells[] = [];
+    for (let column = 0; column < this.#columns.names.length; column++) {
+      const bit = 1 << column;
+      if ((seen & bit) === 0) continue;
+      const changed: number[] = [];
+      for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) changed.push(row);
+      const all = this.#columns.view(column);
+      const values = all.slice(0, changed.length);
+      changed.forEach((row, i) => (values[i] = all[row]));
+      cells.push({ column, rows: Uint32Array.from(changed), values });
+    }
+    return cells;
   }
 
   /** Everything, as a change of an empty table. Names that no row has any more are dropped first. Good until the table changes. */

@@ -21,6 +21,7 @@ import { errno } from "../faults.ts";
 import { lfOctets } from "../incoming.ts";
 import type { NewMessage } from "../mailbox.ts";
 import { fileName, uniqueName } from "./filename.ts";
+import { completing } from "./folders.ts";
 import { roomComing } from "./held-files.ts";
 
 const host = hostname();
@@ -101,7 +102,9 @@ export function show(folder: string, prepared: Prepared, letters: string): Shown
 }
 
 /** All or none. */
-export async function prepareAll(folder: string, messages: readonly NewMessage[]): Promise<Prepared[]> {
+export const prepareAll = (folder: string, messages: readonly NewMessage[]): Promise<Prepared[]> => completing(folder, () => prepareEach(folder, messages));
+
+async function prepareEach(folder: string, messages: readonly NewMessage[]): Promise<Prepared[]> {
   const prepared: Prepared[] = [];
   try {
     for (let at = 0; at < messages.length; at += overlapping) {
@@ -116,15 +119,15 @@ export async function prepareAll(folder: string, messages: readonly NewMessage[]
   return prepared;
 }
 
-/** Removes what dead deliveries left in tmp/. */
+/** Removes what dead deliveries left in tmp/. What can not be removed stays, and keeps nobody from the mail. */
 export function sweep(folder: string, now: number): void {
   for (const file of readdirSync(`${folder}/tmp`, "buffer")) {
     const path = Buffer.concat([Buffer.from(`${folder}/tmp/`), file]);
     try {
       const stats = statSync(path);
       if (stats.isFile() && Math.max(stats.mtimeMs, stats.ctimeMs, stats.atimeMs) < now - leftover) unlinkSync(path);
-    } catch (error) {
-      if (errno(error) !== "ENOENT") throw error;
+    } catch {
+      // Gone meanwhile, or immutable.
     }
   }
 }

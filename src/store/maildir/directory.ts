@@ -1,17 +1,17 @@
 /**
  * Whether anybody else did something in a directory since we looked. Two witnesses are asked:
  *
- * - the mtime: any coming, going or renaming sets it, but to the time of the last clock tick, so that what happens twice within one tick looks as if it
- *   had happened once (sys/clock.ts);
+ * - its times: any coming, going or renaming sets them, but to the time of the last clock tick, so that what happens twice within one tick looks as if it
+ *   had happened once (sys/clock.ts). Of mtime and ctime both, since rsync(1), tar(1) and cp(1) put the mtime back, and a FUSE file system may have no ctime;
  * - inotify, where the file system is a local one: it counts exactly, so that what we did ourselves can be told from what others did.
  *
- * Without inotify an mtime that our own work set is believed for a short time only, and then costs a scan.
+ * Without inotify a time that our own work set is believed for a short time only, and then costs a scan.
  */
 import { statSync, statfsSync } from "node:fs";
 import { fileClock } from "../../sys/clock.ts";
 import { watchNames, type NameWatch } from "../../sys/inotify.ts";
 
-/** How long an mtime that our own change set may be believed without inotify, ms. */
+/** How long a time that our own change set may be believed without inotify, ms. */
 const ownChangeTrust = 2_000;
 
 /** statfs(2) f_type of ext2/3/4, xfs, btrfs, tmpfs, overlayfs, f2fs, zfs, bcachefs: nobody changes those but through this kernel. */
@@ -35,17 +35,29 @@ export function isOld(stamp: bigint, now: bigint, local: boolean): boolean {
 /** Which state a directory was in, for another time; JSON. */
 export interface Stamp {
   readonly inode: string;
+  readonly modified: string;
   readonly changed: string;
 }
+
+/** What stat(2) says of a directory: its mtime and ctime, ns. */
+interface Look {
+  readonly inode: bigint;
+  readonly modified: bigint;
+  readonly changed: bigint;
+}
+
+const sameTimes = (one: Look, other: Look): boolean => one.changed === other.changed && one.modified === other.modified;
 
 export class Directory {
   readonly #path: () => string;
   #watch: NameWatch | undefined;
+  /** Inode of the directory that is watched. */
+  #watched: bigint | undefined;
   #tried = false;
   #local: boolean | undefined;
-  /** mtime as of which we know everything; undefined when we do not. */
-  #known: { readonly inode: bigint; readonly changed: bigint } | undefined;
-  /** Equal mtimes prove that nothing happened. */
+  /** As of which we know everything; undefined when we do not. */
+  #known: Look | undefined;
+  /** Equal times prove that nothing happened. */
   #settled = false;
   /** performance.now() of our first change since a scan. */
   #ownSince = 0;
@@ -57,18 +69,25 @@ export class Directory {
     this.#tried = alone;
   }
 
-  #stat(): { readonly inode: bigint; readonly changed: bigint } {
-    const { ino, mtimeNs } = statSync(this.#path(), { bigint: true });
-    return { inode: ino, changed: mtimeNs };
+  #stat(): Look {
+    const { ino, mtimeNs, ctimeNs } = statSync(this.#path(), { bigint: true });
+    return { inode: ino, modified: mtimeNs, changed: ctimeNs };
+  }
+
+  /** A change from now on would give other times than these. */
+  #areOld({ modified, changed }: Look, now: bigint): boolean {
+    return isOld(changed, now, this.isLocal) && isOld(modified, now, this.isLocal);
   }
 
   #witness(): NameWatch | undefined {
     if (this.#tried) return this.#watch;
     this.#tried = true;
     try {
-      if (this.isLocal) this.#watch = watchNames(this.#path());
+      if (!this.isLocal) return undefined;
+      this.#watch = watchNames(this.#path());
+      this.#watched = this.#stat().inode;
     } catch {
-      // No more watches to be had: the mtime has to do.
+      // No more watches to be had: the times have to do.
     }
     return this.#watch;
   }
@@ -84,22 +103,27 @@ export class Directory {
     if (watch === undefined) return -1;
     const events = watch.take();
     if (events !== undefined) return events;
-    watch.stop();
+    this.#rewatch();
+    return -1;
+  }
+
+  /** What was watched has been removed, or another directory has taken its place. */
+  #rewatch(): void {
+    this.#watch?.stop();
     this.#watch = undefined;
     this.#tried = false;
     this.#known = undefined;
-    return -1;
   }
 
   /** True when everything here is as we know it. */
   isKnown(): boolean {
-    // As long as the mtime proves enough, nothing need be watched: most folders that are opened are not changed.
+    // As long as the times prove enough, nothing need be watched: most folders that are opened are not changed.
     const events = this.#settled && !this.#tried ? 0 : this.#events();
     if (events > 0) this.#known = undefined;
     const known = this.#known;
     if (known === undefined) return false;
-    const { inode, changed } = this.#stat();
-    if (known.changed !== changed || known.inode !== inode) return false;
+    const found = this.#stat();
+    if (!sameTimes(known, found) || known.inode !== found.inode) return false;
     return events === 0 || this.#settled || performance.now() - this.#ownSince < ownChangeTrust;
   }
 
@@ -108,14 +132,16 @@ export class Directory {
     const now = fileClock();
     const first = this.#stat();
     // To watch a directory costs the more the larger it is; one that nobody has changed lately need not be.
-    const watched = this.#tried || !isOld(first.changed, now, this.isLocal);
+    if (this.#watch !== undefined && this.#watched !== first.inode) this.#rewatch();
+    const watched = this.#tried || !this.#areOld(first, now);
     if (watched) this.#events();
     const before = watched ? this.#stat() : first;
     return () => {
       const events = watched ? this.#events() : -1;
       const after = this.#stat();
-      this.#settled = before.changed === after.changed && isOld(before.changed, now, this.isLocal);
-      const quiet = before.changed === after.changed && (events === 0 || (events < 0 && this.#settled));
+      const same = before.inode === after.inode && sameTimes(before, after);
+      this.#settled = same && this.#areOld(before, now);
+      const quiet = same && (events === 0 || (events < 0 && this.#settled));
       this.#known = quiet ? after : undefined;
       return quiet;
     };
@@ -177,14 +203,14 @@ export class Directory {
   stamp(): Stamp | undefined {
     const now = fileClock();
     if (this.#changing || !this.isKnown() || this.#known === undefined) return undefined;
-    const { inode, changed } = this.#known;
-    const lasting = this.#settled || (this.#watch !== undefined && isOld(changed, now, this.isLocal));
-    return lasting ? { inode: String(inode), changed: String(changed) } : undefined;
+    const { inode, modified, changed } = this.#known;
+    const lasting = this.#settled || (this.#watch !== undefined && this.#areOld(this.#known, now));
+    return lasting ? { inode: String(inode), modified: String(modified), changed: String(changed) } : undefined;
   }
 
   /** Goes on from a stamp of another time. */
   resume(stamp: Stamp | undefined): void {
-    this.#known = stamp === undefined ? undefined : { inode: BigInt(stamp.inode), changed: BigInt(stamp.changed) };
+    this.#known = stamp === undefined ? undefined : { inode: BigInt(stamp.inode), modified: BigInt(stamp.modified), changed: BigInt(stamp.changed) };
     this.#settled = stamp !== undefined;
   }
 

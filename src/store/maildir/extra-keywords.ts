@@ -10,7 +10,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, syncData, writeFully } from "../durable.ts";
+import { createOnly, identityOf, syncData, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 
 const patience = { attempts: 200, delay: 50, stale: 60_000 };
@@ -61,8 +61,7 @@ export class ExtraKeywords {
   }
 
   #now(): string {
-    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    return identityOf(statSync(this.#path, { bigint: true, throwIfNoEntry: false }));
   }
 
   get isSame(): boolean {
@@ -108,8 +107,7 @@ export class ExtraKeywords {
   }
 
   async #append(lines: readonly KeywordLine[]): Promise<void> {
-    const before = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    const unseen = this.#identity !== (before === undefined ? "" : `${before.ino} ${before.size} ${before.mtimeNs}`);
+    const unseen = !this.isSame;
     const fd = openSync(this.#path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       const { size } = fstatSync(fd);
@@ -117,9 +115,8 @@ export class ExtraKeywords {
       writeFully(fd, Buffer.concat([Buffer.from(start), ...lines.map(formatLine)]));
       await syncData(fd);
       this.#lines += lines.length;
-      const { ino, size: now, mtimeNs } = fstatSync(fd, { bigint: true });
       // What another process added is for the next look to find.
-      if (!unseen) this.#identity = `${ino} ${now} ${mtimeNs}`;
+      if (!unseen) this.#identity = identityOf(fstatSync(fd, { bigint: true }));
     } finally {
       closeSync(fd);
     }
@@ -133,8 +130,7 @@ export class ExtraKeywords {
       writeFully(fd, Buffer.concat([Buffer.from(head), ...lines.map(formatLine)]));
       await syncData(fd);
       renameSync(temporary, this.#path);
-      const { ino, size, mtimeNs } = fstatSync(fd, { bigint: true });
-      this.#identity = `${ino} ${size} ${mtimeNs}`;
+      this.#identity = identityOf(fstatSync(fd, { bigint: true }));
       this.#lines = lines.length;
     } catch (error) {
       rmSync(temporary, { force: true });

@@ -12,6 +12,7 @@ import { Directory } from "./directory.ts";
 import { lettersIn, sizeIn, timeIn } from "./filename.ts";
 import { folderHead, type Counts, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
+import { lastChange } from "./last-change.ts";
 import { countsOf } from "./listed.ts";
 import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
@@ -57,6 +58,9 @@ export class Folder {
   counts: Counts | undefined;
   /** The head that the index has, as text. */
   #written = "";
+  #working = false;
+  /** The index was saved amid work, without stamps. */
+  #unstamped = false;
 
   constructor(place: MaildirPlace, log: (line: string) => void, alone = false) {
     this.place = place;
@@ -107,6 +111,7 @@ export class Folder {
     }
     if (head === undefined) {
       if (this.table.length > 0) this.#anew();
+      this.table.reach(lastChange(this.place.path, Date.now()));
       return;
     }
     const { uidValidity, guid, others, nextUid } = head;
@@ -126,9 +131,29 @@ export class Folder {
     this.fresh.resume(moved ? undefined : head.new);
     this.keywords.look();
     this.others.resume(head.extra);
+    // The index is not written at once, never fsynced: what came behind it, and was told, may have been undone again.
+    if (!this.#isAsKnown(head)) {
+      if (outline !== undefined) {
+        this.index.load();
+        return this.#resume();
+      }
+      if (head.keywords !== this.keywords.identity) this.#relabelled();
+      this.table.reach(lastChange(this.place.path, Date.now()));
+    }
     this.counts = outline === undefined ? undefined : head.counts;
     this.#telling.resume(this.counts);
     this.#written = JSON.stringify(head);
+  }
+
+  /** Everything on disk is as the index knows it. */
+  #isAsKnown(head: FolderHead): boolean {
+    return head.keywords === this.keywords.identity && this.others.isSame && this.cur.isKnown() && this.fresh.isKnown();
+  }
+
+  /** Messages with letters of keywords have other keywords, perhaps. */
+  #relabelled(): void {
+    const { table } = this;
+    for (let row = 0; row < table.length; row++) if (/[a-z]/.test(lettersIn(table.setAt(table.at.set[row])))) table.set("modSeq", row, this.changing);
   }
 
   /** Reads the table, where only counts are known so far. False when it is not what was counted: then nothing is known. */
@@ -157,7 +182,8 @@ export class Folder {
     const { uidValidity, guid, others } = header;
     let head: FolderHead;
     try {
-      const stamps = this.rewrite ? {} : { uidlist: this.uidlist.state, cur: this.cur.stamp(), new: this.fresh.stamp() };
+      this.#unstamped ||= this.#working;
+      const stamps = this.rewrite || this.#working ? {} : { uidlist: this.uidlist.state, cur: this.cur.stamp(), new: this.fresh.stamp() };
       head = { uidValidity, guid, others, nextUid, highest, dead, folder: this.#inode(), keywords: this.keywords.identity, extra: this.others.identity, ...stamps, counts: countsOf(this.table, this.others.used) };
     } catch (error) {
       // Removed with its directory.
@@ -168,6 +194,21 @@ export class Folder {
     if (text === this.#written) return;
     this.#written = text;
     this.table.head = head;
+  }
+
+  /**
+   * Runs work that changes the folder. Amid it files and lines of the uidlist may be there that rows are not yet: an index saved then, which may be the
+   * last one before a kill, has no stamps, so that the next opener looks at everything.
+   */
+  async working<T>(work: () => Promise<T>): Promise<T> {
+    this.#working = true;
+    try {
+      return await work();
+    } finally {
+      this.#working = false;
+      if (this.#unstamped) this.index.saveSoon();
+      this.#unstamped = false;
+    }
   }
 
   #anew(): void {

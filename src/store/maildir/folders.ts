@@ -2,7 +2,7 @@
  * Where the folders of a Maildir++ are: INBOX is the root, "A/B" is `.A.B` in it, each component in modified UTF-7, all beside
  * each other. A name with "." in a component has no place and is refused.
  */
-import { closeSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
 import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
@@ -29,14 +29,17 @@ export function folderName(entry: string): string | undefined {
   return names.every((name) => name !== undefined && !name.includes("/") && !name.includes(".")) ? names.join("/") : undefined;
 }
 
-/** True when the folder is there and may be used. Throws StoreFault "permission" when it leads out of the store. */
+/**
+ * True when the folder is there and may be used. `cur` makes it one: `new` and `tmp` may be missing, since programs that keep copies of files often leave out
+ * empty directories (`completeFolder`). Throws StoreFault "permission" when it leads out of the store.
+ */
 export function isFolder(root: string, path: string): boolean {
   try {
     if (path !== root && lstatSync(path).isSymbolicLink()) inside(root, path);
     for (const part of ["cur", "new", "tmp"]) {
-      const stats = lstatSync(`${path}/${part}`);
-      if (stats.isSymbolicLink()) inside(root, `${path}/${part}`);
-      else if (!stats.isDirectory()) return false;
+      const stats = lstatSync(`${path}/${part}`, part === "cur" ? {} : { throwIfNoEntry: false });
+      if (stats?.isSymbolicLink() === true) inside(root, `${path}/${part}`);
+      else if (stats?.isDirectory() === false) return false;
     }
     return true;
   } catch (error) {
@@ -60,6 +63,22 @@ export function makeFolder(root: string, path: string): void {
     closeSync(openSync(`${path}/maildirfolder`, createOnly, 0o600));
   } catch (error) {
     if (errno(error) !== "EEXIST") throw error;
+  }
+}
+
+/** Makes what is missing of a folder that is there. Throws what mkdir(2) says. */
+export function completeFolder(path: string): void {
+  for (const part of ["tmp", "new"]) if (lstatSync(`${path}/${part}`, { throwIfNoEntry: false }) === undefined) make(`${path}/${part}`);
+}
+
+/** Runs `work`, and once more when a directory was missing in a folder that is there. */
+export async function completing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (errno(error) !== "ENOENT" || !existsSync(`${path}/cur`)) throw error;
+    completeFolder(path);
+    return await work();
   }
 }
 
@@ -117,6 +136,7 @@ function usable(root: string, path: string): boolean {
 
 /** True when new/ holds anything: \Marked. */
 export function hasNew(path: string): boolean {
+  if (lstatSync(`${path}/new`, { throwIfNoEntry: false }) === undefined) return false;
   const directory = opendirSync(`${path}/new`);
   try {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) if (!entry.name.startsWith(".")) return true;

@@ -38,10 +38,10 @@ export interface FolderHead {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 const isUid = (value: unknown): value is number => typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= 0x1_0000_0000;
 const isDigits = (value: unknown): value is string => typeof value === "string" && /^\d{1,20}$/.test(value);
-const isStamp = (value: unknown): value is Stamp => isObject(value) && isDigits(value.inode) && isDigits(value.changed);
+const isStamp = (value: unknown): value is Stamp => isObject(value) && isDigits(value.inode) && isDigits(value.modified) && isDigits(value.changed);
 const isCounts = (value: unknown): value is Counts =>
   isObject(value) && isUid(value.messages) && isUid(value.fresh) && isObject(value.unseen) && isUid(value.unseen.count) && Number.isSafeInteger(value.unseen.first) && Array.isArray(value.keywords) && value.keywords.every((keyword) => typeof keyword === "string");
-const isList = (value: unknown): value is UidlistState => isObject(value) && isDigits(value.inode) && isUid(value.size) && isDigits(value.changed) && isUid(value.last) && typeof value.first === "string";
+const isList = (value: unknown): value is UidlistState => isObject(value) && isDigits(value.inode) && isUid(value.size) && isDigits(value.modified) && isDigits(value.changed) && isUid(value.last) && typeof value.first === "string";
 
 /** Undefined when it is none. */
 export function folderHead(value: unknown): FolderHead | undefined {

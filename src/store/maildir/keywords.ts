@@ -5,7 +5,7 @@
  */
 import { closeSync, futimesSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, readRegular, syncFileNow, writeFully } from "../durable.ts";
+import { createOnly, identityOf, readRegular, syncFileNow, writeFully } from "../durable.ts";
 import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
@@ -57,7 +57,7 @@ export class KeywordFile {
 
   #now(): string {
     const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return stats?.isFile() !== true ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+    return stats?.isFile() !== true ? "" : identityOf(stats);
   }
 
   get isSame(): boolean {

@@ -15,6 +15,7 @@ import { Serial } from "../serial.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
+import { completing } from "./folders.ts";
 import { Hearing } from "./hearing.ts";
 import { octetsLater, readNow } from "./message-file.ts";
 import { removing, renaming } from "./own-changes.ts";
@@ -98,11 +99,6 @@ export class MaildirMailbox implements Mailbox {
     return table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array;
   }
 
-  guidHash(uid: Uid): number | undefined {
-    const row = this.#folder.rowOf(uid);
-    return row < 0 ? undefined : this.#folder.files.guidHash(row);
-  }
-
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
   async open(now: number): Promise<void> {
     const { path } = this.#folder.place;
@@ -113,20 +109,20 @@ export class MaildirMailbox implements Mailbox {
         if (errno(error) !== "EACCES" && errno(error) !== "EROFS") throw error;
         this.#readOnly = true;
       }
-      if (!this.#readOnly) sweep(path, now);
+      if (!this.#readOnly) await completing(path, async () => sweep(path, now));
       await this.refresh();
     });
   }
 
   refresh(): Promise<Changes> {
-    return this.#serial.run(() =>
-      faulting(async () => {
-        if (this.#folder.counts !== undefined && this.#sync.isIdle) return noChanges;
-        await this.#load();
-        await this.#sync.run();
-        return this.#tell();
-      }),
-    );
+    const folder = this.#folder;
+    const look = async (): Promise<Changes> => {
+      if (folder.counts !== undefined && this.#sync.isIdle) return noChanges;
+      await this.#load();
+      await this.#sync.run();
+      return this.#tell();
+    };
+    return this.#serial.run(() => faulting(() => folder.working(() => completing(folder.place.path, look))));
   }
 
   load(): Promise<void> | undefined {
@@ -148,12 +144,11 @@ export class MaildirMailbox implements Mailbox {
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#serial.run(() =>
-      faulting(async () => {
-        await this.#load();
-        return await work();
-      }),
-    );
+    const loaded = async (): Promise<T> => {
+      await this.#load();
+      return await work();
+    };
+    return this.#serial.run(() => faulting(() => this.#folder.working(loaded)));
   }
 
   /** Rows of messages; they are the same until the work under way is done, since only it can remove any. */

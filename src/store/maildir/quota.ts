@@ -8,7 +8,7 @@
  *
  * It is rebuildable, and nobody locks it: lines are appended by one write(2) each, and the whole is made anew (counted from the names of all
  * files, beside it, and renamed over it) when it is not there, has grown to 5120 octets, names other limits than are set, can not be read,
- * or says that a message would not fit and was last written more than 15 minutes ago. So it may be off for a while where programs change
+ * or says that a message would not fit and was last written more than 15 minutes ago; and by `posthorn mailbox resync`. So it may be off for a while where programs change
  * the folders without a word, and is never off for long where that matters.
  *
  * Sizes are those of the files (`S=` in their names). All folders count, Trash too, as for Dovecot.
@@ -144,6 +144,12 @@ export class Quota {
     return found === undefined ? undefined : { used: found.usage, limit: found.limit };
   }
 
+  /** Counts all folders, whatever the file says. */
+  recount(): void {
+    const limit = this.#policy.limit ?? this.#read()?.limit;
+    if (limit !== undefined) this.#count(limit);
+  }
+
   /** Throws StoreFault "over-quota" when so much more does not fit. */
   require(octets: number, messages: number): void {
     const found = this.#look();
@@ -166,9 +172,9 @@ export class Quota {
     });
   }
 
-  /** An old file that leads to a refusal is counted again. */
+  /** A file that leads to a refusal is counted again when it is old, or of a time to come: a clock was set back. */
   #believed(found: Found, octets: number, messages: number): Found {
-    return fits(found, octets, messages) || Date.now() - found.written <= fresh ? found : this.#count(found.limit);
+    return fits(found, octets, messages) || Math.abs(Date.now() - found.written) <= fresh ? found : this.#count(found.limit);
   }
 
   #overQuota(): StoreFault {

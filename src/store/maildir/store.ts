@@ -13,7 +13,7 @@ import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 import { DeliveredFacts } from "./delivered-facts.ts";
 import { Deliveries } from "./deliveries.ts";
-import { folderPath, hasNew, isFolder, listFolders, makeFolder, removeEmptyFolder, removeFolder } from "./folders.ts";
+import { completeFolder, folderPath, hasNew, isFolder, listFolders, makeFolder, removeEmptyFolder, removeFolder } from "./folders.ts";
 import { MaildirMailbox } from "./mailbox.ts";
 import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
@@ -103,6 +103,18 @@ export class MaildirStore implements MailStore {
     );
   }
 
+  /** Folders that are there as soon as anybody asks for them. */
+  #isMadeAnew(own: string): boolean {
+    return own === "INBOX" || this.#special.has(own);
+  }
+
+  /** True when the folder is there; it has all its directories then. */
+  #isComplete(path: string): boolean {
+    if (!isFolder(this.#root, path)) return false;
+    completeFolder(path);
+    return true;
+  }
+
   /** Path of a folder that is there. Throws StoreFault "nonexistent", or "not-selectable" for a name that only has children. */
   #require(own: string): string {
     const path = folderPath(this.#root, own);
@@ -189,9 +201,13 @@ export class MaildirStore implements MailStore {
 
   async open(name: string, as: Opened = "known"): Promise<Mailbox> {
     let made = false;
-    const mailbox = await this.#take(canonicalName(name), () => (made = true));
+    const own = canonicalName(name);
+    const mailbox = await this.#take(own, () => (made = true));
     try {
-      if (as !== "known" && !made) await mailbox.refresh();
+      if (as !== "known" && !made) {
+        if (own === "INBOX" && !isFolder(this.#root, this.#root)) await faulting(() => this.#make(own));
+        await mailbox.refresh();
+      }
       if (as !== "counted") await mailbox.load();
     } catch (error) {
       this.release(mailbox);
@@ -212,7 +228,8 @@ export class MaildirStore implements MailStore {
     return faulting(() =>
       this.#open.take(own, async () => {
         making?.();
-        if (this.#special.has(own) && !isFolder(this.#root, folderPath(this.#root, own))) await this.#make(own);
+        const path = folderPath(this.#root, own);
+        if (this.#isMadeAnew(own) && !isFolder(this.#root, path)) await this.#make(own);
         const { facts, log = () => undefined, alone = false } = this.#hooks;
         const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });
         try {
@@ -239,8 +256,8 @@ export class MaildirStore implements MailStore {
     return faulting(async () => {
       const own = canonicalName(name);
       const path = folderPath(this.#root, own);
-      if (!this.#seen.get(path, () => isFolder(this.#root, path))) {
-        if (!create && !this.#special.has(own)) this.#require(own);
+      if (!this.#seen.get(path, () => this.#isComplete(path))) {
+        if (!create && !this.#isMadeAnew(own)) this.#require(own);
         await this.#make(own);
       }
       if (message.flags.size > 0) {
@@ -258,7 +275,12 @@ export class MaildirStore implements MailStore {
   resync(name: string): Promise<Resynced> {
     return faulting(async () => {
       const mailbox = await this.#take(canonicalName(name));
-      return await mailbox.resync().finally(() => this.release(mailbox));
+      try {
+        return await mailbox.resync();
+      } finally {
+        this.#quota.recount();
+        this.release(mailbox);
+      }
     });
   }
 

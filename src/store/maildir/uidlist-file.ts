@@ -26,6 +26,7 @@ export interface UidlistReader {
 export interface UidlistState {
   readonly inode: string;
   readonly size: number;
+  readonly modified: string;
   readonly changed: string;
   /** UID of the last line. */
   readonly last: number;
@@ -36,8 +37,14 @@ export interface UidlistState {
 interface Identity {
   readonly inode: bigint;
   readonly size: number;
+  readonly modified: bigint;
+  /** ctime: who writes a file anew in place may put its mtime back. */
   readonly changed: bigint;
 }
+
+const identityOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): Identity => ({ inode: ino, size: Number(size), modified: mtimeNs, changed: ctimeNs });
+
+const isSame = (one: Identity, other: Identity): boolean => one.inode === other.inode && one.size === other.size && one.modified === other.modified && one.changed === other.changed;
 
 /** Dovecot waits as long, and breaks the lock of a silent holder after as long. */
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
@@ -59,12 +66,12 @@ export class UidlistFile {
   /** What is known of the file, for another time; undefined when it has to be read again anyway. */
   get state(): UidlistState | undefined {
     const known = this.#identity;
-    return known === undefined || !this.#whole || this.#end !== known.size ? undefined : { inode: String(known.inode), size: known.size, changed: String(known.changed), last: this.#last, first: this.#first };
+    return known === undefined || !this.#whole || this.#end !== known.size ? undefined : { inode: String(known.inode), size: known.size, modified: String(known.modified), changed: String(known.changed), last: this.#last, first: this.#first };
   }
 
   /** Goes on from a state; undefined begins anew. */
   set state(state: UidlistState | undefined) {
-    this.#identity = state === undefined ? undefined : { inode: BigInt(state.inode), size: state.size, changed: BigInt(state.changed) };
+    this.#identity = state === undefined ? undefined : { inode: BigInt(state.inode), size: state.size, modified: BigInt(state.modified), changed: BigInt(state.changed) };
     this.#end = state?.size ?? 0;
     this.#last = state?.last ?? 0;
     this.#first = state?.first ?? "";
@@ -100,9 +107,9 @@ export class UidlistFile {
     return this.#isKnown(stats) ? "same" : this.#read(this.#identity, reader);
   }
 
-  #isKnown({ ino, size, mtimeNs }: BigIntStats): boolean {
+  #isKnown(stats: BigIntStats): boolean {
     const known = this.#identity;
-    return known !== undefined && known.inode === ino && known.size === Number(size) && known.changed === mtimeNs;
+    return known !== undefined && isSame(known, identityOf(stats));
   }
 
   /** Whether a look would find nothing new. */
@@ -121,7 +128,7 @@ export class UidlistFile {
       const octets = Buffer.allocUnsafe(size - from);
       let got = 0;
       for (let n = -1; got < octets.length && n !== 0; got += n) n = readSync(fd, octets, got, octets.length - got, from + got);
-      this.#identity = { inode: stats.ino, size: from + got, changed: stats.mtimeNs };
+      this.#identity = { ...identityOf(stats), size: from + got };
       const text = octets.subarray(0, got);
       if (grown) {
         const tail = eachLine(text, 0, this.#last, true, reader.line);
@@ -176,7 +183,7 @@ export class UidlistFile {
         const stats = fstatSync(fd, { bigint: true });
         // A write that failed half way leaves a torn line, which the next writer sees by this.
         this.#whole = Number(stats.size) === this.#end + length;
-        this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
+        this.#identity = identityOf(stats);
         if (this.#whole) this.#take(Number(stats.size), true, last, 0);
       }
       await syncData(fd);
@@ -203,7 +210,7 @@ export class UidlistFile {
       await syncData(fd);
       renameSync(temporary, this.#path);
       const stats = fstatSync(fd, { bigint: true });
-      this.#identity = { inode: stats.ino, size: Number(stats.size), changed: stats.mtimeNs };
+      this.#identity = identityOf(stats);
       this.#first = first.toString("latin1");
       this.#take(Number(stats.size), true, last, 0);
     } catch (error) {

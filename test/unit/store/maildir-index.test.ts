@@ -1,11 +1,12 @@
 /** A Maildir with its index and cache: what they keep, and that nothing is believed of them that is not so. */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import fs, { copyFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { setImmediate as turn } from "node:timers/promises";
 import test, { type TestContext } from "node:test";
 import type { Mailbox, MailStore } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
-import { flags, message, plain, settings, temporary, uid, uids, user, view } from "./support.ts";
+import { flags, message, plain, settings, temporary, ticked, uid, uids, user, view } from "./support.ts";
 
 interface Opened {
   readonly store: MailStore;
@@ -39,6 +40,7 @@ async function filled(t: TestContext, root = `${temporary(t)}/Maildir`): Promise
   await inbox.setFlags([uid(1), uid(3)], { how: "add", flags: flags("\\Seen", "work") });
   await inbox.expunge([uid(2)]);
   const seen = all(inbox);
+  await ticked(root);
   await store.close();
   return { root, seen };
 }
@@ -59,6 +61,7 @@ test("MODSEQs ascend over changes, restarts and expunges; the history tells what
   await first.inbox.expunge([uid(3)]);
   const after = first.inbox.highestModSeq;
   assert.ok(after > flagged!.modSeq);
+  await ticked(root);
   await first.store.close();
   const second = await open(t, root);
   assert.equal(second.inbox.highestModSeq, after);
@@ -249,3 +252,47 @@ test("an index that may not be written does no harm", async (t) => {
   assert.equal(lines.length, 1);
   utimesSync(root, 1, 1);
 });
+
+/**
+ * Runs `work`, with the index saved while the disk is waited for amid it, and puts that state of the index back afterwards: as a kill leaves it that
+ * comes before the next save.
+ */
+async function savedAmid(t: TestContext, root: string, inbox: Mailbox, work: () => Promise<unknown>): Promise<void> {
+  const path = `${root}/posthorn.index`;
+  let saved: Buffer | undefined;
+  for (const name of ["fsync", "fdatasync"] as const) {
+    const real = fs[name];
+    t.mock.method(fs, name, (fd: number, done: fs.NoParamCallback) => {
+      inbox.keepFacts(inbox.messages.at(-1)!.uid, Buffer.from("facts that want to be saved"));
+      // Timers go off in their order: that of the index is the earlier one.
+      setTimeout(() => {
+        saved = readFileSync(path);
+        real(fd, done);
+      }, 1000);
+    });
+  }
+  syncBuiltinESMExports();
+  await work();
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  assert.ok(saved !== undefined, "something was waited for");
+  writeFileSync(path, saved);
+}
+
+for (const [what, work] of Object.entries<(inbox: Mailbox, store: MailStore, root: string) => Promise<unknown>>({
+  append: (inbox) => inbox.append([message("Subject: six\n\nx\n", flags("\\Seen"))]),
+  copy: (inbox) => inbox.copy([uid(1)], inbox),
+  "what another program delivered": (inbox, _, root) => (writeFileSync(`${root}/new/1700000000.17_3.other`, "Subject: five\n\nx\n"), inbox.refresh()),
+}))
+  test(`killed after an index that was saved amid: ${what}`, async (t) => {
+    const { root } = await filled(t);
+    const { store, inbox } = await open(t, root);
+    await savedAmid(t, root, inbox, () => work(inbox, store, root));
+    const told = inbox.messages.map(({ uid: n, guid }) => [n, guid]);
+    assert.equal(told.length, 4);
+    const second = await open(t, root);
+    assert.deepEqual(second.inbox.messages.map(({ uid: n, guid }) => [n, guid]), told);
+    assert.ok(second.inbox.highestModSeq >= inbox.highestModSeq);
+    const given = await second.inbox.append([plain("next")]);
+    assert.ok(given[0]! > Number(told.at(-1)![0]), "no UID is given twice");
+  });

@@ -1,11 +1,11 @@
 /** Opening a Maildir folder: what is looked at, and when. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import test, { type TestContext } from "node:test";
 import { openStore } from "../../../src/store/open.ts";
 import type { MailStore } from "../../../src/store/mailbox.ts";
-import { flags, plain, settings, temporary, uid, uids, user } from "./support.ts";
+import { flags, plain, settings, temporary, ticked, uid, uids, user } from "./support.ts";
 
 async function storeAt(t: TestContext, root: string, lines: string[] = []): Promise<MailStore> {
   const store = await openStore(user(`maildir:${root}`), { ...settings, mailbox_auto_create: [] }, undefined, { log: (line) => lines.push(line) });
@@ -19,7 +19,7 @@ async function settled(t: TestContext): Promise<string> {
   const store = await storeAt(t, root);
   await (await store.open("INBOX")).append(["one", "two"].map(plain));
   await store.close();
-  for (const part of ["cur", "new"]) utimesSync(`${root}/${part}`, 1_700_000_000, 1_700_000_000);
+  await ticked(root);
   const again = await storeAt(t, root);
   await again.open("INBOX");
   await again.close();
@@ -109,7 +109,7 @@ async function indexed(t: TestContext, count: number): Promise<string> {
   const inbox = await store.open("INBOX");
   await inbox.setFlags([uid(1), uid(2), uid(5)], { how: "add", flags: flags("\\Seen", "$one") });
   await store.close();
-  for (const part of ["cur", "new"]) utimesSync(`${root}/${part}`, 1_700_000_000, 1_700_000_000);
+  await ticked(root);
   const again = await storeAt(t, root);
   await again.open("INBOX");
   await again.close();
@@ -188,18 +188,4 @@ test("when it is damaged and mail came meanwhile, who was told a number hears th
   assert.throws(() => list.all, { kind: "corrupt" });
   assert.equal(inbox.messages.length, 201);
   assert.equal(inbox.list.all.length, 201);
-});
-
-test("a folder is watched for a while when its last session has left, and no longer when it is closed", async (t) => {
-  const root = await settled(t);
-  const cur = String(statSync(`${root}/cur`).ino);
-  const store = await storeAt(t, root);
-  const inbox = await store.open("INBOX", "current");
-  const stop = inbox.watch(() => undefined);
-  while (!watched().has(cur)) await turn();
-  stop();
-  await turn();
-  assert.equal(watched().has(cur), true);
-  await store.close();
-  while (watched().has(cur)) await turn();
 });

@@ -1,12 +1,14 @@
 /** Stores in directories of their own, and short words for what tests do with them. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import type { TestContext } from "node:test";
 import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import type { Flags, Mailbox, MailStore, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
+import { fileClock } from "../../../src/sys/clock.ts";
 
 export const settings = {
   mailbox_auto_create: ["Drafts:\\Drafts", "Sent:\\Sent", "Trash:\\Trash"],
@@ -28,6 +30,12 @@ export async function maildir(t: TestContext, root = `${temporary(t)}/Maildir`):
   const store = await openStore(user(`maildir:${root}`), settings);
   t.after(() => store.close());
   return { root, store, inbox: await store.open("INBOX") };
+}
+
+/** Resolves when a change of a folder's directories would give them other times than they have. */
+export async function ticked(root: string): Promise<void> {
+  const changed = (): bigint => ["cur", "new"].map((part) => statSync(`${root}/${part}`, { bigint: true }).ctimeNs).reduce((a, b) => (a > b ? a : b));
+  while (fileClock() <= changed()) await turn();
 }
 
 export const flags = (...names: string[]): Flags => new Set(names);
