@@ -12,6 +12,7 @@ import type { Settings } from "../config/table.ts";
 import { muteLog } from "../daemon/log.ts";
 import type { AgentUser, MailUser } from "../daemon/protocol.ts";
 import { makeFacts } from "../imap/facts.ts";
+import { textVersion } from "../store/fulltext/text.ts";
 import { openStore } from "../store/open.ts";
 import { capability, dropCapabilities } from "../sys/capabilities.ts";
 import { trimMemory } from "../sys/memory.ts";
@@ -66,7 +67,8 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   process.umask(0o077);
   if (process.getuid?.() === 0) dropCapabilities([capability.setgid, capability.setuid]);
   muteLog();
-  await Promise.all([import("./deliver/serve.ts"), import("./pop3/serve.ts")]);
+  await Promise.all([import("./deliver/serve.ts"), import("./pop3/serve.ts"), import("./fulltext/fulltexts.ts")]);
+  textVersion();
   const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
   try {
     const maildir = `${directory}/Maildir`;

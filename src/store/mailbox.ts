@@ -125,6 +125,9 @@ export interface Mailbox {
    */
   numbers?(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined;
 
+  /** `hashOfText` (guid-hash.ts) of a message's `guid`, for less than that; undefined when the message is gone. */
+  guidHash?(uid: Uid): number | undefined;
+
   /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
   refresh(): Promise<Changes>;
 

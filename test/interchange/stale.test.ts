@@ -11,28 +11,14 @@ import { test, type TestContext } from "node:test";
 import type { Mailbox, Uid } from "../../src/store/mailbox.ts";
 import { openStore } from "../../src/store/open.ts";
 import { imapMissing } from "../unit/store/dovecot-imap.ts";
-import { plain, settings, user } from "../unit/store/support.ts";
+import { settings, user } from "../unit/store/support.ts";
 import { Chance } from "./operations.ts";
 import { appendedText, letter, lettersIn, letterText, type Letter } from "./turns/letters.ts";
+import { becomeNobody } from "./turns/nobody.ts";
 import { dovecotLog, dovecotSettings, DovecotSession } from "./turns/session.ts";
 
 const steps = Number(process.env["STEPS"] ?? 150);
 const seed = Number(process.env["SEED"] ?? 1);
-const nobody = 65534;
-
-/** Dovecot touches no mail of root's, and we none of another user's: this process becomes nobody, with all that it needs loaded. */
-async function becomeNobody(): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const home = mkdtempSync(join(tmpdir(), "stale-"));
-  const store = await openStore(user(`mbox:${home}/mail:INBOX=${home}/inbox`), { ...settings, mailbox_auto_create: [] });
-  await (await store.open("INBOX")).append([plain("first")]);
-  await store.close();
-  rmSync(home, { recursive: true });
-  process.setgroups?.([]);
-  process.setgid?.(nobody);
-  process.setuid?.(nobody);
-}
-
 if (imapMissing === false) await becomeNobody();
 
 interface Scene {

@@ -1,8 +1,8 @@
 /** What is known here of the index of one folder: which of its messages are in it, so that only the others must be read. */
-import type { Message } from "../../store/mailbox.ts";
-import { UidBits, chunkSize, markOf, placeOf, unindexed, unmarked, type Chunk } from "../../store/fulltext/marks.ts";
+import type { Mailbox, Uid } from "../../store/mailbox.ts";
+import type { MessageList } from "../../store/message-list.ts";
+import { UidBits, chunkSize, markOf, markOfHash, placeOf, unindexed, unmarked, type Chunk } from "../../store/fulltext/marks.ts";
 import type { Look } from "../../store/fulltext/requests.ts";
-import { lowerBound } from "../imap/view.ts";
 
 export class Coverage {
   readonly uidValidity: number;
@@ -15,14 +15,14 @@ export class Coverage {
   /** In the index without being in the folder, or as another message: by chunk. */
   readonly #dead = new Map<number, readonly number[]>();
   /** Where all messages were found settled the last time, so that they need not be looked at again. */
-  #complete: { readonly messages: WeakRef<readonly Message[]>; readonly settled: UidBits } | undefined;
+  #complete: { readonly list: WeakRef<MessageList>; readonly settled: UidBits } | undefined;
 
   constructor(uidValidity: number) {
     this.uidValidity = uidValidity;
   }
 
-  /** Takes over what the index said, about these messages of the folder. */
-  take({ epoch, version, chunks }: Look, messages: readonly Message[]): void {
+  /** Takes over what the index said, about the messages that the folder has now. */
+  take({ epoch, version, chunks }: Look, mailbox: Mailbox): void {
     if (epoch !== this.epoch) {
       this.covered = new UidBits();
       this.#settled = new UidBits();
@@ -30,24 +30,26 @@ export class Coverage {
     }
     this.epoch = epoch;
     this.version = version;
-    for (const chunk of chunks) this.#takeChunk(chunk, messages);
-    if (chunks.length > 0) this.#complete = undefined;
+    if (chunks.length === 0) return;
+    const uids = uidsOf(mailbox);
+    for (const chunk of chunks) this.#takeChunk(chunk, mailbox, uids);
+    this.#complete = undefined;
   }
 
-  #takeChunk({ chunk, marks }: Chunk, messages: readonly Message[]): void {
+  #takeChunk({ chunk, marks }: Chunk, mailbox: Mailbox, uids: ArrayLike<number>): void {
     const covered: number[] = [];
     const settled: number[] = [];
     const left = marks.slice();
-    for (let at = lowerBound(messages, chunk * chunkSize); at < messages.length; at++) {
-      const message = messages[at];
-      if (message === undefined || message.uid >= (chunk + 1) * chunkSize) break;
-      const mark = marks[placeOf(message.uid)] ?? unmarked;
+    for (let at = lowerBound(uids, chunk * chunkSize); at < uids.length; at++) {
+      const uid = uids[at] ?? 0;
+      if (uid >= (chunk + 1) * chunkSize) break;
+      const mark = marks[placeOf(uid)] ?? unmarked;
       if (mark === unmarked) continue;
-      const same = mark === markOf(message);
-      if (same) covered.push(message.uid);
+      const same = mark === markAt(mailbox, at, uid as Uid);
+      if (same) covered.push(uid);
       if (same || mark === unindexed) {
-        settled.push(message.uid);
-        left[placeOf(message.uid)] = unmarked;
+        settled.push(uid);
+        left[placeOf(uid)] = unmarked;
       }
     }
     this.covered.replace(chunk, covered);
@@ -63,26 +65,47 @@ export class Coverage {
   }
 
   /** True when every message is in the index, as far as it can be. */
-  complete(messages: readonly Message[]): boolean {
-    if (this.#complete?.messages.deref() === messages && this.#complete.settled === this.#settled) return true;
-    if (this.lacks(messages, 1)) return false;
+  complete(mailbox: Mailbox): boolean {
+    const { list } = mailbox;
+    if (this.#complete?.list.deref() === list && this.#complete.settled === this.#settled) return true;
+    if (this.lacks(mailbox, 1)) return false;
     // Not held: messages of then hold on to whatever took their place.
-    this.#complete = { messages: new WeakRef(messages), settled: this.#settled };
+    this.#complete = { list: new WeakRef(list), settled: this.#settled };
     return true;
   }
 
   /** True when so many messages, or more, are not in the index. */
-  lacks(messages: readonly Message[], most: number): boolean {
+  lacks(mailbox: Mailbox, most: number): boolean {
+    const uids = uidsOf(mailbox);
     let missing = 0;
     // What is missing came last, as a rule.
-    for (let at = messages.length - 1; at >= 0 && missing < most; at--) {
-      const message = messages[at];
-      if (message !== undefined && !this.#settled.has(message.uid)) missing++;
-    }
+    for (let at = uids.length - 1; at >= 0 && missing < most; at--) if (!this.#settled.has(uids[at] ?? 0)) missing++;
     return missing >= most;
   }
 
   isSettled(uid: number): boolean {
     return this.#settled.has(uid);
   }
+}
+
+const uidsOf = (mailbox: Mailbox): ArrayLike<number> => mailbox.numbers?.("uid") ?? mailbox.messages.map(({ uid }) => uid);
+
+/** The mark of the message at this place of the folder. */
+function markAt(mailbox: Mailbox, place: number, uid: Uid): number {
+  const hash = mailbox.guidHash?.(uid);
+  if (hash !== undefined) return markOfHash(hash);
+  const message = mailbox.messages[place];
+  return message?.uid === uid ? markOf(message) : unmarked;
+}
+
+/** Place of the first UID that is `uid` or more. */
+function lowerBound(uids: ArrayLike<number>, uid: number): number {
+  let low = 0;
+  let high = uids.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((uids[middle] ?? Infinity) < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

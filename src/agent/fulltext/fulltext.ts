@@ -93,7 +93,7 @@ export class Fulltext {
     // Where there is no index there is nothing to learn from it.
     const looked = existsSync(indexFiles(this.#store.side).database) ? await this.#ask(mailbox, questions) : undefined;
     const coverage = this.#coverageOf(mailbox);
-    if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox.messages)) this.#plan(mailbox.name);
+    if (needles.some(({ place }) => place !== "header") && !coverage.complete(mailbox)) this.#plan(mailbox.name);
     if (looked === undefined) return none;
     const covered = coverage.covered.copy();
     return asked.map((one) => {
@@ -108,8 +108,8 @@ export class Fulltext {
    */
   seen(mailbox: Mailbox): void {
     const coverage = this.#coverageOf(mailbox);
-    if ((!this.#policy.auto && coverage.version === 0) || coverage.complete(mailbox.messages)) return;
-    if (coverage.lacks(mailbox.messages, Math.max(1, this.#policy.few))) this.#plan(mailbox.name);
+    if ((!this.#policy.auto && coverage.version === 0) || coverage.complete(mailbox)) return;
+    if (coverage.lacks(mailbox, Math.max(1, this.#policy.few))) this.#plan(mailbox.name);
   }
 
   #coverageOf(mailbox: Mailbox): Coverage {
@@ -126,7 +126,7 @@ export class Fulltext {
     const looked = await within(patience, asked.catch(() => undefined));
     // Its UIDs may mean other messages by now.
     if (looked === undefined || mailbox.uidValidity !== coverage.uidValidity) return undefined;
-    coverage.take(looked, mailbox.messages);
+    coverage.take(looked, mailbox);
     return looked;
   }
 
@@ -222,10 +222,10 @@ export class Fulltext {
 }
 
 /** What is covered and no hit does not hold it; an exact hit does. Others must be looked at. */
-const verdictOf = (covered: UidBits, hits: UidBits, exact: boolean): Verdict => (uid) => {
-  if (!covered.has(uid)) return undefined;
-  return hits.has(uid) ? exact || undefined : false;
-};
+const verdictOf = (covered: UidBits, hits: UidBits, exact: boolean): Verdict => ({
+  of: (uid) => (!covered.has(uid) ? undefined : hits.has(uid) ? exact || undefined : false),
+  possible: (uids) => covered.without(uids, hits),
+});
 
 const keyOf = (mailbox: Mailbox): FolderKey => ({ mailbox: mailbox.id, validity: mailbox.uidValidity, name: mailbox.name });
 

@@ -13,8 +13,13 @@ export interface TextQuery {
   readonly needle: string;
 }
 
-/** Whether a message holds the text; undefined: look at it. With HEADER, true is never said, since an index need not know one field from another. */
-export type Verdict = (uid: Uid) => boolean | undefined;
+/** What is known of one text. */
+export interface Verdict {
+  /** Whether a message holds it; undefined: look at it. With HEADER, true is never said, since an index need not know one field from another. */
+  of(uid: Uid): boolean | undefined;
+  /** Places of those of these UIDs, which ascend, that are not ruled out. */
+  possible(uids: Uint32Array): number[];
+}
 
 /**
  * @param queries  of one SEARCH, in any relation to each other

@@ -26,10 +26,11 @@ export async function matching(session: Session, view: View, key: SearchKey, cha
   if (holdsForAll(key)) return { found: living(view), failed: undefined };
   const compiled = compile(view, key, (octets) => decodeCharset(octets, charset), Date.now());
   const found: number[] = [];
-  let open = await listed(view, compiled.matcher, found, view.messages.keys());
+  // Where texts are all that is looked for, what is ruled out needs no look at all; else none at its facts.
+  const possible = compiled.unlisted ? await possibleIn(session, view, compiled) : undefined;
+  let open = await listed(view, compiled.matcher, found, possible ?? view.messages.keys());
   if (open.length === 0) return { found, failed: undefined };
-  // What is ruled out needs no look at its facts.
-  if (await narrow(session, view, compiled, open)) open = await listed(view, compiled.matcher, found, open);
+  if (possible === undefined && (await narrow(session, view, compiled, open.length))) open = await listed(view, compiled.matcher, found, open);
   open = await known(session, view, compiled.matcher, open, found);
   const failed = await read(session, view, compiled.matcher, open, found);
   return { found: found.sort((a, b) => a - b), failed };
@@ -71,13 +72,25 @@ async function listed(view: View, matcher: Matcher, found: number[], places: Ite
 }
 
 /** Asks which of them hold the texts that are looked for. False when nobody knows. */
-async function narrow(session: Session, view: View, { texts }: Compiled, open: readonly number[]): Promise<boolean> {
+async function narrow(session: Session, view: View, { texts }: Compiled, count: number): Promise<boolean> {
   if (texts.length === 0) return false;
-  const answers = await session.findCandidates(session.store, view.mailbox, texts, open.length);
+  const answers = await session.findCandidates(session.store, view.mailbox, texts, count);
   texts.forEach((text, i) => {
     text.verdict = answers[i];
   });
   return answers.some((answer) => answer !== undefined);
+}
+
+/** Places that no text which every match must hold rules out. */
+async function possibleIn(session: Session, view: View, compiled: Compiled): Promise<readonly number[]> {
+  await narrow(session, view, compiled, view.count);
+  const { uids } = view;
+  let fewest = living(view);
+  for (const { verdict } of compiled.required) {
+    const possible = verdict?.possible(uids) ?? fewest;
+    if (possible.length < fewest.length) fewest = possible;
+  }
+  return fewest;
 }
 
 /** Decides what facts decide. Returns the rest. */

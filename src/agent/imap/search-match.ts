@@ -29,6 +29,7 @@ export interface Matcher {
 
 /** A key that looks for a text. */
 export interface TextKey extends TextQuery {
+  readonly key: SearchKey;
   /** What an index says; undefined: nothing. */
   verdict: Verdict | undefined;
 }
@@ -36,6 +37,10 @@ export interface TextKey extends TextQuery {
 export interface Compiled {
   readonly matcher: Matcher;
   readonly texts: readonly TextKey[];
+  /** Those that every match holds. */
+  readonly required: readonly TextKey[];
+  /** The list of messages says nothing: there is no flag, number, date or size in the key. */
+  readonly unlisted: boolean;
 }
 
 /**
@@ -44,10 +49,15 @@ export interface Compiled {
  */
 export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => string, now: number): Compiled {
   const texts: TextKey[] = [];
-  const text = (of: "body" | "text" | "header", field: string, needle: string): TextKey => {
-    const added: TextKey = { in: of, field, needle, verdict: undefined };
+  const text = (of: SearchKey, place: TextQuery["in"], field: string, needle: string): TextKey => {
+    const added: TextKey = { key: of, in: place, field, needle, verdict: undefined };
     texts.push(added);
     return added;
+  };
+  let unlisted = true;
+  const cheap = (test: (c: Candidate) => boolean): Matcher => {
+    unlisted = false;
+    return { cost: 0, test };
   };
   const inner = (k: SearchKey): Matcher => {
     switch (k.key) {
@@ -75,7 +85,7 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
         return cheap(({ message }) => view.recent.has(message.uid));
       case "seq":
       case "uid":
-        return inSet(view, k);
+        return cheap(inSet(view, k));
       case "larger":
         return cheap(({ message }) => message.size > k.size);
       case "smaller":
@@ -95,19 +105,20 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
       case "header": {
         const needle = searchable(decode(k.text));
         // The index has fields as they stand there.
-        return inHeader(k, needle, needle === "" || k.as === "addresses" ? undefined : text("header", k.name.toLowerCase(), needle));
+        return inHeader(k, needle, needle === "" || k.as === "addresses" ? undefined : text(k, "header", k.name.toLowerCase(), needle));
       }
       case "body":
       case "text": {
         const needle = searchable(decode(k.text));
-        return needle === "" ? cheap(() => true) : inText(text(k.key, "", needle));
+        return needle === "" ? cheap(() => true) : inText(text(k, k.key, "", needle));
       }
     }
   };
-  return { matcher: inner(key), texts };
+  /** What is not behind OR or NOT. */
+  const required = (k: SearchKey): readonly TextKey[] => (k.key === "and" ? k.of.flatMap(required) : k.key === "body" || k.key === "text" || k.key === "header" ? texts.filter(({ key: of }) => of === k) : []);
+  const matcher = inner(key);
+  return { matcher, texts, required: required(key), unlisted };
 }
-
-const cheap = (test: (c: Candidate) => boolean): Matcher => ({ cost: 0, test });
 
 /** All of them; the cheap ones first, and a dear one not at all when a cheap one says no. */
 function all(matchers: readonly Matcher[]): Matcher {
@@ -141,7 +152,7 @@ function either(a: Matcher, b: Matcher): Matcher {
 }
 
 /** Numbers beyond the last message match nothing, as Dovecot takes them; only FETCH and its like must refuse them. */
-function inSet(view: View, key: Extract<SearchKey, { key: "seq" | "uid" }>): Matcher {
+function inSet(view: View, key: Extract<SearchKey, { key: "seq" | "uid" }>): (c: Candidate) => boolean {
   const n = view.messages.length;
   const clipped = key.key === "uid" ? key.set : key.set.flatMap(({ from, to }) => {
     const low = Math.min(from === "*" ? n : from, to === "*" ? n : to);
@@ -149,7 +160,7 @@ function inSet(view: View, key: Extract<SearchKey, { key: "seq" | "uid" }>): Mat
     return low > n || n === 0 ? [] : [{ from: low, to: Math.min(high, n) }];
   });
   const runs = runsOf(view, clipped, key.key === "uid") ?? [];
-  return cheap(({ index }) => holds(runs, index));
+  return ({ index }) => holds(runs, index);
 }
 
 /** Is the index in one of the ascending runs? */
@@ -203,7 +214,7 @@ function inHeader({ name, as }: HeaderKey, needle: string, key: TextKey | undefi
   return {
     cost: 1,
     test({ message, facts, opened }) {
-      if (key?.verdict?.(message.uid) === false) return false;
+      if (key?.verdict?.of(message.uid) === false) return false;
       if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) {
         chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
         return runs.length > 0 && (simply(facts, runs) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
@@ -254,7 +265,7 @@ function inText(key: TextKey): Matcher {
   return {
     cost: 2,
     test({ message, opened }) {
-      const verdict = key.verdict?.(message.uid);
+      const verdict = key.verdict?.of(message.uid);
       if (verdict !== undefined || opened === undefined) return verdict;
       if (withHeader && opened.header !== undefined && headerHolds(opened.header, needle)) return true;
       const { octets } = opened;

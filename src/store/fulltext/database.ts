@@ -4,35 +4,37 @@
  * - `segment`, `block`, `text`  words and where they are (segments.ts)
  * - `mark`  which messages are in there (marks.ts), changed in the same transaction.
  * - `folder` numbers of folders. One that is removed, or has another UIDVALIDITY, loses its `mailbox` first and its rows later.
- * - `made`   by which version.
+ * - `made`   by which version; `user_version` tells it from one that was in its place before.
  *
  * Everything here can be made again. The exclusive lock keeps other processes out, and lets SQLite do without shared memory, whose file
  * another program could cut off under us. Whatever SQLite finds damaged, and every database that is not as we left it (stamp.ts), is
  * removed and begun anew.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync, statSync } from "node:fs";
 import { IndexFault } from "./fault.ts";
 import { chunkCount, chunkOf, chunkSize, placeOf, unindexed, unmarked, type Chunk } from "./marks.ts";
 import { needleOf } from "./needle.ts";
 import { folderLimit, SegmentDraft, Segments, segmentSchema } from "./segments.ts";
 import { indexFiles, judge, lookOf, removeIndex, writeStamp, type IndexFiles } from "./stamp.ts";
-import { indexedText, textVersion } from "./text.ts";
+import { indexedText } from "./text.ts";
 import type { FolderKey, Look, Question, ToIndex } from "./requests.ts";
 
-/** What is in the tables, and what text is in them. Another version is made anew. */
-const version = `2 ${textVersion()}`;
+/** What is in the tables, and what text is in them (`textVersion` of text.ts). Another version is made anew. */
+const versionWith = (text: string): string => `3 ${text}`;
 /** Page cache, KiB. */
 const cacheSize = 4096;
 /** The log is put into the database from this size on. */
 const logLimit = 8 << 20;
-const schema = `
+const schemaOf = (version: string): string => `
   PRAGMA auto_vacuum = INCREMENTAL;
   CREATE TABLE folder (id INTEGER PRIMARY KEY, mailbox TEXT UNIQUE, validity INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL);
   CREATE TABLE mark (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, marks BLOB NOT NULL);
   ${segmentSchema}
   CREATE TABLE made (version TEXT NOT NULL);
-  INSERT INTO made VALUES ('${version}');`;
+  INSERT INTO made VALUES ('${version}');
+  PRAGMA user_version = ${randomInt(1, 2 ** 31)};`;
 
 // Result codes of SQLite.
 const sqliteBusy = 5;
@@ -59,7 +61,7 @@ export class FulltextDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #segments = new Segments((sql) => this.#statement(sql));
-  /** Tells a database from the one that was in its place before. */
+  /** Tells a database from the one that was in its place before, in whichever process. */
   readonly epoch: string;
   #look: string | undefined;
   #draft: Draft | undefined;
@@ -69,16 +71,18 @@ export class FulltextDatabase {
   private constructor(files: IndexFiles, db: DatabaseSync) {
     this.#files = files;
     this.#db = db;
-    this.epoch = `${String(process.hrtime.bigint())}`;
+    this.epoch = String(db.prepare("PRAGMA user_version").get()?.user_version);
     this.#stamp();
   }
 
   /**
    * Opens the index in a side directory, or makes one. Throws IndexFault or SQLite's error when that can not be: another process has it, the disk is full ...
    *
+   * @param text  `textVersion` of text.ts
    * @param note  takes a line for the log
    */
-  static open(side: string, note: (line: string) => void): FulltextDatabase {
+  static open(side: string, text: string, note: (line: string) => void): FulltextDatabase {
+    const version = versionWith(text);
     const files = indexFiles(side);
     const state = judge(files);
     if (state === "ours") {
@@ -97,7 +101,7 @@ export class FulltextDatabase {
     const made = tryOpen(files);
     if (made === undefined) throw new IndexFault("full-text index can not be made");
     try {
-      made.db.exec(`BEGIN; ${schema} COMMIT`);
+      made.db.exec(`BEGIN; ${schemaOf(version)} COMMIT`);
       return new FulltextDatabase(files, made.db);
     } catch (error) {
       made.db.close();

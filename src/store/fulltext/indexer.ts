@@ -1,7 +1,8 @@
 /** This process's side of the thread that has the full-text indexes: started when first asked, ended when nobody asks any more. */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Answers, FromThread, Request, ToThread } from "./requests.ts";
+import type { Answers, FromThread, Request, ThreadData, ToThread } from "./requests.ts";
+import { textVersion } from "./text.ts";
 
 /** How long the thread stays without work, ms: it has some 30 MiB. One who searches may do so again; when messages were put in nobody need come. */
 const idleAfterLook = 60_000;
@@ -62,7 +63,7 @@ export class Indexer {
     if (this.#thread !== undefined) return this.#thread;
     if (this.#closed || performance.now() < this.#restartAt) return undefined;
     // What node:sqlite says of itself is no news for the log.
-    const thread = new Worker(program, { resourceLimits: heapLimit, execArgv: ["--disable-warning=ExperimentalWarning"] });
+    const thread = new Worker(program, { workerData: { text: textVersion() } satisfies ThreadData, resourceLimits: heapLimit, execArgv: ["--disable-warning=ExperimentalWarning"] });
     thread.unref();
     thread.on("message", (message: FromThread) => this.#hear(message));
     thread.on("error", (fault) => this.#lost(thread, fault.message));

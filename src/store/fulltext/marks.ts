@@ -3,6 +3,7 @@
  * message has for life, so that a UID which came to mean another message (a mailbox restored from a backup beside a newer index, an index
  * of somebody else) is not taken for indexed.
  */
+import { hashOfText } from "../guid-hash.ts";
 import type { Message } from "../mailbox.ts";
 
 /** UIDs of one chunk. */
@@ -25,12 +26,13 @@ export interface Chunk {
   readonly marks: Uint32Array;
 }
 
-/** The mark of a message that is in the index: FNV-1a over its guid, above `unindexed`. */
-export function markOf({ guid }: Pick<Message, "guid">): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < guid.length; at++) hash = Math.imul(hash ^ guid.charCodeAt(at), 0x01000193);
-  return Math.max(hash >>> 0, unindexed + 1);
-}
+/** The mark of a message that is in the index. */
+export const markOf = ({ guid }: Pick<Message, "guid">): number => markOfHash(hashOfText(guid));
+
+/** @param hash of the message's guid */
+export const markOfHash = (hash: number): number => Math.max(hash, unindexed + 1);
+
+const noBits = new Uint32Array(chunkSize / 32);
 
 /** A set of UIDs that costs a bit for each UID of the chunks it has something in. */
 export class UidBits {
@@ -58,6 +60,24 @@ export class UidBits {
     }
     this.#chunks.set(chunk, bits);
     this.#last = { chunk: -1, bits: undefined };
+  }
+
+  /** Places of the UIDs, which ascend, that are in `hits` or not in this set. */
+  without(uids: Uint32Array, hits: UidBits): number[] {
+    const places: number[] = [];
+    for (let at = 0; at < uids.length; ) {
+      const chunk = chunkOf(uids[at] ?? 0);
+      const end = (chunk + 1) * chunkSize;
+      const mine = this.#chunks.get(chunk) ?? noBits;
+      const theirs = hits.#chunks.get(chunk) ?? noBits;
+      for (; at < uids.length; at++) {
+        const uid = uids[at] ?? 0;
+        if (uid >= end) break;
+        const place = placeOf(uid);
+        if ((((mine[place >>> 5] ?? 0) & ~(theirs[place >>> 5] ?? 0)) >>> (place & 31) & 1) === 0) places.push(at);
+      }
+    }
+    return places;
   }
 
   copy(): UidBits {

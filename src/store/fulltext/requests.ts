@@ -59,6 +59,11 @@ export interface Answers {
   readonly flush: null;
 }
 
+/** What the thread begins with: `textVersion` of text.ts, which whoever starts it has at hand. */
+export interface ThreadData {
+  readonly text: string;
+}
+
 export type ToThread = { readonly id: number; readonly request: Request } | "end";
 
 export type FromThread =

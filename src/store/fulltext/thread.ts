@@ -2,11 +2,11 @@
  * The thread that has the full-text indexes of this process: building one keeps a processor busy for minutes, and must not keep the
  * sessions waiting. One request after the other; a look-up waits for the few messages that are being put in, at most.
  */
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { releaseMemory } from "../../sys/memory.ts";
 import { FulltextDatabase, isDamage } from "./database.ts";
 import { IndexFault } from "./fault.ts";
-import type { Answers, FromThread, Request, ToIndex, ToThread } from "./requests.ts";
+import type { Answers, FromThread, Request, ThreadData, ToIndex, ToThread } from "./requests.ts";
 import { indexFiles, removeIndex } from "./stamp.ts";
 
 /** Indexes open at once: an agent of virtual users has many. Each has some MiB of page cache. */
@@ -22,6 +22,7 @@ const restPause = 500;
 
 const port = parentPort;
 if (port === null) throw new Error("not a thread");
+const { text } = workerData as ThreadData;
 const send = (message: FromThread, moved: readonly ArrayBuffer[] = []): void => port.postMessage(message, moved);
 
 /** By side directory; the one used last is last. */
@@ -47,7 +48,7 @@ function indexIn(side: string): FulltextDatabase {
       oldest.close();
     }
     try {
-      index = FulltextDatabase.open(side, (note) => send({ note, side }));
+      index = FulltextDatabase.open(side, text, (note) => send({ note, side }));
       refused.delete(side);
     } catch (error) {
       if (refusal?.why !== textOf(error)) send({ note: `full-text index not used: ${textOf(error)}`, side });

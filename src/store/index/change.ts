@@ -14,7 +14,7 @@
  * So the last octets of a file say what there is altogether, and are believed without the rest (`outlineOf`).
  */
 import { crc32 } from "node:zlib";
-import { numbersOver, octetsOf, widthOf, type Kind, type Numbers, type Schema } from "./columns.ts";
+import { numbersOver, octetsOf, widthOf, type Column, type Columns, type Kind, type Numbers, type Schema } from "./columns.ts";
 
 /** The part of a change that is no array. */
 export interface Text {
@@ -40,6 +40,24 @@ export interface Cells {
   readonly column: number;
   readonly rows: Uint32Array;
   readonly values: Numbers;
+}
+
+/** The cells of the first rows that have a bit of their column's number. */
+export function cellsOf<S extends Schema>(columns: Columns<S>, dirty: Column, rows: number): Cells[] {
+  let seen = 0;
+  for (let row = 0; row < rows; row++) seen |= dirty[row];
+  const cells: Cells[] = [];
+  for (let column = 0; column < columns.names.length; column++) {
+    const bit = 1 << column;
+    if ((seen & bit) === 0) continue;
+    const changed: number[] = [];
+    for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) changed.push(row);
+    const all = columns.view(column);
+    const values = all.slice(0, changed.length);
+    changed.forEach((row, i) => (values[i] = all[row]));
+    cells.push({ column, rows: Uint32Array.from(changed), values });
+  }
+  return cells;
 }
 
 export interface Change extends Text {

@@ -7,7 +7,7 @@
  * - marks are numbers that the store keeps beside the rows.
  */
 import type { ModSeq, Uid } from "../mailbox.ts";
-import type { Cells, Change } from "./change.ts";
+import { cellsOf, type Change } from "./change.ts";
 import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
 import { Heap } from "./heap.ts";
 import { History } from "./history.ts";
@@ -234,6 +234,11 @@ export class Table<X extends Schema> {
     return this.#sets.at(number);
   }
 
+  /** Numbers of strings are below it. */
+  get setCount(): number {
+    return this.#sets.length;
+  }
+
   /** The number of a string. */
   numberOf(set: string): number {
     if (!this.#sets.has(set)) this.#changed = true;
@@ -285,7 +290,7 @@ export class Table<X extends Schema> {
     const { origin, dirty } = this.#track.at;
     let first = length;
     while (first > 0 && origin[first - 1] === fresh) first--;
-    const cells = this.#cells(dirty, first);
+    const cells = cellsOf(this.#columns, dirty, first);
     if (!this.#changed && first === length && cells.length === 0) return undefined;
     const { names } = this.#columns;
     return {
@@ -304,23 +309,6 @@ export class Table<X extends Schema> {
 
   #text(): Pick<Change, "head" | "rows" | "modSeq" | "floor" | "cache"> {
     return { head: this.#head ?? null, rows: this.length, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
-  }
-
-  #cells(dirty: Column, rows: number): Cells[] {
-    let seen = 0;
-    for (let row = 0; row < rows; row++) seen |= dirty[row];
-    const cells: Cells[] = [];
-    for (let column = 0; column < this.#columns.names.length; column++) {
-      const bit = 1 << column;
-      if ((seen & bit) === 0) continue;
-      const changed: number[] = [];
-      for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) changed.push(row);
-      const all = this.#columns.view(column);
-      const values = all.slice(0, changed.length);
-      changed.forEach((row, i) => (values[i] = all[row]));
-      cells.push({ column, rows: Uint32Array.from(changed), values });
-    }
-    return cells;
   }
 
   /** Everything, as a change of an empty table. Names that no row has any more are dropped first. Good until the table changes. */

@@ -4,12 +4,16 @@ import type { Changes } from "../mailbox.ts";
 import { batchSize } from "../serial.ts";
 import { watchPaths, type Watching } from "../watch.ts";
 
+/** A watch outlasts the last who wanted to hear by so long: the kernel goes through all the names it knows of a directory when one begins, ms. */
+const outlasting = 60_000;
+
 export class Hearing {
   readonly #place: { readonly path: string };
   readonly #look: () => Promise<void>;
   readonly #alone: boolean;
   readonly #hearers = new Hearers();
   #watching: Watching | undefined;
+  #ending: NodeJS.Timeout | undefined;
 
   /** @param look takes over what others did. @param alone nobody else does anything: nothing is watched */
   constructor(place: { readonly path: string }, look: () => Promise<void>, alone: boolean) {
@@ -21,10 +25,12 @@ export class Hearing {
   /** Returns how to stop hearing. */
   add(hear: (changes: Changes) => void): () => void {
     const stop = this.#hearers.add(hear);
+    clearTimeout(this.#ending);
     if (!this.#alone) this.#watching ??= this.#start();
     return () => {
       stop();
-      if (this.#hearers.none) this.stop();
+      clearTimeout(this.#ending);
+      if (this.#hearers.none) this.#ending = setTimeout(() => this.stop(), outlasting).unref();
     };
   }
 
@@ -39,6 +45,7 @@ export class Hearing {
   }
 
   stop(): void {
+    clearTimeout(this.#ending);
     this.#watching?.stop();
     this.#watching = undefined;
   }
@@ -61,7 +68,7 @@ export class Hearing {
   /** The directories are elsewhere. */
   relocated(): void {
     if (this.#watching === undefined) return;
-    this.stop();
+    this.#watching.stop();
     this.#watching = this.#start();
   }
 }

@@ -42,13 +42,13 @@ function visibleRows(table: MaildirTable): number[] {
 
 function unseen(table: MaildirTable): Unseen {
   const { place, set } = table.at;
-  const seen = new Map<number, boolean>();
+  // By set: not asked yet, with "S", without.
+  const kinds = new Uint8Array(table.setCount);
   let [count, first, at] = [0, -1, 0];
   for (let row = 0, { length } = table; row < length; row++) {
     if (place[row] === nowhere) continue;
-    let is = seen.get(set[row]);
-    if (is === undefined) seen.set(set[row], (is = lettersIn(table.setAt(set[row])).includes("S")));
-    if (!is && ++count === 1) first = at;
+    const kind = kinds[set[row]] || (kinds[set[row]] = lettersIn(table.setAt(set[row])).includes("S") ? 1 : 2);
+    if (kind === 2 && ++count === 1) first = at;
     at++;
   }
   return { count, first };

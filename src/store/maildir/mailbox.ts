@@ -99,6 +99,11 @@ export class MaildirMailbox implements Mailbox {
     return table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array;
   }
 
+  guidHash(uid: Uid): number | undefined {
+    const row = this.#folder.rowOf(uid);
+    return row < 0 ? undefined : this.#folder.files.guidHash(row);
+  }
+
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
   async open(now: number): Promise<void> {
     const { path } = this.#folder.place;

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
+import { hashOfOctets, hashOfText } from "../guid-hash.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { headOf, withOctets } from "./message-file.ts";
@@ -118,6 +119,13 @@ export class MessageFiles implements Source {
     const { at } = this.#folder.table;
     const own = at.nameLength[row] > at.baseLength[row] ? fieldText(fieldsOf(this.#folder.table, row), "G") : undefined;
     return own ?? baseOf(this.#folder.table, row);
+  }
+
+  guidHash(row: number): number {
+    const { table } = this.#folder;
+    const at = table.at.nameAt[row];
+    const length = table.at.baseLength[row];
+    return table.at.nameLength[row] === length ? hashOfOctets(table.heap, at, at + length) : hashOfText(this.guidOf(table.at.uid[row]));
   }
 
   /** `work` on the message's file wherever another program renamed it to; undefined when it is gone. */

@@ -81,9 +81,10 @@ async function agree({ fulltext }: Indexed, clients: Clients, mailbox: MemoryMai
     if (verdict === undefined) continue;
     const holding = new Set(await found(clients.reading, keyOf(question)));
     for (const uid of uidsOf(mailbox)) {
-      const said = verdict(uid);
+      const said = verdict.of(uid);
       if (said !== undefined) assert.equal(said, holding.has(uid), `${JSON.stringify(question)} and ${uid}`);
     }
+    assert.deepEqual(verdict.possible(Uint32Array.from(uidsOf(mailbox))), uidsOf(mailbox).flatMap((uid, place) => (verdict.of(uid) === false ? [] : place)));
   }
   const [a = "ALL", b = "ALL", c = "ALL"] = questions.map(keyOf);
   for (const key of [...questions.map(keyOf), `NOT ${a}`, `OR ${a} ${b}`, `NOT (${b} OR ${c} NOT ${a})`, `UNSEEN ${a} ${b}`, `OR 1 NOT OR ${c} ${a}`]) {

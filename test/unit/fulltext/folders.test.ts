@@ -74,7 +74,7 @@ class Life {
   candidates(name: string, text: string): Promise<readonly Uid[] | undefined> {
     return this.within(name, async (mailbox) => {
       const [found] = await this.#fulltexts.findCandidates(this.store, mailbox, [{ in: "body", field: "", needle: needle("body", text).text }], mailbox.messages.length);
-      return found === undefined ? undefined : uidsOf(mailbox).filter((uid) => found(uid) !== false);
+      return found === undefined ? undefined : uidsOf(mailbox).filter((uid) => found.of(uid) !== false);
     });
   }
 

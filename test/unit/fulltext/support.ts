@@ -65,7 +65,7 @@ export const uidsOf = (mailbox: Mailbox): readonly Uid[] => mailbox.messages.map
 /** UIDs that may hold the text; undefined when the index does not know. */
 export async function candidatesFor(fulltext: Fulltext, mailbox: Mailbox, place: Needle["place"], text: string): Promise<readonly Uid[] | undefined> {
   const [verdict] = await fulltext.candidates(mailbox, [needle(place, text)], mailbox.messages.length);
-  return verdict === undefined ? undefined : uidsOf(mailbox).filter((uid) => verdict(uid) !== false);
+  return verdict === undefined ? undefined : uidsOf(mailbox).filter((uid) => verdict.of(uid) !== false);
 }
 
 export const letter = (subject: string, body: string): Buffer => Buffer.from(`From: a@example.org\r\nSubject: ${subject}\r\n\r\n${body}\r\n`);

@@ -86,7 +86,7 @@ test("what a text asks of words", () => {
 test("small segments are put together, and half-empty ones made anew, without a change to what is found", () => {
   const side = mkdtempSync(join(tmpdir(), "fulltext-segments-"));
   const folder = { mailbox: "id", validity: 1, name: "INBOX" };
-  const database = FulltextDatabase.open(side, assert.fail);
+  const database = FulltextDatabase.open(side, "text", assert.fail);
   const mail = (n: number): Buffer => Buffer.from(`Subject: all s${n}\r\n\r\nall t${n} ${n % 3 === 0 ? "third" : ""}\r\n`);
   const add = (some: readonly number[], what = mail): void => {
     const octets = some.map(what);
@@ -122,6 +122,35 @@ test("small segments are put together, and half-empty ones made anew, without a 
     assert.equal(segments(), 0);
   } finally {
     database.close();
+    rmSync(side, { recursive: true });
+  }
+});
+
+test("an index that was closed and opened again is the same: what is known of it need not be asked again; a new one is another", () => {
+  const side = mkdtempSync(join(tmpdir(), "fulltext-epoch-"));
+  const folder = { mailbox: "id", validity: 1, name: "INBOX" };
+  const using = <T>(text: string, work: (database: FulltextDatabase) => T): T => {
+    const database = FulltextDatabase.open(side, text, () => {});
+    try {
+      return work(database);
+    } finally {
+      database.close();
+    }
+  };
+  const octets = Buffer.from("Subject: a\r\n\r\nb\r\n");
+  try {
+    const first = using("text", (database) => {
+      database.add(folder, [{ uid: 1, mark: 9, length: octets.length }], octets);
+      database.flush();
+      return database.look(folder, 0, []);
+    });
+    assert.equal(first.chunks.length, 1);
+    const again = using("text", (database) => database.look(folder, first.version, []));
+    assert.deepEqual(again, { ...first, chunks: [] });
+    const other = using("other text", (database) => database.look(folder, first.version, []));
+    assert.notEqual(other.epoch, first.epoch);
+    assert.equal(other.version, 0);
+  } finally {
     rmSync(side, { recursive: true });
   }
 });

@@ -63,7 +63,13 @@ export function imapSays(home: string, location: string, commands: readonly stri
 
 /** What Dovecot shows of a folder after `commands` (after SELECT, or EXAMINE: then it writes nothing into an mbox). */
 export function imapSees(home: string, location: string, commands: readonly string[] = [], folder = "INBOX", open = "SELECT"): Selected {
-  const said = imapSays(home, location, [`${open} ${folder}`, ...commands, "NOOP", "FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[])"]);
+  return seenIn(imapSays(home, location, [`${open} ${folder}`, ...commands, "NOOP", fetchAll]));
+}
+
+export const fetchAll = "FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[])";
+
+/** From what it says to SELECT and then to `fetchAll`. */
+export function seenIn(said: Buffer): Selected {
   const text = said.toString("latin1");
   const messages: Seen[] = [];
   const item = /^\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\) RFC822\.SIZE (\d+) INTERNALDATE "([^"]*)" BODY\[\] \{(\d+)\}\r\n/gm;

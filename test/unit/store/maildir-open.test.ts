@@ -189,3 +189,17 @@ test("when it is damaged and mail came meanwhile, who was told a number hears th
   assert.equal(inbox.messages.length, 201);
   assert.equal(inbox.list.all.length, 201);
 });
+
+test("a folder is watched for a while when its last session has left, and no longer when it is closed", async (t) => {
+  const root = await settled(t);
+  const cur = String(statSync(`${root}/cur`).ino);
+  const store = await storeAt(t, root);
+  const inbox = await store.open("INBOX", "current");
+  const stop = inbox.watch(() => undefined);
+  while (!watched().has(cur)) await turn();
+  stop();
+  await turn();
+  assert.equal(watched().has(cur), true);
+  await store.close();
+  while (watched().has(cur)) await turn();
+});
