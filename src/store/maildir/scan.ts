@@ -110,27 +110,44 @@ function withRoom(octets: Buffer, used: number, room: number): Buffer {
 /** Numbers of what follows the base names. Thousands of files have the same few, so that no string need be made of each. */
 class Suffixes {
   readonly #table: MaildirTable;
-  readonly #known = new Map<number, { readonly octets: Buffer; readonly set: number }>();
+  readonly #known = new Map<number, Suffix>();
 
   constructor(table: MaildirTable) {
     this.#table = table;
   }
 
   numberOf(octets: Buffer, from: number, to: number): number {
-    let sum = to - from;
-    for (let i = from; i < to; i++) sum = (Math.imul(sum, 31) + octets[i]) | 0;
+    const sum = sumOf(octets, from, to);
     const known = this.#known.get(sum);
-    if (known !== undefined && equal(known.octets, octets, from, to)) return known.set;
+    if (known?.is(octets, from, to) === true) return known.set;
     const set = this.#table.numberOf(octets.toString("latin1", from, to));
-    this.#known.set(sum, { octets: Buffer.from(octets.subarray(from, to)), set });
+    this.#known.set(sum, new Suffix(Buffer.from(octets.subarray(from, to)), set));
     return set;
   }
 }
 
-function equal(one: Buffer, octets: Buffer, from: number, to: number): boolean {
-  if (one.length !== to - from) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== octets[from + i]) return false;
-  return true;
+function sumOf(octets: Buffer, from: number, to: number): number {
+  let sum = to - from;
+  for (let i = from; i < to; i++) sum = (Math.imul(sum, 31) + octets[i]) | 0;
+  return sum;
+}
+
+/** A class, since V8 takes plain objects of any kind for one kind when they begin alike, and compiles anew who uses them when there is another. */
+class Suffix {
+  readonly set: number;
+  readonly #octets: Buffer;
+
+  constructor(octets: Buffer, set: number) {
+    this.#octets = octets;
+    this.set = set;
+  }
+
+  is(octets: Buffer, from: number, to: number): boolean {
+    const own = this.#octets;
+    if (own.length !== to - from) return false;
+    for (let i = 0; i < own.length; i++) if (own[i] !== octets[from + i]) return false;
+    return true;
+  }
 }
 
 /** A message that the uidlist names, whose file has come. */
