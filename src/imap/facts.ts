@@ -82,7 +82,11 @@ function pack(header: Header, size: number, message: Part | undefined): Buffer {
 }
 
 function endAt(which: FactsSection, end: number): number {
-  room.writeUInt32LE(end, ends + 4 * which);
+  const at = ends + 4 * which;
+  room[at] = end;
+  room[at + 1] = end >>> 8;
+  room[at + 2] = end >>> 16;
+  room[at + 3] = end >>> 24;
   return end;
 }
 
@@ -93,8 +97,10 @@ const packText = (text: string, at: number): number => (text.length > sectionLim
 function packKeys(keys: SortKeys, from: number): number {
   let at = from;
   for (const name of keyNames) {
-    const length = room.write(keys[name], at + 2, keyLimit, "utf8");
-    room.writeUInt16LE(length, at);
+    const key = keys[name];
+    const length = key === "" ? 0 : room.write(key, at + 2, keyLimit, "utf8");
+    room[at] = length;
+    room[at + 1] = length >>> 8;
     at += 2 + length;
   }
   return at;

@@ -9,12 +9,14 @@ import { lineString } from "./respond.ts";
  */
 export function printEnvelope(e: Envelope): string {
   const { date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId } = e;
-  const lists = [from, sender, replyTo, to, cc, bcc].map(addresses).join(" ");
-  return `(${lineString(date)} ${lineString(subject)} ${lists} ${lineString(inReplyTo)} ${lineString(messageId)})`;
+  const author = addresses(from);
+  // Nearly always the same list.
+  const [second, third] = [sender === from ? author : addresses(sender), replyTo === from ? author : addresses(replyTo)];
+  return `(${lineString(date)} ${lineString(subject)} ${author} ${second} ${third} ${addresses(to)} ${addresses(cc)} ${addresses(bcc)} ${lineString(inReplyTo)} ${lineString(messageId)})`;
 }
 
 /** "(" 1*address ")" / nil */
-const addresses = (list: readonly EnvelopeAddress[] | undefined): string => (list === undefined || list.length === 0 ? "NIL" : `(${list.map(address).join("")})`);
+const addresses = (list: readonly EnvelopeAddress[] | undefined): string => (list === undefined || list.length === 0 ? "NIL" : list.length === 1 && list[0] !== undefined ? `(${address(list[0])})` : `(${list.map(address).join("")})`);
 
 /** address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")" */
 const address = (a: EnvelopeAddress): string => `(${lineString(a.name)} ${lineString(a.route)} ${lineString(a.mailbox)} ${lineString(a.host)})`;

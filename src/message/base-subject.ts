@@ -1,5 +1,7 @@
 /** The base subject, by which mail is sorted and threaded. RFC 5256 §2.1, §5. Pure, linear in the length of the subject. */
 
+import { isOneSpaced } from "../syntax/blanks.ts";
+
 export interface BaseSubject {
   /** Without regard to case where it is compared. */
   readonly base: string;
@@ -9,12 +11,33 @@ export interface BaseSubject {
 
 /** @param subject  decoded (RFC 2047); tabs and line ends may still be in it */
 export function baseSubject(subject: string): BaseSubject {
+  const plain = plainSubject(subject);
+  if (plain !== undefined) return plain;
   const s = new Subject(subject.replaceAll(/[ \t\r\n]+/g, " "));
   do {
     s.trailers();
     while (s.leader() || s.blobs());
   } while (s.forwarded());
   return { base: s.text.slice(s.from), reply: s.reply };
+}
+
+/** One that has nothing to be removed but perhaps one "Re: " in front; undefined for others, and where more than a look is needed to tell. */
+function plainSubject(subject: string): BaseSubject | undefined {
+  if (!isOneSpaced(subject) || subject.endsWith(")")) return undefined;
+  const reply = subject.startsWith("Re: ") || subject.startsWith("RE: ");
+  const from = reply ? 4 : 0;
+  const next = subject.charCodeAt(from + 1) | 0x20;
+  switch (subject.charCodeAt(from) | 0x20) {
+    // "[" and "{", "re", "fw"
+    case 0x7b:
+      return undefined;
+    case 0x72:
+      if (next === 0x65) return undefined;
+      break;
+    case 0x66:
+      if (next === 0x77) return undefined;
+  }
+  return { base: subject.slice(from), reply };
 }
 
 /** subj-refwd without its blob and colon. */

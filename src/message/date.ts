@@ -14,7 +14,8 @@ export interface ZonedDate {
   readonly offset: number;
 }
 
-const monthNumber = (name: string): number => months.findIndex((m) => m.toLowerCase() === name.slice(0, 3).toLowerCase());
+const monthNumbers: ReadonlyMap<string, number> = new Map(months.map((month, i) => [month.toLowerCase(), i]));
+const monthNumber = (name: string): number => monthNumbers.get(name.slice(0, 3).toLowerCase()) ?? -1;
 
 /** Removes comments, nested and quoted (RFC 5322 §3.2.2), in linear time. */
 function withoutComments(value: string): string {
@@ -39,12 +40,50 @@ function withoutComments(value: string): string {
  * @returns undefined for what is no date. Never throws.
  */
 export function parseDate(value: string): ZonedDate | undefined {
+  const plain = plainDate(value);
+  if (plain !== undefined) return plain;
   const words = withoutComments(value.slice(0, 300)).trim().replace(/^[A-Za-z]{3,9}\s*(?:,|\.|\s)\s*(?=[\dA-Za-z])/, "");
   const m =
     /^(\d{1,2})[\s-]+([A-Za-z]{3,9})[\s,-]+(\d{2,4})\s+(\d{1,2})\s*[:.]\s*(\d{2})(?:\s*[:.]\s*(\d{2})(?:\.\d+)?)?(?:\s*(?:[A-Za-z]{3}\s*)?([+-]\d{4}|[A-Za-z]{1,5}))?/.exec(words);
   if (m !== null) return zoned(m[3], m[2], m[1], m[4], m[5], m[6], m[7]);
   const a = /^([A-Za-z]{3,9})\s+(\d{1,2})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s+(?:([A-Za-z]{1,5})\s+)?(\d{4})(?:\s+([+-]\d{4}))?/.exec(words);
   return a === null ? undefined : zoned(a[7], a[1], a[2], a[3], a[4], a[5], a[8] ?? a[6]);
+}
+
+/** "Sat, 21 Nov 2026 05:44:10 +0100" and whatever behind it, as nearly all dates are, with or without the day of the week; undefined for others, and for what is no date. */
+function plainDate(text: string): ZonedDate | undefined {
+  let at = letter(text, 0) && letter(text, 1) && letter(text, 2) && text.charCodeAt(3) === 0x2c && text.charCodeAt(4) === 0x20 ? 5 : 0;
+  const long = text.charCodeAt(at + 1) !== 0x20;
+  const day = long ? digits(text, at, 2) : digits(text, at, 1);
+  at += long ? 2 : 1;
+  //     " Nov 2026 05:44:10 +0100"
+  const sign = text.charCodeAt(at + 19);
+  const year = digits(text, at + 5, 4);
+  const hours = digits(text, at + 20, 2);
+  const minutes = digits(text, at + 22, 2);
+  const [hour, minute, second] = [digits(text, at + 10, 2), digits(text, at + 13, 2), digits(text, at + 16, 2)];
+  if (!(letter(text, at + 1) && letter(text, at + 2) && letter(text, at + 3))) return undefined;
+  if (text[at] !== " " || text[at + 4] !== " " || text[at + 9] !== " " || text[at + 12] !== ":" || text[at + 15] !== ":" || text[at + 18] !== " " || (sign !== 0x2b && sign !== 0x2d)) return undefined;
+  // Small years have other meanings.
+  if (day < 0 || year < 1000 || hour < 0 || minute < 0 || second < 0 || hours < 0 || minutes < 0) return undefined;
+  const east = hours * 60 + minutes;
+  return moment(year, monthNumber(text.slice(at + 1, at + 4)), day, hour, minute, second, sign === 0x2d ? -east : east);
+}
+
+function letter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at) | 0x20;
+  return code >= 0x61 && code <= 0x7a;
+}
+
+/** So many digits as a number; -1 when there are others among them. */
+function digits(text: string, at: number, count: number): number {
+  let number = 0;
+  for (let i = at; i < at + count; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 function zoned(y: string | undefined, mon: string | undefined, d: string | undefined, h: string | undefined, min: string | undefined, s: string | undefined, zone: string | undefined): ZonedDate | undefined {
@@ -58,11 +97,17 @@ function zoned(y: string | undefined, mon: string | undefined, d: string | undef
   const hour = Number(h);
   const minute = Number(min);
   const second = Number(s ?? 0);
+  return moment(year, month, day, hour, minute, second, offset);
+}
+
+/** Undefined where there is no such time. @param month  from 0 on; less for none */
+function moment(year: number, month: number, day: number, hour: number, minute: number, second: number, offset: number): ZonedDate | undefined {
   if (month < 0 || day < 1 || day > daysIn(year, month) || hour > 24 || minute > 59 || second > 60) return undefined;
   return { time: Date.UTC(year, month, day, hour, minute, second) - offset * 60_000, offset };
 }
 
-const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+/** February is asked for seldom. */
+const daysIn = (year: number, month: number): number => (month === 1 ? new Date(Date.UTC(year, 2, 0)).getUTCDate() : month === 3 || month === 5 || month === 8 || month === 10 ? 30 : 31);
 
 /** Minutes east of UTC; an unknown or missing zone is 0. */
 function zoneOffset(zone: string | undefined): number {

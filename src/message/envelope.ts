@@ -2,7 +2,7 @@
  * ENVELOPE of IMAP. RFC 3501 §7.4.2. Values are as in the header, unfolded, encoded words untouched, one character per octet: write
  * them with "latin1".
  */
-import { trimmed } from "../syntax/blanks.ts";
+import { isOneSpaced, trimmed } from "../syntax/blanks.ts";
 import { parseAddresses, type Address } from "./address.ts";
 import { octetText, type Field, type Header } from "./header.ts";
 
@@ -96,5 +96,5 @@ function flat(a: Address): EnvelopeAddress[] {
 
 /** White space shows as one space, and at the ends not at all, as Dovecot has it. */
 function oneSpaced(value: string | undefined): string | undefined {
-  return value === undefined ? undefined : trimmed(value.replaceAll(/[ \t\r\n]+/g, " "));
+  return value === undefined || isOneSpaced(value) ? value : trimmed(value.replaceAll(/[ \t\r\n]+/g, " "));
 }

@@ -102,10 +102,13 @@ export function fieldName(octets: Buffer, start: number, end: number): FieldName
   const known = met[slot];
   if (known !== undefined && is(known.name, octets, start, end)) return known;
   const name = octets.toString("latin1", start, end);
-  const made = { name, key: name.toLowerCase() };
+  const made = { name, key: internalized(name.toLowerCase()) };
   if (name.length <= metLength) met[slot] = made;
   return made;
 }
+
+/** The one string that V8 has of a text that is also the name of a property: such are compared with each other, and with those in the source, by address. */
+const internalized = (text: string): string => Object.keys({ [text]: 0 })[0] ?? text;
 
 function is(name: string, octets: Buffer, start: number, end: number): boolean {
   if (name.length !== end - start) return false;

@@ -101,7 +101,8 @@ export class CacheFile<X extends Schema> {
       this.#trying(() => {
         const added = appendFacts(this.#place.path(), records);
         const { cache } = this.#index.table;
-        if (added?.from === cache.end && added.inode === cache.inode) this.#added(records, added);
+        // In a file that is new there is nothing before them.
+        if (added?.from === cache.end && (added.inode === cache.inode || cache.inode === "")) this.#added(records, added);
         else this.#look();
       });
   }
