@@ -5,7 +5,7 @@
  * commands run as fast as later ones.
  */
 import { once } from "node:events";
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import type { Settings } from "../config/table.ts";
@@ -20,15 +20,9 @@ import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { serveImap } from "./imap/serve.ts";
 import { hold, restBeforeWork } from "./rest.ts";
+import { spareMail } from "./spare-mail.ts";
 
-/** Messages of the mailbox it is tried on: as many as make V8 compile loops over messages. */
-const messages = 1000;
-/** Of which so many are different. */
-const texts = 50;
-/** Flags of so many messages, one behind the other. */
-const letters = ["S", "", "S", "RS", "S", "", "FS", "S"];
 const folder = "copies";
-const parts = ["cur", "new", "tmp"];
 /** Where the channel to mailboxd is, for Node. */
 const channel = 3;
 /** Longer than a tagged answer, octets. */
@@ -71,14 +65,13 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   textVersion();
   const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
   try {
-    const maildir = `${directory}/Maildir`;
-    fill(maildir);
-    const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail: `maildir:${maildir}`, shell: "", agent: "spare" };
+    const { mail, forget } = spareMail(directory, settings.mail_location.startsWith("mbox:") ? "mbox" : "maildir");
+    const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
       if (i > 0) restBeforeWork();
       for (const { found, commands } of some) {
         if (stopping()) break;
-        if (found === true) forget(maildir);
+        if (found === true) forget();
         await session(user, settings, `${directory}/socket`, commands, stopping);
       }
     }
@@ -91,46 +84,6 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
 
 /** Where files cost no disk. */
 const memory = (): string => (statSync("/dev/shm", { throwIfNoEntry: false })?.isDirectory() === true ? "/dev/shm" : tmpdir());
-
-/** Leaves the messages alone. */
-function forget(maildir: string): void {
-  for (const name of readdirSync(maildir)) if (!parts.includes(name)) rmSync(`${maildir}/${name}`, { recursive: true });
-}
-
-function fill(maildir: string): void {
-  for (const part of parts) mkdirSync(`${maildir}/${part}`, { recursive: true });
-  for (let i = 0; i < messages; i++) {
-    const text = letter(i % texts);
-    if (i < texts) writeFileSync(`${maildir}/tmp/${i}`, text);
-    linkSync(`${maildir}/tmp/${i % texts}`, `${maildir}/cur/${name(i, text.length)}`);
-  }
-}
-
-/** Names as others give them, of some years, some of one second: code that was tried on one kind alone is compiled again for the others. */
-function name(i: number, size: number): string {
-  const second = 1_500_000_000 + Math.floor(i / 2) * 300_007 + (i % 8 === 0 ? 0 : i % 2);
-  const unique = i % 16 === 5 ? `${4000 + i}_${i}` : `M${(i * 7919) % 1_000_000}P${4000 + i}Q${i}`;
-  return `${second}.${unique}.spare.mail.example.org${i % 32 === 7 ? "" : `,S=${size},W=${size}`}:2,${letters[i % letters.length]}`;
-}
-
-function letter(i: number): string {
-  const day = new Date(1_700_000_000_000 + 3_600_000 * i).toUTCString().replace("GMT", "+0000");
-  const head = [
-    "Return-Path: <sender@example.org>",
-    `Received: from a.example (a.example [192.0.2.${i}]) by b.example with ESMTP id ${i}; ${day}`,
-    `From: "A. Sender ${i % 7}" <sender${i % 7}@example.org>`,
-    `To: One <one@example.net>, "Two, the other" <two@example.net>`,
-    ...(i % 2 === 0 ? ["Cc: three@example.net"] : []),
-    `Subject: ${i % 4 === 0 ? "Re: " : ""}=?UTF-8?Q?report_=C3=BC?= number ${i % 11}`,
-    `Date: ${day}`,
-    `Message-ID: <${i}.spare@example.org>`,
-    ...(i % 4 === 0 && i > 0 ? [`In-Reply-To: <${i - 1}.spare@example.org>`, `References: <0.spare@example.org> <${i - 1}.spare@example.org>`] : []),
-    "MIME-Version: 1.0",
-  ];
-  const text = `${"All of this is said in lines of a usual length, one behind the other.\r\n".repeat(20)}`;
-  if (i % 3 > 0) return [...head, "Content-Type: text/plain; charset=utf-8", "", text].join("\r\n");
-  return [...head, `Content-Type: multipart/mixed; boundary="b${i}"`, "", `--b${i}`, "Content-Type: text/plain; charset=us-ascii", "", text, `--b${i}`, "Content-Type: application/pdf; name=\"a.pdf\"", "Content-Transfer-Encoding: base64", "", `${"QUJD".repeat(19)}\r\n`.repeat(30), `--b${i}--`, ""].join("\r\n");
-}
 
 async function session(user: MailUser, settings: Settings, path: string, commands: readonly string[], stopping: () => boolean): Promise<void> {
   const store = await openStore(user, settings, undefined, { facts: makeFacts, alone: true });

@@ -23,96 +23,97 @@ const targets = (pid: number): string[] =>
     }
   });
 
-describe("an agent kept ready", { skip: isRoot ? false : "needs root" }, () => {
-  let stack: Stack;
-  const made: UnixUser[] = [];
+for (const mail_location of ["maildir:~/Maildir", "mbox:~/mail:INBOX=/var/mail/%u"])
+  describe(`an agent kept ready, ${mail_location}`, { skip: isRoot ? false : "needs root" }, () => {
+    let stack: Stack;
+    const made: UnixUser[] = [];
 
-  before(async () => {
-    stack = await startStack({ system: true, set: { mail_location: "maildir:~/Maildir", mail_debug: "yes", auth_failure_delay: "10ms", agent_spare: "1" } });
+    before(async () => {
+      stack = await startStack({ system: true, set: { mail_location, mail_debug: "yes", auth_failure_delay: "10ms", agent_spare: "1" } });
+    });
+
+    after(async () => {
+      await stack.stop();
+      for (const user of made) removeUser(user);
+    });
+
+    const someone = (letter: string, options: readonly string[] = []): UnixUser => {
+      const user = addUser(letter, options);
+      made.push(user);
+      return user;
+    };
+
+    /** Pids that were told to be ready, in order. */
+    const ready = (): number[] => [...stack.log().matchAll(/an agent is ready, pid (\d+)/g)].map((found) => Number(found[1]));
+
+    /** The pid of the one that is ready now, which no user has. */
+    const next = async (): Promise<number> => {
+      const given = new Set([...stack.log().matchAll(/agent of \S+ started, pid (\d+)/g)].map((found) => found[1]));
+      const free = ready().find((pid) => !given.has(String(pid)));
+      if (free !== undefined) return free;
+      const known = ready().length;
+      await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, 0].join("|")})$)\\d+`));
+      assert(ready().length > known);
+      return next();
+    };
+
+    test("before its user is known it has no file open, and can do no more than become her", async () => {
+      const pid = await next();
+      const [main] = threads(pid).filter((status) => status.get("Pid") === String(pid));
+      // CAP_SETUID, CAP_SETGID
+      assert.deepEqual(["CapInh", "CapPrm", "CapEff", "CapAmb"].map((set) => main?.get(set)?.trim()), [none, "00000000000000c0", "00000000000000c0", none]);
+      assert.deepEqual(targets(pid).filter((t) => /^\//.test(t) && t !== "/dev/null" && !targets(process.pid).includes(t) && t !== readlinkSync(`/proc/${stack.pid}/fd/2`)), []);
+      assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
+    });
+
+    test("it becomes its user's: every thread has her ids and groups, no capability, no way back and nothing of others", async () => {
+      const alice = someone("a", ["--groups", "games"]);
+      const pid = await next();
+      const imap = await imapLogin(stack.ports.imap, alice.name, alice.password);
+      await imap.ask("b SELECT INBOX", /b OK/);
+      await stack.logged(new RegExp(`agent of ${alice.name} started, pid ${pid}$`));
+      const found = threads(pid);
+      assert(found.length > 4);
+      const groups = new Set(words(must("id", ["-G", alice.name])));
+      for (const status of found) {
+        assert.deepEqual(words(status.get("Uid")), Array.from({ length: 4 }, () => String(alice.uid)));
+        assert.deepEqual(words(status.get("Gid")), Array.from({ length: 4 }, () => String(alice.gid)));
+        assert.deepEqual(new Set(words(status.get("Groups"))), groups);
+        for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(status.get(set)?.trim(), none, set);
+      }
+      // /proc shows it as hers.
+      assert.equal(readdirSync(`/proc/${pid}/fd`).length > 0 && must("stat", ["-c", "%u", `/proc/${pid}`]).trim(), String(alice.uid));
+      const own = targets(pid).filter((target) => target.startsWith("/") && target !== "/dev/null" && !target.startsWith(`${alice.home}/`));
+      assert.deepEqual(own.filter((target) => target !== readlinkSync(`/proc/${stack.pid}/fd/2`) && !targets(process.pid).includes(target)), []);
+      imap.close();
+    });
+
+    test("the next user's has none of the groups of the first, and her commands have her environment", async () => {
+      const bob = someone("b");
+      const pid = await next();
+      const said = join(bob.home, "said");
+      writeFileSync(join(bob.home, ".forward"), `"|/bin/sh -c 'cat >/dev/null; { id -G; echo $HOME $USER $LOGNAME; grep Cap /proc/self/status; } >${said}'"\n`);
+      chownSync(join(bob.home, ".forward"), bob.uid, bob.gid);
+      try {
+        await sendMail(stack.ports.smtp, "sender@example.org", [`${bob.name}@${stack.domain}`], "for the command");
+        await stack.logged(new RegExp(`to=<${bob.name}@.*status=sent`));
+        await stack.logged(new RegExp(`agent of ${bob.name} started, pid ${pid}$`));
+        const [ids, names, ...sets] = readFileSync(said, "utf8").trim().split("\n");
+        assert.deepEqual([ids, names], [String(bob.gid), `${bob.home} ${bob.name} ${bob.name}`]);
+        for (const line of sets) if (!line.startsWith("CapBnd")) assert.equal(words(line)[1], none, line);
+      } finally {
+        rmSync(join(bob.home, ".forward"));
+      }
+    });
+
+    test("one that was killed is missed by nobody: the user's is started", async () => {
+      const carol = someone("c");
+      process.kill(await next(), "SIGKILL");
+      await stack.logged(/the agent kept ready \(pid \d+\) was killed/);
+      const imap = await imapLogin(stack.ports.imap, carol.name, carol.password);
+      await imap.ask("b SELECT INBOX", /b OK/);
+      imap.close();
+      const pid = /started, pid (\d+)/.exec(await stack.logged(new RegExp(`agent of ${carol.name} started`)))?.[1];
+      assert.deepEqual(words(procStatus(Number(pid)).get("Uid"))[0], String(carol.uid));
+    });
   });
-
-  after(async () => {
-    await stack.stop();
-    for (const user of made) removeUser(user);
-  });
-
-  const someone = (letter: string, options: readonly string[] = []): UnixUser => {
-    const user = addUser(letter, options);
-    made.push(user);
-    return user;
-  };
-
-  /** Pids that were told to be ready, in order. */
-  const ready = (): number[] => [...stack.log().matchAll(/an agent is ready, pid (\d+)/g)].map((found) => Number(found[1]));
-
-  /** The pid of the one that is ready now, which no user has. */
-  const next = async (): Promise<number> => {
-    const given = new Set([...stack.log().matchAll(/agent of \S+ started, pid (\d+)/g)].map((found) => found[1]));
-    const free = ready().find((pid) => !given.has(String(pid)));
-    if (free !== undefined) return free;
-    const known = ready().length;
-    await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, 0].join("|")})$)\\d+`));
-    assert(ready().length > known);
-    return next();
-  };
-
-  test("before its user is known it has no file open, and can do no more than become her", async () => {
-    const pid = await next();
-    const [main] = threads(pid).filter((status) => status.get("Pid") === String(pid));
-    // CAP_SETUID, CAP_SETGID
-    assert.deepEqual(["CapInh", "CapPrm", "CapEff", "CapAmb"].map((set) => main?.get(set)?.trim()), [none, "00000000000000c0", "00000000000000c0", none]);
-    assert.deepEqual(targets(pid).filter((t) => /^\//.test(t) && t !== "/dev/null" && !targets(process.pid).includes(t) && t !== readlinkSync(`/proc/${stack.pid}/fd/2`)), []);
-    assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
-  });
-
-  test("it becomes its user's: every thread has her ids and groups, no capability, no way back and nothing of others", async () => {
-    const alice = someone("a", ["--groups", "games"]);
-    const pid = await next();
-    const imap = await imapLogin(stack.ports.imap, alice.name, alice.password);
-    await imap.ask("b SELECT INBOX", /b OK/);
-    await stack.logged(new RegExp(`agent of ${alice.name} started, pid ${pid}$`));
-    const found = threads(pid);
-    assert(found.length > 4);
-    const groups = new Set(words(must("id", ["-G", alice.name])));
-    for (const status of found) {
-      assert.deepEqual(words(status.get("Uid")), Array.from({ length: 4 }, () => String(alice.uid)));
-      assert.deepEqual(words(status.get("Gid")), Array.from({ length: 4 }, () => String(alice.gid)));
-      assert.deepEqual(new Set(words(status.get("Groups"))), groups);
-      for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(status.get(set)?.trim(), none, set);
-    }
-    // /proc shows it as hers.
-    assert.equal(readdirSync(`/proc/${pid}/fd`).length > 0 && must("stat", ["-c", "%u", `/proc/${pid}`]).trim(), String(alice.uid));
-    const own = targets(pid).filter((target) => target.startsWith("/") && target !== "/dev/null" && !target.startsWith(`${alice.home}/`));
-    assert.deepEqual(own.filter((target) => target !== readlinkSync(`/proc/${stack.pid}/fd/2`) && !targets(process.pid).includes(target)), []);
-    imap.close();
-  });
-
-  test("the next user's has none of the groups of the first, and her commands have her environment", async () => {
-    const bob = someone("b");
-    const pid = await next();
-    const said = join(bob.home, "said");
-    writeFileSync(join(bob.home, ".forward"), `"|/bin/sh -c 'cat >/dev/null; { id -G; echo $HOME $USER $LOGNAME; grep Cap /proc/self/status; } >${said}'"\n`);
-    chownSync(join(bob.home, ".forward"), bob.uid, bob.gid);
-    try {
-      await sendMail(stack.ports.smtp, "sender@example.org", [`${bob.name}@${stack.domain}`], "for the command");
-      await stack.logged(new RegExp(`to=<${bob.name}@.*status=sent`));
-      await stack.logged(new RegExp(`agent of ${bob.name} started, pid ${pid}$`));
-      const [ids, names, ...sets] = readFileSync(said, "utf8").trim().split("\n");
-      assert.deepEqual([ids, names], [String(bob.gid), `${bob.home} ${bob.name} ${bob.name}`]);
-      for (const line of sets) if (!line.startsWith("CapBnd")) assert.equal(words(line)[1], none, line);
-    } finally {
-      rmSync(join(bob.home, ".forward"));
-    }
-  });
-
-  test("one that was killed is missed by nobody: the user's is started", async () => {
-    const carol = someone("c");
-    process.kill(await next(), "SIGKILL");
-    await stack.logged(/the agent kept ready \(pid \d+\) was killed/);
-    const imap = await imapLogin(stack.ports.imap, carol.name, carol.password);
-    await imap.ask("b SELECT INBOX", /b OK/);
-    imap.close();
-    const pid = /started, pid (\d+)/.exec(await stack.logged(new RegExp(`agent of ${carol.name} started`)))?.[1];
-    assert.deepEqual(words(procStatus(Number(pid)).get("Uid"))[0], String(carol.uid));
-  });
-});

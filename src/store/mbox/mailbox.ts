@@ -37,11 +37,14 @@ export class MboxMailbox implements Mailbox {
   readonly #file: MboxFile;
   readonly #deliveries: Deliveries;
   #watching: Watching | undefined;
+  /** Nobody else changes it. */
+  readonly #unwatched: boolean;
   #opened: Promise<void> | undefined;
   #removed = false;
 
   constructor(place: MboxPlace, policy: MboxPolicy) {
     this.#place = place;
+    this.#unwatched = policy.hooks.alone === true;
     this.#file = new MboxFile(place, policy);
     this.#contents = new Contents(() => this.#file.side, policy.nextUidValidity, (line) => policy.hooks.log?.(line));
     this.#file.fill(this.#contents);
@@ -335,7 +338,7 @@ export class MboxMailbox implements Mailbox {
 
   watch(hear: (changes: Changes) => void): () => void {
     const stop = this.#hearers.add(hear);
-    this.#watching ??= this.#startWatch();
+    if (!this.#unwatched) this.#watching ??= this.#startWatch();
     return () => {
       stop();
       if (this.#hearers.none) this.#stopWatch();
