@@ -15,6 +15,7 @@ import { sendFrame } from "../daemon/wire.ts";
 import type { Settings } from "../config/table.ts";
 import { dropCapabilities } from "../sys/capabilities.ts";
 import { exitNow } from "../sys/exit.ts";
+import { separateLargeBlocks } from "../sys/memory.ts";
 import { deliveryUser } from "../table/users.ts";
 import type { AgentContext } from "./context.ts";
 import { lazyFulltexts, type LazyFulltexts } from "./fulltext/lazily.ts";
@@ -35,6 +36,8 @@ function die(fault: unknown): never {
 }
 process.on("uncaughtException", die);
 process.on("unhandledRejection", die);
+
+separateLargeBlocks();
 
 const tell = (note: AgentNote): void => {
   if (process.connected) process.send?.(note, undefined, {}, () => {});

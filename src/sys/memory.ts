@@ -5,6 +5,20 @@ import { cFunction } from "./libc.ts";
 
 const mallocTrim = cFunction("int malloc_trim(size_t pad)");
 
+const mallopt = cFunction("int mallopt(int param, int value)");
+/** M_MMAP_THRESHOLD of <malloc.h>. */
+const mmapThreshold = -3;
+/** malloc(3)'s own, octets. */
+const pagesFrom = 128 << 10;
+
+/**
+ * From now on what is large has pages of its own from malloc(3) always, and gives them back at once. As it is, malloc takes the first large block that is
+ * freed for a sign of more, and puts the next ones between small ones, where they leave holes.
+ */
+export function separateLargeBlocks(): void {
+  mallopt(mmapThreshold, pagesFrom);
+}
+
 type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor: "regular" | "last-resort" }) => void;
 let collect: Collect | undefined;
 
