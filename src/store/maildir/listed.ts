@@ -55,7 +55,7 @@ function unseen(table: MaildirTable): Unseen {
 }
 
 export function messagesAt(folder: Listable, rows: readonly number[]): MaildirMessage[] {
-  const { uid, set, more, modSeq } = folder.table.at;
+  const { uid, set, more } = folder.table.at;
   // Thousands of messages have the same few flags.
   const known = new Map<number, Flags>();
   let last = -1;
@@ -67,6 +67,6 @@ export function messagesAt(folder: Listable, rows: readonly number[]): MaildirMe
       if (flags === undefined) known.set(key, (flags = folder.flagsOf(row)));
       last = key;
     }
-    return new MaildirMessage(folder.files, uid[row], flags, modSeq[row]);
+    return new MaildirMessage(folder.files, uid[row], flags);
   });
 }

@@ -99,6 +99,11 @@ export class MessageFiles implements Source {
     return date === undefined ? this.#folder.table.at.saved[row] || 0 : this.#learn("date", uid, date);
   }
 
+  modSeqOf(uid: number): number {
+    const row = this.#folder.rowOf(uid);
+    return row < 0 ? 0 : this.#folder.table.at.modSeq[row];
+  }
+
   /** True when the size was counted, and stands neither in the name nor in the uidlist. */
   countedSize(row: number): boolean {
     const { at } = this.#folder.table;

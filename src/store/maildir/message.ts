@@ -1,4 +1,4 @@
-/** What sessions hold of a message: a thin object over its row. It keeps its flags; size and dates are looked up when asked for. */
+/** What sessions hold of a message: a thin object over its row. It keeps its flags; MODSEQ, size and dates are looked up when asked for, and are the newest. */
 import type { Flags, Message, ModSeq, Uid } from "../mailbox.ts";
 
 /** Who knows what does not change of a message. */
@@ -9,20 +9,19 @@ export interface Source {
   dateOf(uid: number): number;
   savedOf(uid: number): number | undefined;
   guidOf(uid: number): string;
+  modSeqOf(uid: number): number;
 }
 
 export class MaildirMessage implements Message {
   readonly uid: Uid;
   readonly flags: Flags;
-  readonly modSeq: ModSeq;
   /** The folder, the next state of this message, or what was known when it was expunged. */
   #source: Source | MaildirMessage;
 
-  constructor(source: Source, uid: number, flags: Flags, modSeq: number) {
+  constructor(source: Source, uid: number, flags: Flags) {
     this.#source = source;
     this.uid = uid as Uid;
     this.flags = flags;
-    this.modSeq = modSeq as ModSeq;
   }
 
   /** The same message with other flags takes its place; or it is gone, and this is what is known of it. */
@@ -51,6 +50,10 @@ export class MaildirMessage implements Message {
 
   get saveDate(): number | undefined {
     return this.#knowing.savedOf(this.uid);
+  }
+
+  get modSeq(): ModSeq {
+    return this.#knowing.modSeqOf(this.uid) as ModSeq;
   }
 
   get guid(): string {

@@ -108,8 +108,8 @@ export class Telling {
     const message = this.list.all.at(indexOf(this.list.all, uid));
     const saved = files.savedOf(uid);
     const date = table.at.date[row];
-    const known = { size: table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: files.guidOf(uid) };
-    if (message?.uid === uid) message.becomes({ sizeOf: () => known.size, dateOf: () => known.date, savedOf: () => saved, guidOf: () => known.guid });
+    const known = { size: table.at.size[row] || 0, date: Number.isNaN(date) ? (saved ?? 0) : date, guid: files.guidOf(uid), modSeq: table.at.modSeq[row] };
+    if (message?.uid === uid) message.becomes({ sizeOf: () => known.size, dateOf: () => known.date, savedOf: () => saved, guidOf: () => known.guid, modSeqOf: () => known.modSeq });
   }
 
   // ------------------------------------------------------------ telling
@@ -164,7 +164,7 @@ export class Telling {
       if (flags === before.flags) continue;
       const same = sameFlags(before.flags, flags);
       if (!same) table.set("modSeq", row, this.changing);
-      const next = new MaildirMessage(folder.files, uid, flags, table.at.modSeq[row]);
+      const next = new MaildirMessage(folder.files, uid, flags);
       before.becomes(next);
       messages[i] = next;
       if (!same) flagged.push(next);
