@@ -26,7 +26,10 @@ const numbers: ReadonlyMap<string, number> = new Map(kept.map((name, i) => [name
 /** 0 for a field that is kept only with the whole header. @param key  its name in lower case */
 const numberOf = (key: string): number => numbers.get(key) ?? 0;
 
-export const wholeHeader = (header: Header): boolean => header.closed && header.bodyStart - header.start <= wholeLimit;
+/** Octets with CRLF. */
+export const headerLength = (header: Header): number => header.bodyStart - header.start + header.bare;
+
+export const wholeHeader = (header: Header): boolean => header.closed && headerLength(header) <= wholeLimit;
 
 /**
  * Puts them at `at`, or nothing when they would be longer than `limit`, and of a header without empty line, whose fields are told without one
@@ -37,27 +40,49 @@ export const wholeHeader = (header: Header): boolean => header.closed && header.
 export function packFields(header: Header, into: Buffer, at: number, limit: number): number {
   if (!header.closed) return at;
   const whole = wholeHeader(header);
-  let count = 0;
-  let octets = 0;
+  const taken: Field[] = [];
   let entry = at + 2;
   for (const f of header.fields) {
     const number = numberOf(f.key);
     if (!whole && number === 0) continue;
-    const length = f.end - f.start;
-    count++;
-    octets += length;
-    if (2 + 4 * count + octets > limit) return at;
+    taken.push(f);
+    if (2 + 4 * taken.length > limit) return at;
     into[entry] = number;
+    entry += 4;
+  }
+  into.writeUInt16LE(taken.length, at);
+  let to = entry;
+  entry = at + 2;
+  for (const f of taken) {
+    const length = f.end - f.start + (header.bare === 0 ? 0 : bareIn(header.octets, f));
+    if (to - at + length > limit) return at;
     into[entry + 1] = length;
     into[entry + 2] = length >>> 8;
     into[entry + 3] = length >>> 16;
     entry += 4;
+    to = copied(header.octets, f.start, f.end, into, to, length);
   }
-  into.writeUInt16LE(count, at);
-  let to = entry;
-  if (whole) return to + header.octets.copy(into, to, header.start, header.bodyStart);
-  for (const f of header.fields) if (numberOf(f.key) > 0) to += header.octets.copy(into, to, f.start, f.end);
-  return to;
+  return whole ? copied(header.octets, header.fieldsEnd, header.bodyStart, into, to, 2) : to;
+}
+
+/** LFs without a CR before them. */
+function bareIn(octets: Buffer, f: Field): number {
+  if (!f.folded) return octets[f.end - 1] === 0x0a && octets[f.end - 2] !== 0x0d ? 1 : 0;
+  let bare = 0;
+  for (let i = f.start; i < f.end; i++) if (octets[i] === 0x0a && octets[i - 1] !== 0x0d) bare++;
+  return bare;
+}
+
+/** Copies octets that have this length with CRLF as such. @returns where they end */
+function copied(octets: Buffer, from: number, to: number, into: Buffer, at: number, length: number): number {
+  if (length === to - from) return at + octets.copy(into, at, from, to);
+  let end = at;
+  for (let i = from; i < to; i++) {
+    const octet = octets[i] ?? 0;
+    if (octet === 0x0a && octets[i - 1] !== 0x0d) into[end++] = 0x0d;
+    into[end++] = octet;
+  }
+  return end;
 }
 
 /** What a list of field names asks for, looked up once for many messages. */
@@ -139,5 +164,5 @@ export function chosenHeader(facts: Buffer, from: number, to: number, choice: Fi
     const { name, key } = fieldName(facts, start, nameTo);
     fields.push({ name, key, start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
   });
-  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to, closed: true };
+  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to, closed: true, bare: 0 };
 }

@@ -18,7 +18,7 @@ import type { Header } from "../message/header.ts";
 import { scanMime, type Part } from "../message/mime.ts";
 import { ownId, references } from "../message/message-id.ts";
 import { sorted, type SortKeys } from "../message/sort-keys.ts";
-import { packFields, wholeHeader } from "./facts-fields.ts";
+import { headerLength, packFields, wholeHeader } from "./facts-fields.ts";
 import { hashId, idOctets } from "./facts-ids.ts";
 import { withoutNul } from "./nul.ts";
 import { printBody } from "./respond-body.ts";
@@ -52,9 +52,9 @@ export const makeFacts = (octets: Buffer): Buffer => factsOf(scanMime(withoutNul
 export const factsOf = (message: Part): Buffer => pack(message.header, message.bodyEnd - message.headerStart, message);
 
 /**
- * Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a large message.
+ * Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a large message. They are the same whether lines end with LF or CRLF.
  *
- * @param size octets of the message
+ * @param size octets of the message, with CRLF
  */
 export const headFacts = (header: Header, size: number): Buffer => pack(header, size, undefined);
 
@@ -70,7 +70,7 @@ function pack(header: Header, size: number, message: Part | undefined): Buffer {
   room[1] = (wholeHeader(header) ? bits.whole : 0) | (reply ? bits.reply : 0) | (sent === undefined ? 0 : bits.sent) | (message === undefined ? bits.headOnly : 0);
   room.writeInt16LE(sent?.offset ?? 0, 2);
   room.writeUInt32LE(size, 4);
-  room.writeUInt32LE(header.bodyStart - header.start, 8);
+  room.writeUInt32LE(headerLength(header), 8);
   room.writeDoubleLE(sent?.time ?? 0, 12);
   let at = endAt(section.keys, packKeys(keys, start));
   at = endAt(section.ids, packIds(ownId(header), references(header), at));

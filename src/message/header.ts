@@ -30,6 +30,8 @@ export interface Header {
   readonly bodyStart: number;
   /** There is an empty line. */
   readonly closed: boolean;
+  /** How many of its line ends are LF alone. */
+  readonly bare: number;
 }
 
 const lf = 0x0a;
@@ -53,26 +55,30 @@ export function parseHeader(octets: Buffer, start = 0, end = octets.length, stop
   /** Where the field that is being read began; -1 before the first. */
   let open = -1;
   let folded = false;
+  let bare = 0;
   let at = start;
   while (at < end) {
     const first = octets[at];
     if (first === lf || (first === cr && at + 1 < end && octets[at + 1] === lf)) {
       if (open >= 0 && fields.length < most) fields.push(field(octets, open, at, folded));
-      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2), closed: true };
+      return { octets, fields, start, fieldsEnd: at, bodyStart: at + (first === lf ? 1 : 2), closed: true, bare: first === lf ? bare + 1 : bare };
     }
     if (open >= 0 && (first === 0x20 || first === 0x09)) folded = true;
     else {
       if (open >= 0 && fields.length < most) fields.push(field(octets, open, at, folded));
-      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at, closed: false };
+      if (first === 0x2d && octets[at + 1] === 0x2d && stop?.(at) === true) return { octets, fields, start, fieldsEnd: at, bodyStart: at, closed: false, bare };
       open = at;
       folded = false;
     }
     // Header lines are short: looking costs less than a call of indexOf.
     while (at < end && octets[at] !== lf) at++;
-    if (at < end) at++;
+    if (at < end) {
+      if (octets[at - 1] !== cr) bare++;
+      at++;
+    }
   }
   if (open >= 0 && fields.length < most) fields.push(field(octets, open, end, folded));
-  return { octets, fields, start, fieldsEnd: end, bodyStart: end, closed: false };
+  return { octets, fields, start, fieldsEnd: end, bodyStart: end, closed: false, bare };
 }
 
 function field(octets: Buffer, start: number, end: number, folded: boolean): Field {

@@ -62,19 +62,8 @@ export function crlfCopy(octets: Buffer): Buffer {
   return out === octets ? Buffer.from(octets) : out;
 }
 
-/**
- * The header of a message with CRLF line ends, empty line included, as a new buffer.
- *
- * @param octets  the message, or its start
- * @returns undefined when the header does not end in there
- */
-export function crlfHeader(octets: Buffer): Buffer | undefined {
-  const end = headerEnd(octets);
-  return end < 0 ? undefined : crlfCopy(octets.subarray(0, end));
-}
-
 /** Where the header ends, its empty line included; -1 when it does not end in there. */
-function headerEnd(octets: Buffer): number {
+export function headerEnd(octets: Buffer): number {
   // As files have it, as a rule.
   const empty = octets.indexOf("\n\n", 0, "latin1");
   if (empty >= 0 && octets[0] !== lf && octets.subarray(0, empty).indexOf(cr) < 0) return empty + 2;

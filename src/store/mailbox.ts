@@ -142,7 +142,8 @@ export interface Mailbox {
   read(uid: Uid): Promise<Buffer | undefined>;
 
   /**
-   * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), in a buffer of its own, at once.
+   * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), with line ends as they are stored, in a buffer of
+   * its own, at once.
    * Stores that would have to wait for it do not offer it.
    */
   readHead?(uid: Uid): Buffer | undefined;

@@ -1,4 +1,5 @@
 import { parseHeader, type Header } from "../../message/header.ts";
+import { toCrlf } from "../../message/line-ends.ts";
 import { mimeLimits, scanMime, type Part } from "../../message/mime.ts";
 import { factsOf, hasHeader, hasSection, headFacts, ofHeadOnly, section, sectionEnd, sectionStart } from "../../imap/facts.ts";
 import { fieldsStart } from "../../imap/facts-fields.ts";
@@ -7,7 +8,7 @@ import { fieldsStart } from "../../imap/facts-fields.ts";
 export class Opened {
   /** All of it. */
   readonly octets: Buffer | undefined;
-  /** Octets from the start up to the end of the header, where not all of it was read. */
+  /** Octets from the start up to the end of the header, with line ends as they are stored, where not all of it was read. */
   readonly #head: Buffer | undefined;
   /** Known before, or made here. */
   facts: Buffer | undefined;
@@ -27,8 +28,8 @@ export class Opened {
   }
 
   #parsed(): Header | undefined {
-    const octets = this.octets ?? this.#head;
-    if (octets !== undefined) return parseHeader(octets);
+    if (this.octets !== undefined) return parseHeader(this.octets);
+    if (this.#head !== undefined) return parseHeader(toCrlf(this.#head));
     const { facts } = this;
     if (facts === undefined || !hasHeader(facts) || !hasSection(facts, section.fields)) return undefined;
     return parseHeader(facts, fieldsStart(facts, sectionStart(facts, section.fields)), sectionEnd(facts, section.fields));
@@ -56,7 +57,7 @@ export class Opened {
     if (this.facts !== undefined && !(ofHeadOnly(this.facts) && this.octets !== undefined)) return undefined;
     const { part } = this;
     if (part !== undefined) return (this.facts = factsOf(part));
-    const { header } = this;
+    const header = this.#head === undefined ? this.header : parseHeader(this.#head);
     return header === undefined ? undefined : (this.facts = headFacts(header, size));
   }
 }

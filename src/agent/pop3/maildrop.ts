@@ -3,7 +3,8 @@
  * one that the uidlist has for the message (mail that came from another POP3 server), its X-UIDL field where that is to count, or made by
  * pop3_uidl_format.
  */
-import type { Mailbox, Message } from "../../store/mailbox.ts";
+import { toCrlf } from "../../message/line-ends.ts";
+import type { Mailbox, Message, Uid } from "../../store/mailbox.ts";
 import { headerDigest, xUidl } from "./header-digest.ts";
 import type { Drop } from "./session.ts";
 import { fit, needsHeader, uidl } from "./uidl.ts";
@@ -27,11 +28,17 @@ export async function maildrop(mailbox: Mailbox, settings: UidlSettings): Promis
   return drops;
 }
 
+/** With CRLF; undefined when the store does not offer it, or the message is gone. */
+function headOf(mailbox: Mailbox, uid: Uid): Buffer | undefined {
+  const head = mailbox.readHead?.(uid);
+  return head === undefined ? undefined : toCrlf(head);
+}
+
 async function uidlOf(mailbox: Mailbox, { uid, guid }: Message, format: string, reuse: boolean): Promise<string> {
   const names = mailbox.names?.(uid);
   if (names?.uidl !== undefined) return fit(names.uidl);
   const isMaildir = mailbox.names !== undefined;
-  const header = reuse || needsHeader(format, isMaildir) ? (mailbox.readHead?.(uid) ?? (await mailbox.read(uid))) : undefined;
+  const header = reuse || needsHeader(format, isMaildir) ? (headOf(mailbox, uid) ?? (await mailbox.read(uid))) : undefined;
   const given = reuse && header !== undefined ? xUidl(header) : "";
   if (given !== "") return fit(given);
   const digest = header === undefined ? guid : headerDigest(header);

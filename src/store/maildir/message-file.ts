@@ -1,7 +1,7 @@
 /** Reading message files: small ones at once, since a page cache hit costs less than a trip to another thread. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { crlfCopy, crlfHeader } from "../../message/line-ends.ts";
+import { headerEnd } from "../../message/line-ends.ts";
 
 /** Octets that are read at once on this thread. */
 export const readNow = 128 * 1024;
@@ -28,7 +28,7 @@ export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stat
 /** The octets in the file, on another thread. */
 export const octetsLater = (path: string | Buffer): Promise<Buffer> => readFile(path, { flag: readOnly });
 
-/** The header with CRLF line ends and its empty line, all octets when there is no such line. @param seen told of a file what fstat(2) says */
+/** The header with its empty line, as a new buffer, all octets when there is no such line. @param seen told of a file what fstat(2) says */
 export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buffer {
   const fd = openSync(path, readOnly);
   try {
@@ -36,10 +36,11 @@ export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buf
     if (!stats.isFile()) return Buffer.alloc(0);
     seen(stats);
     const got = readSync(fd, room, 0, headSize, 0);
-    const header = crlfHeader(room.subarray(0, got));
-    if (header !== undefined) return header;
+    const end = headerEnd(room.subarray(0, got));
+    if (end >= 0) return Buffer.from(room.subarray(0, end));
     const octets = contents(fd, stats.size);
-    return crlfHeader(octets) ?? crlfCopy(octets);
+    const far = headerEnd(octets);
+    return Buffer.from(far < 0 ? octets : octets.subarray(0, far));
   } finally {
     closeSync(fd);
   }

@@ -3,16 +3,19 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { areFacts, hasHeader, hasSection, headerSize, isReply, keyNames, makeFacts, messageSize, section, sectionEnd, sectionStart, sentOffset, sentTime, sortKey, type FactsSection } from "../../../src/imap/facts.ts";
+import { areFacts, hasHeader, headFacts, hasSection, headerSize, isReply, keyNames, makeFacts, messageSize, section, sectionEnd, sectionStart, sentOffset, sentTime, sortKey, type FactsSection } from "../../../src/imap/facts.ts";
 import { chosenHeader, chosenRuns, fieldChoice, fieldsStart, kept, needsWhole } from "../../../src/imap/facts-fields.ts";
 import { idOctets } from "../../../src/imap/facts-ids.ts";
 import { withoutNul } from "../../../src/imap/nul.ts";
 import { printBody } from "../../../src/imap/respond-body.ts";
 import { printEnvelope } from "../../../src/imap/respond-envelope.ts";
 import { envelope } from "../../../src/message/envelope.ts";
-import { rawField } from "../../../src/message/header.ts";
-import { toCrlf } from "../../../src/message/line-ends.ts";
+import { parseHeader, rawField } from "../../../src/message/header.ts";
+import { headerEnd, toCrlf } from "../../../src/message/line-ends.ts";
 import { scanMime } from "../../../src/message/mime.ts";
+import { Chance } from "../message/chance.ts";
+import { generatedMessage } from "../message/generated.ts";
+import { mutated } from "../message/mutated.ts";
 import { corpus } from "./dovecot.ts";
 
 const text = (facts: Buffer, which: FactsSection): string => facts.toString("latin1", sectionStart(facts, which), sectionEnd(facts, which));
@@ -99,6 +102,24 @@ test("what is monstrous is left out, the rest stays", () => {
   assert.equal(sectionEnd(facts, section.ids) - sectionStart(facts, section.ids), 1001 * idOctets);
   const deep = makeFacts(crlf(Array.from({ length: 400 }, (_, i) => `Content-Type: multipart/mixed; boundary="${i}"\n\n--${i}\n`).join("")));
   assert.ok(areFacts(deep) && deep.length < 80_000);
+});
+
+test("a header makes the same facts whether its lines end with LF, CRLF or both", () => {
+  const c = new Chance(7);
+  let lf = 0;
+  for (let n = 0; n < 3000; n++) {
+    const octets = Buffer.from(mutated(c.oneIn(3) ? plain : generatedMessage(c), generatedMessage(c), c), "latin1");
+    const end = headerEnd(octets);
+    const head = end < 0 ? octets : octets.subarray(0, end);
+    const header = parseHeader(head);
+    if (header.bare > 0) lf++;
+    assert.equal(headFacts(header, 12345).toString("latin1"), headFacts(parseHeader(toCrlf(head)), 12345).toString("latin1"), head.toString("latin1"));
+  }
+  assert.ok(lf > 1000);
+  for (const folded of ["a\n".repeat(20_000), " b\n".repeat(20_000), "X: y\n\tz\r\n".repeat(1500)]) {
+    const head = Buffer.from(`Subject: a\n${folded}To: b@c\n\n`, "latin1");
+    assert.deepEqual(headFacts(parseHeader(head), 1), headFacts(parseHeader(toCrlf(head)), 1));
+  }
 });
 
 test("damaged facts are none", () => {

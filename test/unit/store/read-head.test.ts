@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
 import { parseHeader } from "../../../src/message/header.ts";
-import { crlfHeader, toCrlf } from "../../../src/message/line-ends.ts";
+import { headerEnd, toCrlf } from "../../../src/message/line-ends.ts";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
 
@@ -43,7 +43,10 @@ test("what readHead shows is the header of what read shows", async (t) => {
     const all = await mailbox.read(uid);
     assert.ok(all !== undefined);
     assert.deepEqual(all.toString("latin1"), toCrlf(Buffer.from(texts[uid - 1] ?? "?", "latin1")).toString("latin1"));
-    assert.equal(mailbox.readHead?.(uid)?.toString("latin1"), all.toString("latin1", 0, parseHeader(all).bodyStart), texts[uid - 1]?.slice(0, 40));
+    const head = mailbox.readHead?.(uid);
+    assert.ok(head !== undefined);
+    assert.equal(toCrlf(head).toString("latin1"), all.toString("latin1", 0, parseHeader(all).bodyStart), texts[uid - 1]?.slice(0, 40));
+    assert.equal(head.toString("latin1"), texts[uid - 1]?.slice(0, head.length));
   }
 });
 
@@ -61,15 +64,15 @@ test("buffers handed out stay as they are when the next message is read", async 
 test("a file another program renamed is found, one that is gone is undefined", async (t) => {
   const { root, mailbox } = await inbox(t, texts.slice(0, 2));
   renameSync(`${root}/cur/1700000000.M0.host:2,S`, `${root}/cur/1700000000.M0.host:2,FS`);
-  assert.equal(mailbox.readHead?.(1 as Uid)?.toString("latin1"), "Subject: plain\r\nTo: bob\r\n\r\n");
+  assert.equal(mailbox.readHead?.(1 as Uid)?.toString("latin1"), "Subject: plain\nTo: bob\n\n");
   unlinkSync(`${root}/cur/1700000001.M1.host:2,S`);
   assert.equal(mailbox.readHead?.(2 as Uid), undefined);
   assert.equal(mailbox.readHead?.(99 as Uid), undefined);
 });
 
-test("crlfHeader waits for the empty line", () => {
-  assert.equal(crlfHeader(Buffer.from("A: b\nC: d\n")), undefined);
-  assert.equal(crlfHeader(Buffer.from("A: b\n\r")), undefined);
-  assert.equal(crlfHeader(Buffer.from("A: b\n\r\nx"))?.toString(), "A: b\r\n\r\n");
-  assert.equal(crlfHeader(Buffer.from("A: b\r\n\nx"))?.toString(), "A: b\r\n\r\n");
+test("headerEnd waits for the empty line", () => {
+  assert.equal(headerEnd(Buffer.from("A: b\nC: d\n")), -1);
+  assert.equal(headerEnd(Buffer.from("A: b\n\r")), -1);
+  assert.equal(headerEnd(Buffer.from("A: b\n\r\nx")), 7);
+  assert.equal(headerEnd(Buffer.from("A: b\r\n\nx")), 7);
 });
