@@ -149,9 +149,9 @@ export function formatInternalDate(time: number, offset = 0): string {
   return `${String(d.getUTCDate()).padStart(2, " ")}-${months[d.getUTCMonth()]}-${four(d.getUTCFullYear())} ${clock(d)} ${zoneText(offset)}`;
 }
 
-/** The same the other way, for APPEND, without the quotes. Undefined when it does not fit the grammar or is no date. */
+/** The same the other way, for APPEND, without the quotes; a day of one digit needs no space in front, as in Dovecot. Undefined when it does not fit the grammar or is no date. */
 export function parseInternalDate(text: string): ZonedDate | undefined {
-  const m = /^([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})$/.exec(text);
+  const m = /^([ \d]?\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})$/.exec(text);
   return m === null ? undefined : zoned(m[3], m[2], m[1]?.trim(), m[4], m[5], m[6], m[7]);
 }
 

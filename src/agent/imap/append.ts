@@ -25,14 +25,13 @@ export const copy: SelectedHandler<"COPY"> = (session, view, command) => {
   });
 };
 
-/** RFC 6851 §3.3, §4.3: COPYUID comes untagged, before the EXPUNGEs. A message is removed only when its copy is durable. */
+/** RFC 6851 §3.3, §4.3: COPYUID comes untagged, before the EXPUNGEs; into the mailbox itself is allowed. A message is removed only when its copy is durable. */
 export const move: SelectedHandler<"MOVE"> = (session, view, command) => {
   if (view.readOnly) return no("Mailbox is read-only.", "READ-ONLY");
   const uids = sources(view, command);
   if (!Array.isArray(uids)) return uids;
   if (uids.length === 0) return ok("No messages found.");
   return withTarget(session, command.mailbox, async (target) => {
-    if (target === view.mailbox) return no("Source and target are the same mailbox.", "CANNOT");
     const { from, to } = await view.mailbox.copy(uids, target, true);
     if (from.length > 0) session.out.write(`* OK [COPYUID ${target.uidValidity} ${printNumbers(from)} ${printNumbers(to)}] Moved UIDs.\r\n`);
     const gone = await view.mailbox.expunge(from);

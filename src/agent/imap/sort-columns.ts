@@ -77,7 +77,7 @@ async function extend(session: Session, view: View, places: Uint32Array, uids: U
     if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? NaN;
   });
   // RFC 5256 §2.2: without a Date that can be read, INTERNALDATE; so too where the message could not be read.
-  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = view.messages[places[row] ?? 0]?.internalDate ?? 0;
+  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = wholeSecond(view.messages[places[row] ?? 0]?.internalDate ?? 0);
   const texts = new Map<KeyName, TextRanks>();
   for (const [name, keys] of fresh) {
     const old = before.texts.get(name);
@@ -124,10 +124,14 @@ function numbersOf(view: View, places: Uint32Array, name: "arrival" | "size"): F
   for (let row = 0; row < places.length; row++) {
     const place = places[row] ?? 0;
     const value = known?.[place] ?? NaN;
-    values[row] = Number.isNaN(value) ? valueOf(view.messages[place], name) : value;
+    const exact = Number.isNaN(value) ? valueOf(view.messages[place], name) : value;
+    values[row] = name === "arrival" ? wholeSecond(exact) : exact;
   }
   return values;
 }
+
+/** Dates as clients see them: in INTERNALDATE there are no parts of a second, and what has the same is in the order of the mailbox. */
+const wholeSecond = (time: number): number => Math.floor(time / 1000) * 1000;
 
 const valueOf = (message: Message | undefined, name: "arrival" | "size"): number => (name === "size" ? message?.size : message?.internalDate) ?? 0;
 

@@ -129,7 +129,7 @@ export class MaildirStore implements MailStore {
 
   /**
    * Folders move one by one, children first: killed in between, some have the old name and some the new, and the same command
-   * again moves the rest. INBOX stays; its messages move.
+   * again moves the rest. So the new name may be one that only has children. INBOX stays; its messages move.
    */
   rename(from: string, to: string): Promise<void> {
     return this.#serial.run(() =>
@@ -138,7 +138,7 @@ export class MaildirStore implements MailStore {
         const target = canonicalName(to);
         const path = folderPath(this.#root, target);
         refuseTilde(target);
-        if (isFolder(this.#root, path) || this.#children(target).length > 0) throw new StoreFault("exists", "mailbox exists");
+        if (isFolder(this.#root, path)) throw new StoreFault("exists", "mailbox exists");
         if (own === "INBOX") return await this.#moveInbox(target);
         if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
         const moving = this.#children(own);
@@ -146,7 +146,7 @@ export class MaildirStore implements MailStore {
         if (moving.length === 0) throw new StoreFault("nonexistent", "no such mailbox");
         const moves = moving.map((name) => ({ name, next: target + name.slice(own.length) }));
         // All names are looked at before the first one changes.
-        for (const { next } of moves) folderPath(this.#root, next);
+        for (const { next } of moves) if (isFolder(this.#root, folderPath(this.#root, next))) throw new StoreFault("exists", "mailbox exists");
         for (const { name, next } of moves) await this.#move(name, next);
         await syncDirectory(this.#root);
       }),

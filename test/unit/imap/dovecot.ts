@@ -24,12 +24,12 @@ export class DovecotMaildir {
   }
 
   /** Runs the commands (without tags) and returns what came back to each: its untagged responses and its tagged one. */
-  async run(commands: readonly string[]): Promise<string[][]> {
+  async run(commands: readonly string[], location = `maildir:${this.mail}`): Promise<string[][]> {
     const config = join(this.directory, "dovecot.conf");
-    writeFileSync(config, `log_path = ${this.directory}/log\nbase_dir = ${this.directory}\nssl = no\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_uid = nobody\nmail_gid = nogroup\nmail_location = maildir:${this.mail}\n`);
+    writeFileSync(config, `log_path = ${this.directory}/log\nbase_dir = ${this.directory}\nssl = no\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_uid = nobody\nmail_gid = nogroup\nmail_location = ${location}\n`);
     this.own(this.directory, config);
     // Between pipes: the socket pairs that spawn makes are taken for a connection handed over by a login process.
-    const child = spawn("sh", ["-c", 'cat | "$0" "$@" | cat', dovecotImap, "-c", config, "-o", `mail_location=maildir:${this.mail}`], { env: { PATH: process.env["PATH"], USER: "nobody", HOME: this.directory }, stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn("sh", ["-c", 'cat | "$0" "$@" | cat', dovecotImap, "-c", config, "-o", `mail_location=${location}`], { env: { PATH: process.env["PATH"], USER: "nobody", HOME: this.directory }, stdio: ["pipe", "pipe", "ignore"] });
     child.stdin.on("error", () => {});
     // One at a time: sent ahead, Dovecot lets the answers of several FETCHes run into each other.
     const found: string[][] = [];

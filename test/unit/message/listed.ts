@@ -179,7 +179,7 @@ export const listed: readonly Listed[] = [
   },
   {
     reason: "RFC 2183 §2: without a disposition-type there is no disposition; Dovecot tells an empty one",
-    is: (d) => aspect(d) === "disposition" && d.mine === null && list(d.theirs)[0] === "" && !contentForm(field(d.part, "content-disposition") ?? "", false).named,
+    is: (d) => aspect(d) === "disposition" && list(d.theirs)[0] === "" && fieldsNamed(d.part.header, "content-disposition").some((f) => !contentForm(octetText(d.part.header, f), false).named),
   },
   {
     reason: "RFC 3501 §6.4.5: a part that is neither multipart nor message has no part 1; Dovecot takes it for the part itself, one level down",

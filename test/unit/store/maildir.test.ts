@@ -168,6 +168,17 @@ test("folders: create, list, rename with children, remove, UIDVALIDITY never aga
   assert.ok((await store.open("Play/Entwürfe & mehr")).uidValidity > child.uidValidity);
 });
 
+test("a folder may get a name that only has children, unless one of them is in the way", async (t) => {
+  const { store } = await maildir(t);
+  for (const name of ["Lists/a", "Old", "Old/a", "Other"]) await store.create(name);
+  await assert.rejects(store.rename("Old", "Lists"), fault("exists"));
+  await store.rename("Other", "Lists");
+  await store.rename("Old/a", "New/b");
+  await store.rename("New/b", "New");
+  const listed = (await store.folders()).filter((f) => f.selectable).map((f) => f.name);
+  for (const name of ["Lists", "Lists/a", "Old", "New"]) assert.ok(listed.includes(name), name);
+});
+
 test("renaming INBOX moves its messages and leaves it", async (t) => {
   const { store, inbox } = await maildir(t);
   await inbox.append([plain("one"), message("two\n\n", flags("\\Seen", "kw"))]);
