@@ -12,6 +12,8 @@ import type { View } from "./view.ts";
 
 /** Messages decided before others get their turn. */
 const turn = 5000;
+/** So many messages are looked at one by one. */
+const few = 64;
 
 export interface Matching {
   /** Places in the view, ascending. */
@@ -30,6 +32,7 @@ export async function matching(session: Session, view: View, key: SearchKey, cha
   const possible = compiled.unlisted ? await possibleIn(session, view, compiled) : undefined;
   let open = await listed(view, compiled.matcher, found, possible ?? view.messages.keys());
   if (open.length === 0) return { found, failed: undefined };
+  if (await inFields(session, view, compiled, open.length)) open = await listed(view, compiled.matcher, found, open);
   if (possible === undefined && (await narrow(session, view, compiled, open.length))) open = await listed(view, compiled.matcher, found, open);
   open = await known(session, view, compiled.matcher, open, found);
   const failed = await read(session, view, compiled.matcher, open, found);
@@ -69,6 +72,17 @@ async function listed(view: View, matcher: Matcher, found: number[], places: Ite
     else if (verdict) found.push(index);
   }
   return open;
+}
+
+/** Asks what is known of fields altogether, where most messages are to be looked at. False when nothing is. */
+async function inFields(session: Session, view: View, { fields }: Compiled, count: number): Promise<boolean> {
+  if (fields.length === 0 || count < Math.max(few, view.count / 2)) return false;
+  let any = false;
+  for (const field of fields) {
+    field.verdict = await session.fieldTexts.find(view.mailbox, view.uids, session.facts, field.reader, field.needle);
+    any ||= field.verdict !== undefined;
+  }
+  return any;
 }
 
 /** Asks which of them hold the texts that are looked for. False when nobody knows. */

@@ -1,6 +1,6 @@
 /** Whether a message fits a search key. Cheap keys are asked first, and "not known without reading it" is an answer. */
 import { hasHeader, hasSection, section, sectionEnd, sectionStart, sentOffset, sentTime } from "../../imap/facts.ts";
-import { chosenHeader, chosenRuns, fieldChoice, needsWhole } from "../../imap/facts-fields.ts";
+import { chosenHeader, chosenRuns, fieldChoice, needsWhole, type FieldChoice } from "../../imap/facts-fields.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
 import { fieldsNamed, valueOf, type Field, type Header } from "../../message/header.ts";
@@ -8,6 +8,7 @@ import type { Part } from "../../message/mime.ts";
 import { innerHeaders, leaves, searchable, searchableAddresses, searchableField, searchableLine, searchablePart, searchableSubject } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
 import type { TextQuery, Verdict } from "./candidates.ts";
+import type { FieldReader } from "./field-texts.ts";
 import type { Opened } from "./opened.ts";
 import { runsOf, type Run, type View } from "./view.ts";
 
@@ -34,8 +35,17 @@ export interface TextKey extends TextQuery {
   verdict: Verdict | undefined;
 }
 
+/** A key that looks for a text in a field. */
+export interface FieldKey {
+  readonly reader: FieldReader;
+  readonly needle: string;
+  /** What is known of all messages; undefined: nothing. */
+  verdict: Verdict | undefined;
+}
+
 export interface Compiled {
   readonly matcher: Matcher;
+  readonly fields: readonly FieldKey[];
   readonly texts: readonly TextKey[];
   /** Those that every match holds. */
   readonly required: readonly TextKey[];
@@ -49,6 +59,7 @@ export interface Compiled {
  */
 export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => string, now: number): Compiled {
   const texts: TextKey[] = [];
+  const fields: FieldKey[] = [];
   const text = (of: SearchKey, place: TextQuery["in"], field: string, needle: string): TextKey => {
     const added: TextKey = { key: of, in: place, field, needle, verdict: undefined };
     texts.push(added);
@@ -104,8 +115,11 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
         return cheap(({ message }) => compareDay(dayOf({ time: message.internalDate, offset: localOffset(message.internalDate) }), k.how, k.day));
       case "header": {
         const needle = searchable(decode(k.text));
+        if (needle === "") return inHeader(k, needle, undefined, undefined);
+        const field: FieldKey = { reader: fieldReader(k), needle, verdict: undefined };
+        fields.push(field);
         // The index has fields as they stand there.
-        return inHeader(k, needle, needle === "" || k.as === "addresses" ? undefined : text(k, "header", k.name.toLowerCase(), needle));
+        return inHeader(k, needle, k.as === "addresses" ? undefined : text(k, "header", k.name.toLowerCase(), needle), field);
       }
       case "body":
       case "text": {
@@ -117,7 +131,7 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
   /** What is not behind OR or NOT. */
   const required = (k: SearchKey): readonly TextKey[] => (k.key === "and" ? k.of.flatMap(required) : k.key === "body" || k.key === "text" || k.key === "header" ? texts.filter(({ key: of }) => of === k) : []);
   const matcher = inner(key);
-  return { matcher, texts, required: required(key), unlisted };
+  return { matcher, fields, texts, required: required(key), unlisted };
 }
 
 /** All of them; the cheap ones first, and a dear one not at all when a cheap one says no. */
@@ -199,25 +213,48 @@ function sentDay(header: Header): number | undefined {
 type HeaderKey = Extract<SearchKey, { key: "header" }>;
 
 /** What of a field is looked at; addresses both as they stand there and written one way. */
-const fieldHolds: Readonly<Record<HeaderKey["as"], (header: Header, f: Field, needle: string) => boolean>> = {
-  value: (header, f, needle) => searchableField(header, f).includes(needle),
-  subject: (header, f, needle) => searchableSubject(header, f).includes(needle),
-  addresses: (header, f, needle) => searchableField(header, f).includes(needle) || searchableAddresses(header, f).includes(needle),
+const fieldTexts: Readonly<Record<HeaderKey["as"], (header: Header, f: Field) => readonly string[]>> = {
+  value: (header, f) => [searchableField(header, f)],
+  subject: (header, f) => [searchableSubject(header, f)],
+  addresses: (header, f) => [searchableField(header, f), searchableAddresses(header, f)],
 };
 
-/** @param key  undefined when it is enough that there is such a field, and where an index does not know */
-function inHeader({ name, as }: HeaderKey, needle: string, key: TextKey | undefined): Matcher {
+/** Whether the facts have all fields of the choice. */
+const hasFields = (facts: Buffer, choice: FieldChoice): boolean => hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts));
+
+const chosen = (facts: Buffer, choice: FieldChoice): Header => chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice);
+
+function fieldReader({ name, as }: HeaderKey): FieldReader {
   const choice = fieldChoice([name]);
   const runs: number[] = [];
-  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || fieldHolds[as](header, f, needle));
+  return {
+    key: `${as} ${name.toLowerCase()}`,
+    textOf(facts) {
+      if (!hasFields(facts, choice)) return undefined;
+      chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
+      const simple = runs.length === 0 ? "" : simpleValue(as, facts, runs);
+      if (simple === "" || (simple !== undefined && as !== "addresses")) return simple;
+      const header = chosen(facts, choice);
+      return fieldsNamed(header, name).flatMap((f) => fieldTexts[as](header, f)).join("\0");
+    },
+  };
+}
+
+/** @param key  undefined when it is enough that there is such a field, and where an index does not know */
+function inHeader({ name, as }: HeaderKey, needle: string, key: TextKey | undefined, field: FieldKey | undefined): Matcher {
+  const choice = fieldChoice([name]);
+  const runs: number[] = [];
+  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || fieldTexts[as](header, f).some((text) => text.includes(needle)));
   const simply = simpleTest(as, needle);
   return {
     cost: 1,
     test({ message, facts, opened }) {
+      const verdict = field?.verdict?.of(message.uid);
+      if (verdict !== undefined) return verdict;
       if (key?.verdict?.of(message.uid) === false) return false;
-      if (facts !== undefined && hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts))) {
+      if (facts !== undefined && hasFields(facts, choice)) {
         chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
-        return runs.length > 0 && (simply(facts, runs) ?? holds(chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice)));
+        return runs.length > 0 && (simply(facts, runs) ?? holds(chosen(facts, choice)));
       }
       const header = opened?.header;
       return header === undefined ? undefined : holds(header);
@@ -243,17 +280,23 @@ const notSimple = /[\0\x80-\xff]|=\?|\n[^]/;
 /** White space that `searchableSubject` changes. */
 const spaced = /\t|^ | {2}/;
 
-/** Whether the field, where it is one and is one line of US-ASCII without encoded words, holds the text; undefined where it is more. */
+/** What is compared of the field, of addresses as they stand there, where it is one and is one line of US-ASCII without encoded words; undefined where it is more. */
+function simpleValue(as: HeaderKey["as"], facts: Buffer, runs: readonly number[]): string | undefined {
+  if (runs.length > 2) return undefined;
+  const field = facts.toString("latin1", runs[0], runs[1]);
+  if (notSimple.test(field)) return undefined;
+  const value = /^[^:]*:[ \t]?([^]*?)(?:\r?\n)?$/.exec(field)?.[1]?.toUpperCase() ?? "";
+  return as === "subject" && spaced.test(value) ? undefined : value;
+}
+
+/** Whether the field holds the text; undefined where that is not simple. */
 function simpleTest(as: HeaderKey["as"], needle: string): (facts: Buffer, runs: readonly number[]) => boolean | undefined {
   // Whatever way an address is written, its letters and digits stand together unless there is a backslash between.
   const longest = (needle.match(/[A-Z0-9]+/g) ?? []).reduce((a, b) => (b.length > a.length ? b : a), "");
   return (facts, runs) => {
     if (needle === "") return true;
-    if (runs.length > 2) return undefined;
-    const field = facts.toString("latin1", runs[0], runs[1]);
-    if (notSimple.test(field)) return undefined;
-    const value = /^[^:]*:[ \t]?([^]*?)(?:\r?\n)?$/.exec(field)?.[1]?.toUpperCase() ?? "";
-    if (as === "subject" && spaced.test(value)) return undefined;
+    const value = simpleValue(as, facts, runs);
+    if (value === undefined) return undefined;
     if (value.includes(needle)) return true;
     return as === "addresses" && (value.includes("\\") || value.includes(longest)) ? undefined : false;
   };

@@ -13,6 +13,7 @@ import { mayTellExpunge, run } from "./commands.ts";
 import { noCandidates } from "./candidates.ts";
 import { Connection } from "./connection.ts";
 import { needsLog, storeReply } from "./faults.ts";
+import { FieldTexts } from "./field-texts.ts";
 import { idle } from "./idle.ts";
 import { KnownFacts } from "./known-facts.ts";
 import { leave } from "./select.ts";
@@ -28,18 +29,21 @@ const badLimit = 20;
 const factsOctets = 32 << 20;
 /** Octets of sorted columns per user. */
 const columnsOctets = 32 << 20;
+/** Octets of header fields that are searched, per user. */
+const fieldOctets = 8 << 20;
 
 /** What the sessions of one user share. */
 interface Shared {
   readonly facts: KnownFacts;
   readonly columns: SortColumns;
+  readonly fieldTexts: FieldTexts;
 }
 
 const shared = new WeakMap<MailStore, Shared>();
 
 function sharedOf(store: MailStore): Shared {
   let found = shared.get(store);
-  if (found === undefined) shared.set(store, (found = { facts: new KnownFacts(factsOctets), columns: new SortColumns(columnsOctets) }));
+  if (found === undefined) shared.set(store, (found = { facts: new KnownFacts(factsOctets), columns: new SortColumns(columnsOctets), fieldTexts: new FieldTexts(fieldOctets) }));
   return found;
 }
 

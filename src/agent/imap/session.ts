@@ -6,6 +6,7 @@ import type { Reply } from "../../imap/respond.ts";
 import type { Mailbox, MailStore } from "../../store/mailbox.ts";
 import type { FindCandidates } from "./candidates.ts";
 import type { Connection } from "./connection.ts";
+import type { FieldTexts } from "./field-texts.ts";
 import type { KnownFacts } from "./known-facts.ts";
 import type { SortColumns } from "./sort-columns.ts";
 import type { View } from "./view.ts";
@@ -30,6 +31,7 @@ export interface Session {
   readonly out: Connection;
   readonly facts: KnownFacts;
   readonly columns: SortColumns;
+  readonly fieldTexts: FieldTexts;
   readonly findCandidates: FindCandidates;
   readonly folderSeen: (store: MailStore, mailbox: Mailbox) => void;
   readonly log: Logger;
