@@ -125,8 +125,14 @@ export interface Mailbox {
    */
   numbers?(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined;
 
-  /** `hashOfText` (guid-hash.ts) of a message's `guid`, for less than that; undefined when the message is gone. */
-  guidHash?(uid: Uid): number | undefined;
+  /**
+   * 32 bits that tell a message from one that had its UID before, and, where another program may change its octets, from what it was then; undefined when it is
+   * gone. Where a store does not offer it, the `guid` does (`hashOfText` of fingerprint.ts).
+   */
+  fingerprint?(uid: Uid): number | undefined;
+
+  /** Grows when a message is found to have other octets than before; absent where messages never change. */
+  readonly edits?: number;
 
   /** Take over what other programs did. Also returns what changed; subscribers of `watch` hear it too. */
   refresh(): Promise<Changes>;

@@ -1,11 +1,13 @@
 /** What is known here of the index of one folder: which of its messages are in it, so that only the others must be read. */
 import type { Mailbox, Uid } from "../../store/mailbox.ts";
 import type { MessageList } from "../../store/message-list.ts";
-import { UidBits, chunkSize, markOf, markOfHash, placeOf, unindexed, unmarked, type Chunk } from "../../store/fulltext/marks.ts";
+import { UidBits, chunkSize, markOf, markOfPrint, placeOf, unindexed, unmarked, type Chunk } from "../../store/fulltext/marks.ts";
 import type { Look } from "../../store/fulltext/requests.ts";
 
 export class Coverage {
   readonly uidValidity: number;
+  /** `Mailbox.edits` of then. */
+  readonly edits: number;
   epoch = "";
   version = 0;
   /** In the index, and the same message there. */
@@ -17,8 +19,14 @@ export class Coverage {
   /** Where all messages were found settled the last time, so that they need not be looked at again. */
   #complete: { readonly list: WeakRef<MessageList>; readonly settled: UidBits } | undefined;
 
-  constructor(uidValidity: number) {
+  constructor({ uidValidity, edits = 0 }: Pick<Mailbox, "uidValidity" | "edits">) {
     this.uidValidity = uidValidity;
+    this.edits = edits;
+  }
+
+  /** Of the messages that the folder has now. */
+  isOf({ uidValidity, edits = 0 }: Pick<Mailbox, "uidValidity" | "edits">): boolean {
+    return this.uidValidity === uidValidity && this.edits === edits;
   }
 
   /** Takes over what the index said, about the messages that the folder has now. */
@@ -92,10 +100,10 @@ const uidsOf = (mailbox: Mailbox): ArrayLike<number> => mailbox.numbers?.("uid")
 
 /** The mark of the message at this place of the folder. */
 function markAt(mailbox: Mailbox, place: number, uid: Uid): number {
-  const hash = mailbox.guidHash?.(uid);
-  if (hash !== undefined) return markOfHash(hash);
+  const print = mailbox.fingerprint?.(uid);
+  if (print !== undefined) return markOfPrint(print);
   const message = mailbox.messages[place];
-  return message?.uid === uid ? markOf(message) : unmarked;
+  return message?.uid === uid ? markOf(mailbox, message) : unmarked;
 }
 
 /** Place of the first UID that is `uid` or more. */

@@ -114,7 +114,7 @@ export class Fulltext {
 
   #coverageOf(mailbox: Mailbox): Coverage {
     let coverage = this.#coverages.get(mailbox);
-    if (coverage?.uidValidity !== mailbox.uidValidity) this.#coverages.set(mailbox, (coverage = new Coverage(mailbox.uidValidity)));
+    if (coverage?.isOf(mailbox) !== true) this.#coverages.set(mailbox, (coverage = new Coverage(mailbox)));
     return coverage;
   }
 
@@ -124,8 +124,8 @@ export class Fulltext {
     const { epoch, version } = coverage;
     const asked = this.#indexer.ask({ op: "look", side: this.#store.side, folder: keyOf(mailbox), since: version, epoch, questions });
     const looked = await within(patience, asked.catch(() => undefined));
-    // Its UIDs may mean other messages by now.
-    if (looked === undefined || mailbox.uidValidity !== coverage.uidValidity) return undefined;
+    // Its UIDs may mean other messages by now, or its messages be other ones.
+    if (looked === undefined || !coverage.isOf(mailbox)) return undefined;
     coverage.take(looked, mailbox);
     return looked;
   }
@@ -201,7 +201,7 @@ export class Fulltext {
         room.set(octets, at);
         at += octets.length;
       }
-      const messages = whole.map(({ message, octets }): ToIndex => ({ uid: message.uid, mark: markOf(message), length: octets.length }));
+      const messages = whole.map(({ message, octets }): ToIndex => ({ uid: message.uid, mark: markOf(mailbox, message), length: octets.length }));
       room = await this.#indexer.ask({ op: "add", side, folder, messages, octets: room }, [room.buffer]);
       if (++batches % lookEvery === 0) await this.#ask(mailbox, [], Infinity);
       yield;

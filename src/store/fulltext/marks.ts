@@ -1,10 +1,10 @@
 /**
- * Which messages of a folder are in the index: a mark for each, kept in chunks of consecutive UIDs. The mark is made from the name that the
- * message has for life, so that a UID which came to mean another message (a mailbox restored from a backup beside a newer index, an index
- * of somebody else) is not taken for indexed.
+ * Which messages of a folder are in the index: a mark for each, kept in chunks of consecutive UIDs. The mark is the message's fingerprint, so that a UID
+ * which came to mean another message (a mailbox restored from a backup beside a newer index, an index of somebody else), or one that another program
+ * edited, is not taken for indexed.
  */
-import { hashOfText } from "../guid-hash.ts";
-import type { Message } from "../mailbox.ts";
+import { hashOfText } from "../fingerprint.ts";
+import type { Mailbox, Message } from "../mailbox.ts";
 
 /** UIDs of one chunk. */
 export const chunkSize = 512;
@@ -27,10 +27,12 @@ export interface Chunk {
 }
 
 /** The mark of a message that is in the index. */
-export const markOf = ({ guid }: Pick<Message, "guid">): number => markOfHash(hashOfText(guid));
+export function markOf(mailbox: Pick<Mailbox, "fingerprint">, message: Pick<Message, "uid" | "guid">): number {
+  return Math.max(mailbox.fingerprint?.(message.uid) ?? hashOfText(message.guid), unindexed + 1);
+}
 
-/** @param hash of the message's guid */
-export const markOfHash = (hash: number): number => Math.max(hash, unindexed + 1);
+/** @param print the message's, `Mailbox.fingerprint` */
+export const markOfPrint = (print: number): number => Math.max(print, unindexed + 1);
 
 const noBits = new Uint32Array(chunkSize / 32);
 

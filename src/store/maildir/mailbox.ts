@@ -22,6 +22,7 @@ import { removing, renaming } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
 import { Recent } from "./recent.ts";
+import { readAnew } from "./resync.ts";
 import { baseOf, fieldsOf, inCur, pathOf } from "./row.ts";
 import { Sync } from "./sync.ts";
 import { fieldText } from "./uidlist.ts";
@@ -99,9 +100,9 @@ export class MaildirMailbox implements Mailbox {
     return table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array;
   }
 
-  guidHash(uid: Uid): number | undefined {
+  fingerprint(uid: Uid): number | undefined {
     const row = this.#folder.rowOf(uid);
-    return row < 0 ? undefined : this.#folder.files.guidHash(row);
+    return row < 0 ? undefined : this.#folder.files.fingerprint(row);
   }
 
   /** First look. Throws StoreFault "nonexistent" when there is no such folder. */
@@ -357,20 +358,7 @@ export class MaildirMailbox implements Mailbox {
 
   /** Reads everything anew (`MailStore.resync`). */
   resync(): Promise<Resynced> {
-    return this.#alone(async () => {
-      const folder = this.#folder;
-      const { uidValidity } = this;
-      folder.doubtAll();
-      this.#sync.given = 0;
-      await this.#sync.run();
-      const dropped = folder.dead + folder.uidlist.spoilt;
-      folder.rewrite ||= dropped > 0;
-      await this.#sync.run();
-      const { arrived, expunged, flagged } = this.#tell();
-      folder.index.save();
-      const messages = folder.list.length;
-      return { messages, arrived: arrived.length, expunged: expunged.length, flagged: flagged.length, given: this.#sync.given, dropped, renumbered: this.uidValidity !== uidValidity };
-    });
+    return this.#alone(() => readAnew(this.#folder, this.#sync, () => this.#tell()));
   }
 
   // ------------------------------------------------------------ hearing

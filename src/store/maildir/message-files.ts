@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
-import { hashOfOctets, hashOfText } from "../guid-hash.ts";
+import { hashOfOctets, hashOfText } from "../fingerprint.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { headOf, withOctets } from "./message-file.ts";
@@ -126,7 +126,7 @@ export class MessageFiles implements Source {
     return own ?? baseOf(this.#folder.table, row);
   }
 
-  guidHash(row: number): number {
+  fingerprint(row: number): number {
     const { table } = this.#folder;
     const at = table.at.nameAt[row];
     const length = table.at.baseLength[row];

@@ -54,6 +54,8 @@ export class Contents {
   /** Of the file that the rows are of; undefined: nothing may be believed. */
   stamp: Stamp | undefined;
   tail = 0;
+  /** How often a message was found to be another one than before. */
+  edits = 0;
   /** Next row whose header is compared in turn (reading.ts). */
   turn = 0;
   /** The file does not say all we know: a UID, a keyword, UIDVALIDITY. */
@@ -266,7 +268,10 @@ export class Contents {
   change(row: number, next: Omit<Row, "uid">): void {
     const { table } = this;
     const { at } = table;
-    if (at.print[row] !== next.print || at.size[row] !== next.size) table.set("factsLength", row, 0);
+    if (at.print[row] !== next.print || at.size[row] !== next.size) {
+      table.set("factsLength", row, 0);
+      this.edits++;
+    }
     if (at.size[row] !== next.size || at.date[row] !== next.date) {
       void this.list.all;
       this.#telling.changed(at.uid[row] ?? 0);
@@ -316,6 +321,11 @@ export class Contents {
   }
 
   // ------------------------------------------------------------ telling
+
+  /** The rows of the table are the messages of `list`, one by one, with the same numbers. */
+  get allTold(): boolean {
+    return this.#telling.allTold;
+  }
 
   /** Brings `list` up to date; what changed in it. */
   tell(): Changes {

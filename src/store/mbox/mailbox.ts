@@ -7,6 +7,7 @@
  */
 import { rmSync } from "node:fs";
 import { faulting } from "../faults.ts";
+import { hashOfText } from "../fingerprint.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { Hearers, noChanges } from "../hearers.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
@@ -89,6 +90,21 @@ export class MboxMailbox implements Mailbox {
 
   get list(): MessageList {
     return this.#contents.list;
+  }
+
+  numbers(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined {
+    const { allTold, table } = this.#contents;
+    return allTold ? (table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array) : undefined;
+  }
+
+  fingerprint(uid: Uid): number | undefined {
+    const { table } = this.#contents;
+    const row = table.rowOf(uid);
+    return row < 0 ? undefined : hashOfText(`${uid}.${this.uidValidity}.${table.at.print[row]}.${table.at.size[row]}`);
+  }
+
+  get edits(): number {
+    return this.#contents.edits;
   }
 
   expungedSince(modSeq: ModSeq): readonly Uid[] | undefined {

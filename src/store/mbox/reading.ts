@@ -230,7 +230,10 @@ function merge(contents: Contents, parsed: Columns<typeof columns>, knew: boolea
     else {
       const before = lifted?.get(next.uid);
       if (before === undefined) contents.add(next, knew ? Date.now() : NaN);
-      else contents.add(next, before.saved, before.set === next.set ? before.modSeq : undefined, before.print === next.print ? before : undefined);
+      else {
+        if (before.print !== next.print) contents.edits++;
+        contents.add(next, before.saved, before.set === next.set ? before.modSeq : undefined, before.print === next.print ? before : undefined);
+      }
     }
   }
 }

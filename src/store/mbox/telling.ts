@@ -67,9 +67,18 @@ export class Telling {
     this.#rebuilt = true;
   }
 
+  get #nothingNew(): boolean {
+    return !this.#rebuilt && !this.#arrived && this.#expunged.size === 0 && this.#changed.size === 0;
+  }
+
+  /** The rows of the table are the messages of `list`, one by one, with the same numbers. */
+  get allTold(): boolean {
+    return this.#nothingNew && this.#contents.table.length === this.list.length;
+  }
+
   /** Brings `list` up to date; what changed in it. */
   tell(): Changes {
-    if (!this.#rebuilt && !this.#arrived && this.#expunged.size === 0 && this.#changed.size === 0) return noChanges;
+    if (this.#nothingNew) return noChanges;
     const changes = this.#rebuilt ? this.#compare() : this.list.length === 0 && this.#expunged.size === 0 ? this.#firstSeen() : this.#follow();
     this.#rebuilt = false;
     this.#arrived = false;
