@@ -149,10 +149,10 @@ export interface Mailbox {
 
   /**
    * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), with line ends as they are stored, in a buffer of
-   * its own, at once.
-   * Stores that would have to wait for it do not offer it.
+   * its own, at once; "later" where `read` is to be asked, which can wait for what keeps it from that. Stores that would mostly have to wait for it do
+   * not offer it.
    */
-  readHead?(uid: Uid): Buffer | undefined;
+  readHead?(uid: Uid): Buffer | "later" | undefined;
 
   /**
    * What other programs go by, in stores where a message is a file (Maildir): its name up to the flags, the id and the POP3 unique-id that its line of

@@ -88,11 +88,12 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
   return items.length === 0 ? undefined : { items, waiting };
 }
 
-/** Undefined when the store can not. */
+/** Undefined when the store can not, or not now. */
 function readHead(mailbox: Mailbox, message: Message): Read | undefined {
   if (mailbox.readHead === undefined) return undefined;
   try {
     const head = mailbox.readHead(message.uid);
+    if (head === "later") return undefined;
     return head === undefined ? { gone: true } : { head: withoutNul(head) };
   } catch (fault) {
     if (fault instanceof StoreFault) return { fault };

@@ -28,10 +28,10 @@ export async function maildrop(mailbox: Mailbox, settings: UidlSettings): Promis
   return drops;
 }
 
-/** With CRLF; undefined when the store does not offer it, or the message is gone. */
+/** With CRLF; undefined when the store does not offer it, or not now, or the message is gone. */
 function headOf(mailbox: Mailbox, uid: Uid): Buffer | undefined {
   const head = mailbox.readHead?.(uid);
-  return head === undefined ? undefined : toCrlf(head);
+  return head === undefined || head === "later" ? undefined : toCrlf(head);
 }
 
 async function uidlOf(mailbox: Mailbox, { uid, guid }: Message, format: string, reuse: boolean): Promise<string> {

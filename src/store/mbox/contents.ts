@@ -192,6 +192,11 @@ export class Contents {
     this.#changing = true;
   }
 
+  /** Rows are those of the file, as far as that is known. */
+  get settled(): boolean {
+    return !this.#changing;
+  }
+
   #noteHead(): void {
     if (this.id === "") return;
     const { id, uidValidity, lastUid, pseudo, unwritten, tail, stamp } = this;

@@ -41,6 +41,8 @@ export class MboxFile {
   /** We may only read it. */
   readOnly = false;
   #reading: number | undefined;
+  /** `#reading`, when it was as it is known. */
+  #looked: number | undefined;
 
   constructor(place: MboxPlace, policy: MboxPolicy) {
     this.#place = place;
@@ -175,13 +177,30 @@ export class MboxFile {
     }
   }
 
+  /**
+   * The file, where it is as it is known and can be read at once, else undefined. Not locked: who reads there compares CRCs. Looked at once in a turn of
+   * the event loop.
+   */
+  get readable(): number | undefined {
+    void this.#known.table;
+    if (this.#looked !== undefined && this.#looked === this.#reading) return this.#looked;
+    const fd = this.#openForTurn();
+    if (fd === undefined || !this.#known.settled || !tryLock(fd, "read")) return undefined;
+    try {
+      this.#looked = isStill(this.#place.path, fd) && this.#known.isCurrent(stampOf(fstatSync(fd, { bigint: true }))) ? fd : undefined;
+    } finally {
+      unlock(fd);
+    }
+    return this.#looked;
+  }
+
   #openForTurn(): number | undefined {
     if (this.#reading === undefined) {
       const fd = openMbox(this.#place.path, "read");
       this.#reading = fd;
       if (fd !== undefined)
         setImmediate(() => {
-          this.#reading = undefined;
+          this.#reading = this.#looked = undefined;
           closeSync(fd);
         });
     }

@@ -20,7 +20,7 @@ import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
 import type { LockedFile } from "./lock.ts";
 import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
-import { octetsOf } from "./octets-of.ts";
+import { headOf, octetsOf } from "./octets-of.ts";
 import { readAdded } from "./reading.ts";
 import { expungeRows, writeStates } from "./writing.ts";
 
@@ -249,6 +249,14 @@ export class MboxMailbox implements Mailbox {
       }
       throw new StoreFault("in-use", "mailbox changes all the time");
     });
+  }
+
+  readHead(uid: Uid): Buffer | "later" | undefined {
+    const { table, settled } = this.#contents;
+    const row = table.rowOf(uid);
+    if (!settled || row < 0) return "later";
+    const fd = this.#file.readable;
+    return (fd === undefined ? undefined : headOf(fd, this.#contents.place(row))) ?? "later";
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {

@@ -6,7 +6,15 @@ import { metadataFields } from "./metadata.ts";
 import type { Place } from "./parse.ts";
 
 /** With CRLF and without metadata; undefined when the header is not as it was: another program was there. */
-export function octetsOf(fd: number, { start, header, body, end, crc }: Place): Buffer | undefined {
+export function octetsOf(fd: number, place: Place): Buffer | undefined {
+  const octets = storedOctets(fd, place);
+  return octets === undefined ? undefined : toCrlf(octets);
+}
+
+/** Up to the end of the header, with line ends as they are stored. */
+export const headOf = (fd: number, place: Place): Buffer | undefined => storedOctets(fd, { ...place, end: place.body });
+
+function storedOctets(fd: number, { start, header, body, end, crc }: Place): Buffer | undefined {
   const octets = Buffer.allocUnsafe(end - start);
   for (let got = 0, n = -1; got < octets.length; got += n) {
     n = readSync(fd, octets, got, octets.length - got, start + got);
@@ -23,5 +31,5 @@ export function octetsOf(fd: number, { start, header, body, end, crc }: Place): 
   parts.push(octets.subarray(from));
   // A header that ends with the file, in the middle of a line, gets its end with the first change.
   if (body === end && from < octets.length && octets[octets.length - 1] !== 0x0a) parts.push(Buffer.from("\n"));
-  return toCrlf(parts.length === 1 ? (parts[0] ?? octets) : Buffer.concat(parts));
+  return parts.length === 1 ? (parts[0] ?? octets) : Buffer.concat(parts);
 }

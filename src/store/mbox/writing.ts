@@ -38,6 +38,12 @@ interface Renewed extends Written {
   readonly head: Buffer;
 }
 
+/** In the octets it had; only those in [from, to) are others. */
+interface Fitting extends Renewed {
+  readonly from: number;
+  readonly to: number;
+}
+
 const writtenOf = ({ row, state, length, crc }: Written): Written => ({ row, state, length, crc });
 
 const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, length: head.length, crc: crc32(head) });
@@ -82,7 +88,7 @@ class Writer {
   }
 
   /** The same in the octets it has; undefined when they are too few. */
-  fitting(row: number): Renewed | undefined {
+  fitting(row: number): Fitting | undefined {
     const place = this.#contents.place(row);
     const head = this.head(place);
     const { start, end, others, before } = this.#room(head, place);
@@ -90,7 +96,7 @@ class Writer {
     const text = end === start || before !== "" ? undefined : fitMetadata(metadata, end - start - others.length);
     if (text === undefined) return undefined;
     head.write(others + text, start, "latin1");
-    return renewal(row, metadata.state, head);
+    return { ...renewal(row, metadata.state, head), from: start, to: end };
   }
 
   /** Relative to the start of the message. */
@@ -114,8 +120,9 @@ class Writer {
     return head;
   }
 
-  oldHead(place: Place): Buffer {
-    return Buffer.from(this.#window.bytes(place.start, place.body - place.start));
+  /** As it is in the file, in part; good until the next call of anything here. */
+  old({ start }: Place, from: number, to: number): Buffer {
+    return this.#window.bytes(start + from, to - from);
   }
 
   /**
@@ -178,7 +185,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   if (contents.pseudo !== undefined && contents.unwritten) {
     pseudo = writer.fittingPseudo(contents.pseudo);
     if (pseudo === undefined) rest = await writer.rest(-1, needs);
-    else edit(edits, contents.pseudo.start, writer.oldHead(contents.pseudo), pseudo);
+    else edit(edits, contents.pseudo.start, writer.old(contents.pseudo, 0, pseudo.length), pseudo);
   }
   for (const row of rows) {
     if (rest !== undefined) break;
@@ -186,7 +193,8 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
     const fitting = writer.fitting(row);
     if (fitting === undefined) rest = await writer.rest(row, needs);
     else {
-      edit(edits, place.start, writer.oldHead(place), fitting.head);
+      const { head, from, to } = fitting;
+      edit(edits, place.start + from, writer.old(place, from, to), head.subarray(from, to));
       fitted.push(writtenOf(fitting));
       if (fitted.length === batch) await flush();
     }
