@@ -10,21 +10,29 @@ import type { Machine } from "./machine.ts";
 export class Ledger {
   /** Ids to the user who has them: 250 from SMTP or LMTP, OK from APPEND. */
   readonly acknowledged = new Map<string, User>();
-  /** "USER UID" to the id that a client saw there. */
+  /** "USER FOLDER UID" to the id that a client saw there, or was told by COPYUID. */
   readonly seen = new Map<string, string>();
-  /** "USER UID" that got \Flagged, by an OK. */
+  /** "USER FOLDER UID" that got \Flagged, or lost \Seen, by an OK. */
   readonly flagged = new Set<string>();
-  /** Ids whose expunge was asked for, and those where it was acknowledged. */
+  readonly unseen = new Set<string>();
+  /** "USER ID" that an OK of COPY or MOVE put into the other folder. */
+  readonly copied = new Set<string>();
+  /** Ids whose expunge was asked for, and "USER FOLDER UID" of messages whose expunge or move was acknowledged. A message that came twice has two UIDs. */
   readonly expunging = new Set<string>();
-  readonly expunged = new Set<string>();
-  readonly uidValidity = new Map<User, string>();
-  readonly counts = { smtp: 0, lmtp: 0, append: 0, store: 0, expunge: 0 };
+  readonly gone = new Set<string>();
+  /** By "USER FOLDER". */
+  readonly uidValidity = new Map<string, string>();
+  readonly counts = { smtp: 0, lmtp: 0, append: 0, store: 0, copy: 0, move: 0, expunge: 0 };
   #last = 0;
 
   /** Acknowledgements of all kinds. */
   get total(): number {
-    const { smtp, lmtp, append, store, expunge } = this.counts;
-    return smtp + lmtp + append + store + expunge;
+    return Object.values(this.counts).reduce((a, b) => a + b, 0);
+  }
+
+  /** Those of IMAP. */
+  get mailbox(): number {
+    return this.total - this.counts.smtp - this.counts.lmtp;
   }
 
   id(): string {
@@ -35,6 +43,9 @@ export class Ledger {
 /** An interpreted machine on a busy host is slow to answer, ms. */
 const answerTime = 240_000;
 
+/** Where COPY and MOVE put messages. */
+const other = "Kept";
+
 const octetsOf = (random: () => number): number => 500 + Math.floor(random() ** 3 * 40_000);
 const address = (user: User): string => `${user}@${domain}`;
 const pick = <T>(list: readonly T[], random: () => number): T | undefined => list[Math.floor(random() * list.length)];
@@ -43,7 +54,7 @@ const pick = <T>(list: readonly T[], random: () => number): T | undefined => lis
 export async function load(machine: Machine, ledger: Ledger, random: () => number): Promise<void> {
   const sessions = [
     ...[1, 2, 3].map(() => smtp(machine, ledger, random)),
-    ...[1, 2].map(() => lmtp(machine, ledger, random)),
+    ...[1, 2, 3, 4].map(() => lmtp(machine, ledger, random)),
     ...users.map((user) => imap(machine, ledger, user, random)),
   ];
   const ends = await Promise.allSettled(sessions);
@@ -78,7 +89,8 @@ async function lmtp(machine: Machine, ledger: Ledger, random: () => number): Pro
   wire.write("LHLO load.example.test\r\n");
   await reply("250");
   for (;;) {
-    const user = pick(users, random) ?? "m1";
+    // Most mail is for one user, so that some is delivered by groups.
+    const user = random() < 0.5 ? users[0] : (pick(users, random) ?? "m1");
     const id = ledger.id();
     wire.write(`MAIL FROM:<a@elsewhere.test>\r\nRCPT TO:<${address(user)}>\r\nDATA\r\n`);
     for (const code of ["250", "250", "354"]) await reply(code);
@@ -91,7 +103,10 @@ async function lmtp(machine: Machine, ledger: Ledger, random: () => number): Pro
 
 async function imap(machine: Machine, ledger: Ledger, user: User, random: () => number): Promise<never> {
   const client = await ImapClient.login(machine.ports.imap, user, passwordOf(user), answerTime);
+  // NO when it is there.
+  await client.command(`CREATE ${other}`);
   await client.ok("SELECT INBOX");
+  const inInbox = (uid: number): string => `${user} INBOX ${uid}`;
   for (let last = 0; ; ) {
     const id = ledger.id();
     await client.ok("APPEND INBOX (\\Seen)", compose({ id, attempt: 1, octets: octetsOf(random) }));
@@ -104,25 +119,62 @@ async function imap(machine: Machine, ledger: Ledger, user: User, random: () => 
       const uid = Number(/UID (\d+)/.exec(line)?.[1] ?? 0);
       const seen = /X-Load-Id: (\S+)/i.exec(literals[0]?.toString("latin1") ?? "")?.[1];
       if (uid === 0 || seen === undefined) continue;
-      ledger.seen.set(`${user} ${uid}`, seen);
+      ledger.seen.set(inInbox(uid), seen);
       uids.push(uid);
       last = Math.max(last, uid);
     }
     const flag = pick(uids, random);
     if (flag !== undefined) {
       await client.ok(`UID STORE ${flag} +FLAGS.SILENT (\\Flagged keyword${flag % 5})`);
-      ledger.flagged.add(`${user} ${flag}`);
+      ledger.flagged.add(inInbox(flag));
       ledger.counts.store++;
+      if (random() < 0.5) {
+        await client.ok(`UID STORE ${flag} -FLAGS.SILENT (\\Seen)`);
+        ledger.unseen.add(inInbox(flag));
+        ledger.counts.store++;
+      }
     }
-    const victim = pick(uids, random);
-    const gone = victim === undefined ? undefined : ledger.seen.get(`${user} ${victim}`);
+    await copy(client, ledger, user, uids.filter(() => random() < 0.3));
+    const moving = uids.filter(() => random() < 0.2);
+    await move(client, ledger, user, moving);
+    const victim = pick(uids.filter((uid) => !moving.includes(uid)), random);
+    const gone = victim === undefined ? undefined : ledger.seen.get(inInbox(victim));
     if (gone === undefined || random() < 0.6) continue;
     ledger.expunging.add(gone);
     await client.ok(`UID STORE ${victim} +FLAGS.SILENT (\\Deleted)`);
     await client.ok("EXPUNGE");
-    ledger.expunged.add(gone);
+    ledger.gone.add(inInbox(victim ?? 0));
     ledger.counts.expunge++;
   }
+}
+
+const idsAt = (ledger: Ledger, user: User, uids: readonly number[]): string[] => uids.map((uid) => ledger.seen.get(`${user} INBOX ${uid}`) ?? "none");
+
+/** "COPYUID VALIDITY FROM TO": notes what the UIDs there mean. RFC 4315 §3 */
+function noteCopies(ledger: Ledger, user: User, text: string): void {
+  const [, from = "", to = ""] = /COPYUID \d+ ([\d:,]+) ([\d:,]+)/.exec(text) ?? [];
+  const [old, next] = [from, to].map((set) => set.split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split(":").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  }));
+  old?.forEach((uid, i) => ledger.seen.set(`${user} ${other} ${next?.[i]}`, ledger.seen.get(`${user} INBOX ${uid}`) ?? "none"));
+}
+
+async function copy(client: ImapClient, ledger: Ledger, user: User, uids: readonly number[]): Promise<void> {
+  if (uids.length === 0) return;
+  const { text } = await client.ok(`UID COPY ${uids.join()} ${other}`);
+  for (const id of idsAt(ledger, user, uids)) ledger.copied.add(`${user} ${id}`);
+  noteCopies(ledger, user, text);
+  ledger.counts.copy++;
+}
+
+async function move(client: ImapClient, ledger: Ledger, user: User, uids: readonly number[]): Promise<void> {
+  if (uids.length === 0) return;
+  const { untagged } = await client.ok(`UID MOVE ${uids.join()} ${other}`);
+  for (const id of idsAt(ledger, user, uids)) ledger.copied.add(`${user} ${id}`);
+  for (const uid of uids) ledger.gone.add(`${user} INBOX ${uid}`);
+  for (const { line } of untagged) if (line.includes("COPYUID")) noteCopies(ledger, user, line);
+  ledger.counts.move++;
 }
 
 export interface Verdict {
@@ -150,37 +202,51 @@ export async function judge(machine: Machine, ledger: Ledger, patience: number):
 
 async function look(machine: Machine, ledger: Ledger): Promise<Verdict> {
   const faults: string[] = [];
-  const copies = new Map<string, number>();
+  /** Ids by "USER FOLDER". */
+  const found = new Map<string, string[]>();
   for (const user of users) {
     const client = await ImapClient.login(machine.ports.imap, user, passwordOf(user), answerTime);
-    const selected = await client.ok("SELECT INBOX");
-    const validity = selected.untagged.map(({ line }) => /UIDVALIDITY (\d+)/.exec(line)?.[1]).find((v) => v !== undefined) ?? "none";
-    if (validity !== (ledger.uidValidity.get(user) ?? validity)) faults.push(`${user}: UIDVALIDITY is ${validity}, was ${ledger.uidValidity.get(user)}`);
-    ledger.uidValidity.set(user, validity);
-    const fetched = await client.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])");
-    for (const { line, literals } of fetched.untagged) {
-      const uid = Number(/UID (\d+)/.exec(line)?.[1] ?? 0);
-      if (uid === 0 || !/ FETCH /.test(line)) continue;
-      const where = `${user} UID ${uid}`;
-      const message = check(literals[0] ?? Buffer.alloc(0));
-      if (message.kind === "torn") {
-        faults.push(`torn: ${where}: ${message.why}`);
-        continue;
-      }
-      copies.set(message.id, (copies.get(message.id) ?? 0) + 1);
-      const before = ledger.seen.get(`${user} ${uid}`);
-      if (before !== undefined && before !== message.id) faults.push(`${where} was ${before} and is ${message.id}`);
-      if (ledger.flagged.has(`${user} ${uid}`) && !line.includes("\\Flagged")) faults.push(`${where} (${message.id}) has lost its flag`);
-      if (ledger.expunged.has(message.id) && before !== undefined) faults.push(`${where} (${message.id}) is back from its expunge`);
-      ledger.seen.set(`${user} ${uid}`, message.id);
-    }
+    await client.command(`CREATE ${other}`);
+    for (const folder of ["INBOX", other]) found.set(`${user} ${folder}`, await lookInto(client, ledger, user, folder, faults));
     await client.logout();
   }
+  const idsIn = (user: User, folder: string): readonly string[] => found.get(`${user} ${folder}`) ?? [];
   let again = 0;
   for (const [id, user] of ledger.acknowledged) {
-    const found = copies.get(id) ?? 0;
-    if (found === 0 && !ledger.expunging.has(id)) faults.push(`lost: ${id} of ${user}`);
-    again += Math.max(0, found - 1);
+    const [here, there] = ["INBOX", other].map((folder) => idsIn(user, folder).filter((one) => one === id).length) as [number, number];
+    if (here + there === 0 && !ledger.expunging.has(id)) faults.push(`lost: ${id} of ${user}`);
+    if (there === 0 && ledger.copied.has(`${user} ${id}`)) faults.push(`lost: ${id} of ${user} in ${other}`);
+    again += Math.max(0, here - 1);
   }
-  return { found: [...copies.values()].reduce((a, b) => a + b, 0), again, faults };
+  return { found: [...found.values()].reduce((sum, { length }) => sum + length, 0), again, faults };
+}
+
+/** Ids of the messages in a folder; what is wrong with one goes to `faults`. */
+async function lookInto(client: ImapClient, ledger: Ledger, user: User, folder: string, faults: string[]): Promise<string[]> {
+  const selected = await client.ok(`SELECT ${folder}`);
+  const validity = selected.untagged.map(({ line }) => /UIDVALIDITY (\d+)/.exec(line)?.[1]).find((v) => v !== undefined) ?? "none";
+  const known = ledger.uidValidity.get(`${user} ${folder}`) ?? validity;
+  if (validity !== known) faults.push(`${user} ${folder}: UIDVALIDITY is ${validity}, was ${known}`);
+  ledger.uidValidity.set(`${user} ${folder}`, validity);
+  const ids: string[] = [];
+  const fetched = await client.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])");
+  for (const { line, literals } of fetched.untagged) {
+    const uid = Number(/UID (\d+)/.exec(line)?.[1] ?? 0);
+    if (uid === 0 || !/ FETCH /.test(line)) continue;
+    const where = `${user} ${folder} ${uid}`;
+    const message = check(literals[0] ?? Buffer.alloc(0));
+    if (message.kind === "torn") {
+      faults.push(`torn: ${where}: ${message.why}`);
+      continue;
+    }
+    const { id } = message;
+    ids.push(id);
+    const before = ledger.seen.get(where);
+    if (before !== undefined && before !== id) faults.push(`${where} was ${before} and is ${id}`);
+    if (ledger.flagged.has(where) && !line.includes("\\Flagged")) faults.push(`${where} (${id}) has lost its flag`);
+    if (ledger.unseen.has(where) && line.includes("\\Seen")) faults.push(`${where} (${id}) has a flag again`);
+    if (ledger.gone.has(where)) faults.push(`${where} (${id}) is back from its expunge or move`);
+    ledger.seen.set(where, id);
+  }
+  return ids;
 }

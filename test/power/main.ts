@@ -4,7 +4,8 @@
  * The machine (Debian's kernel, ext4 with its journal as mkfs makes it, `posthorn run`) is killed with SIGKILL at a random time: what its
  * page cache held is gone. Its disk (disk.ts) has a volatile write cache and loses of what was not flushed a random part, block by block, in no
  * order. Clients outside of it keep the ledger. Then it is booted from the same disk, and everything that was acknowledged must be there and whole:
- * messages by 250 of SMTP and LMTP and by OK of APPEND, flags by OK of STORE, UIDs as they were seen, and expunges.
+ * messages by 250 of SMTP and LMTP (some of them delivered by groups) and by OK of APPEND, COPY and MOVE, flags by OK of STORE, UIDs as they were seen or told
+ * (COPYUID), and expunges; of users with a Maildir and with mbox files.
  *
  * Modelled are the page cache, a disk cache that reorders and loses, and the journal's recovery. Not modelled: a block torn in itself, a disk
  * that lies about flushes (LIE=1 makes it one, to see that the judgement notices), and other file systems.
@@ -26,8 +27,9 @@ import { Machine } from "./machine.ts";
 
 const cuts = Number(process.env.CUTS ?? 5);
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-/** Acknowledgements between two cuts, least and most, and how long to wait for them, ms. */
+/** Acknowledgements between two cuts, least and most, and those of IMAP among them; how long to wait for them, ms. */
 const work = [30, 150] as const;
+const mailboxWork = [8, 40] as const;
 const loadTime = 240_000;
 /** How long to wait for a moment when the disk has not flushed all, ms. */
 const busyTime = 5_000;
@@ -75,8 +77,8 @@ try {
   const images = makeImages(directory);
   const ledger = new Ledger();
   say(`seed ${seed}, ${cuts} cuts\n`);
-  say("| cut | acknowledged so far: SMTP | LMTP | APPEND | flags | expunges | blocks not flushed | of these lost | seconds to boot | messages found | twice | lost, torn, changed |");
-  say("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+  say("| cut | acknowledged so far: SMTP | LMTP | APPEND | flags | COPY | MOVE | expunges | blocks not flushed | of these lost | seconds to boot | messages found | twice | lost, torn, changed |");
+  say("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
   for (let cut = 0; ; cut++) {
     const started = Date.now();
     const machine = await Machine.boot(images, directory);
@@ -95,14 +97,15 @@ try {
     const loading = load(machine, ledger, random);
     loading.catch(() => undefined);
     const goal = ledger.total + work[0] + random() * (work[1] - work[0]);
-    await reached(() => ledger.total >= goal, loadTime);
+    const mailboxGoal = ledger.mailbox + mailboxWork[0] + random() * (mailboxWork[1] - mailboxWork[0]);
+    await reached(() => ledger.total >= goal && ledger.mailbox >= mailboxGoal, loadTime);
     const blocks = 1 + random() * 20;
     await reached(() => machine.unflushed >= blocks, busyTime);
     const { unflushed, lost } = machine.cut(random);
     await machine.gone();
     await loading;
-    const { smtp, lmtp, append, store, expunge } = ledger.counts;
-    process.stdout.write(`| ${cut + 1} | ${smtp} | ${lmtp} | ${append} | ${store} | ${expunge} | ${unflushed} | ${lost} | `);
+    const { smtp, lmtp, append, store, copy, move, expunge } = ledger.counts;
+    process.stdout.write(`| ${cut + 1} | ${smtp} | ${lmtp} | ${append} | ${store} | ${copy} | ${move} | ${expunge} | ${unflushed} | ${lost} | `);
   }
 } catch (fault) {
   // What the machine said is all there is to find out why.

@@ -4,7 +4,7 @@
  * | on disk | next opener |
  * |---|---|
  * | mark; file has OLD octets | nothing was added; mark removed |
- * | mark; file has OLD + some of N, beginning as B | half a message, never acknowledged: cut back to OLD |
+ * | mark; file has OLD + some of N, beginning as B, or with NULs in their place | half a message, never acknowledged: cut back to OLD |
  * | the same, and behind the half another program's message, which begins where none of ours does | the half is taken out, the other stays |
  * | mark; OLD + N octets or more | the message is whole and stays; mark removed |
  * | no mark | fsynced: the *commit point* of an append is the fsync of the mailbox |
@@ -69,7 +69,8 @@ export function halfAppend(path: string, fd: number): Half | undefined {
   // The mark's removal is not fsynced either: an old one may be back after a power cut, and means nothing then.
   if (stats.size <= old || stats.size >= old + added || readSync(fd, there, 0, begin.length, old) !== begin.length) return undefined;
   let same = 0;
-  while (same < begin.length && there[same] === begin[same]) same++;
+  // Octets that never came to the disk are NULs; so are, on btrfs, those that ftruncate(2) could not cut for lack of room.
+  while (same < begin.length && (there[same] === begin[same] || there[same] === 0)) same++;
   const foreign = foreignStart(fd, old, stats.size, new Set((m[5] ?? "0").split(",").map(Number)));
   // Not ours from early on: either the other's message begins there, perhaps behind a line end, or the mark is an old one.
   if (same < begin.length && (foreign === undefined || foreign - old > same + 1)) return undefined;

@@ -176,11 +176,13 @@ export class Journal {
   async recover(fd: number): Promise<readonly string[]> {
     const done: string[] = [];
     const half = halfAppend(this.side.path("append"), fd);
+    const { size } = fstatSync(fd);
+    // The mark stays until the half is gone; of a rewrite, the journal knows.
+    if (half?.to === size) ftruncateSync(fd, half.from);
     removeMark(this.side.path("append"));
     if (half !== undefined) {
       done.push(`a message of which ${half.to - half.from} octets were written was taken out`);
-      if (half.to === fstatSync(fd).size) ftruncateSync(fd, half.from);
-      else await this.rewrite(fd, half.from, [{ from: half.to, to: fstatSync(fd).size }]);
+      if (half.to < size) await this.rewrite(fd, half.from, [{ from: half.to, to: size }]);
     }
     const edits = await recoverPatch(this.side, fd);
     if (edits > 0) done.push(`${edits} changes of flags were completed`);

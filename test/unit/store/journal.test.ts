@@ -97,7 +97,7 @@ test("a half-written append is cut, a whole one stays, a mark from before is ign
   const whole = content();
   const hex = Buffer.from("From y\nlong text\n").toString("hex");
   const mark = `${inode} ${whole.length} 17 ${hex}\n`;
-  for (const [tail, after] of [["", ""], ["From y\nlo", ""], ["From y\nlong text\n", "From y\nlong text\n"], ["From other\n", "From other\n"]] as const) {
+  for (const [tail, after] of [["", ""], ["From y\nlo", ""], ["\0\0\0\0\0\0\0\0ong", ""], ["\0\0", ""], ["From y\nlong text\n", "From y\nlong text\n"], ["From other\n", "From other\n"]] as const) {
     writeFileSync(path, whole + tail);
     writeFileSync(`${side}/a%2Fb.append`, mark);
     await recover();
