@@ -1,5 +1,5 @@
 /** What a message's row or else its file says, looked up when it is asked for and then kept in the row; and the file, wherever it is by now. */
-import { statSync } from "node:fs";
+import { statSync, type Stats } from "node:fs";
 import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import { hashOfOctets, hashOfText } from "../fingerprint.ts";
@@ -13,6 +13,8 @@ import { fieldNumber, fieldText } from "./uidlist.ts";
 
 export class MessageFiles implements Source {
   readonly #folder: Folder;
+  /** What was logged. */
+  readonly #unreadable = new Set<string>();
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -24,14 +26,45 @@ export class MessageFiles implements Source {
     return Number.isNaN(saved) ? undefined : saved;
   }
 
-  /** Octets with CRLF: of the name, of the uidlist, or counted once. 0 when the file is gone. */
+  /** Octets with CRLF: of the name, of the uidlist, or counted once; of a file that can not be read those it has. 0 when it is gone. */
   sizeOf(uid: number): number {
     const row = this.#folder.rowOf(uid);
     if (row < 0) return 0;
     const known = this.#folder.table.at.size[row];
     if (!Number.isNaN(known)) return known;
-    const size = this.withFile(uid, (path) => withOctets(path, crlfSize));
-    return size === undefined ? 0 : this.#learn("size", uid, size);
+    return this.withFile(uid, (path) => this.#count(uid, path)) ?? 0;
+  }
+
+  #count(uid: number, path: string | Buffer): number {
+    let size: number;
+    try {
+      size = withOctets(path, crlfSize);
+    } catch (error) {
+      if (errno(error) === "ENOENT") throw error;
+      // What is asked of all messages is not to fail for one.
+      this.#complain(path, error);
+      return this.#stat(uid)?.size ?? 0;
+    }
+    return this.#learn("size", uid, size);
+  }
+
+  /** What stat(2) says; undefined when the file is gone, or that can not be said. */
+  #stat(uid: number): Stats | undefined {
+    return this.withFile(uid, (path) => {
+      try {
+        return statSync(path);
+      } catch (error) {
+        if (errno(error) === "ENOENT") throw error;
+        this.#complain(path, error);
+        return undefined;
+      }
+    });
+  }
+
+  #complain(path: string | Buffer, error: unknown): void {
+    const line = `${String(path)}: ${errno(error) || String(error)}`;
+    if (!this.#unreadable.has(line)) this.#folder.log(line);
+    this.#unreadable.add(line);
   }
 
   /** As `sizeOf` where it is known, else octets in the file. */
@@ -42,7 +75,7 @@ export class MessageFiles implements Source {
     if (!Number.isNaN(known)) return known;
     const size = this.namedSize(row);
     if (size !== undefined) return size;
-    const stats = this.withFile(uid, (path) => statSync(path));
+    const stats = this.#stat(uid);
     if (stats === undefined) return 0;
     if (Number.isNaN(this.#folder.table.at.date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
     return stats.size;
@@ -95,8 +128,8 @@ export class MessageFiles implements Source {
     if (row < 0) return 0;
     const known = this.#folder.table.at.date[row];
     if (!Number.isNaN(known)) return known;
-    const date = this.withFile(uid, (path) => Math.floor(statSync(path).mtimeMs));
-    return date === undefined ? this.#folder.table.at.saved[row] || 0 : this.#learn("date", uid, date);
+    const stats = this.#stat(uid);
+    return stats === undefined ? this.#folder.table.at.saved[row] || 0 : this.#learn("date", uid, Math.floor(stats.mtimeMs));
   }
 
   modSeqOf(uid: number): number {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
@@ -24,6 +24,20 @@ const full: Order = { action: "fail", error: "ENOSPC", calls: growing, ...always
 const quota: Order = { ...full, error: "EDQUOT" };
 const readOnly: Order = { ...full, error: "EROFS", calls: growing | calls.remove | calls.truncate | calls.times };
 
+/** A file that another program delivered: its name does not tell its size. */
+const handMade = "1700000000.1.other";
+const nameless: Order = { action: "fail", error: "EIO", calls: calls.read, match: handMade, ...always };
+/** The others are answered. */
+const unreadable: readonly (readonly [command: string, answer: RegExp, log?: RegExp])[] = [
+  ["FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)", /^x OK/, /1700000000\.1\.other.*EIO/],
+  ["FETCH 1:* (UID ENVELOPE RFC822.SIZE)", /^x NO \[SERVERBUG\]/, /FETCH: UID 7/],
+  ["SEARCH LARGER 1", /^x OK/],
+  ["SEARCH TEXT nowhere", /^x NO/],
+  ["SORT (SIZE) US-ASCII ALL", /^x OK/],
+  ["STATUS INBOX (MESSAGES UNSEEN)", /^x OK/],
+  ["STORE 1:* +FLAGS (\\Flagged)", /^x OK/],
+];
+
 interface Row {
   readonly what: string;
   readonly order: Order;
@@ -33,6 +47,8 @@ interface Row {
 }
 
 const rows = (kind: Kind, file: string): readonly Row[] => [
+  // First: nothing is known of it then.
+  ...(kind === "maildir" ? unreadable.map(([command, answer, log]) => ({ what: "one of all messages can not be read", order: nameless, command, answer, log })) : []),
   { what: "a full disk", order: full, command: append, answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
   { what: "a full disk", order: full, command: "CREATE more", answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
   { what: "a full disk", order: full, command: "COPY 1:3 A", answer: /^x NO \[UNAVAILABLE\]/, log: /no space left for mail/ },
@@ -58,6 +74,7 @@ for (const kind of kinds)
     before(async () => {
       base = mkdtempSync(`${tmpdir()}/answers-`);
       await fill(kind, `${base}/mail`);
+      if (kind === "maildir") writeFileSync(`${base}/mail/Maildir/cur/${handMade}:2,`, "Subject: by hand\n\nx\n");
       user = userAt(kind, `${base}/mail`);
       faults = new Faults();
       agent = fork(`${import.meta.dirname}/../../../src/agent/main.ts`, { env: faults.environment(`${base}/mail`), stdio: ["ignore", "inherit", "pipe", "ipc"], serialization: "json" });
