@@ -14,7 +14,7 @@ export class Coverage {
   covered = new UidBits();
   /** Covered, or known not to be indexed. */
   #settled = new UidBits();
-  /** In the index without being in the folder, or as another message: by chunk. */
+  /** In the index without being in the folder, or as another message, when that was asked last: by chunk. */
   readonly #dead = new Map<number, readonly number[]>();
   /** Where all messages were found settled the last time, so that they need not be looked at again. */
   #complete: { readonly list: WeakRef<MessageList>; readonly settled: UidBits } | undefined;
@@ -67,9 +67,10 @@ export class Coverage {
     else this.#dead.delete(chunk);
   }
 
-  /** UIDs whose rows are of no use. */
-  dead(): readonly number[] {
-    return [...this.#dead.values()].flat();
+  /** UIDs that the index has for nothing, those expunged since it was asked among them. */
+  dead(mailbox: Mailbox): readonly number[] {
+    const there = UidBits.of(uidsOf(mailbox));
+    return [...this.#dead.values(), this.#settled.notIn(there)].flat();
   }
 
   /** True when every message is in the index, as far as it can be. */

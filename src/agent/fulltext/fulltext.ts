@@ -183,7 +183,7 @@ export class Fulltext {
     if (looked === undefined) throw new IndexerFault("full-text index did not answer");
     const folder = keyOf(mailbox);
     const coverage = this.#coverageOf(mailbox);
-    const dead = coverage.dead();
+    const dead = coverage.dead(mailbox);
     for (let at = 0; at < dead.length; at += removeBatch) {
       await this.#indexer.ask({ op: "remove", side, folder, uids: dead.slice(at, at + removeBatch) });
       yield;

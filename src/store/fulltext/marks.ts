@@ -82,13 +82,27 @@ export class UidBits {
     return places;
   }
 
+  /** UIDs of this set that are not in the other. */
+  notIn(others: UidBits): number[] {
+    const uids: number[] = [];
+    for (const [chunk, bits] of this.#chunks) {
+      const theirs = others.#chunks.get(chunk) ?? noBits;
+      for (let word = 0; word < bits.length; word++) {
+        const left = (bits[word] ?? 0) & ~(theirs[word] ?? 0);
+        for (let bit = 0; left !== 0 && bit < 32; bit++) if (((left >>> bit) & 1) === 1) uids.push(chunk * chunkSize + word * 32 + bit);
+      }
+    }
+    return uids;
+  }
+
   copy(): UidBits {
     return new UidBits(new Map([...this.#chunks].map(([chunk, bits]) => [chunk, bits.slice()])));
   }
 
-  static of(uids: Iterable<number>): UidBits {
+  static of(uids: ArrayLike<number>): UidBits {
     const chunks = new Map<number, Uint32Array>();
-    for (const uid of uids) {
+    for (let n = 0; n < uids.length; n++) {
+      const uid = uids[n] ?? 0;
       let bits = chunks.get(chunkOf(uid));
       if (bits === undefined) chunks.set(chunkOf(uid), (bits = new Uint32Array(chunkSize / 32)));
       const place = placeOf(uid);

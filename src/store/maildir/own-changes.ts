@@ -89,7 +89,7 @@ function rename(folder: Folder, files: RenamedFiles, row: number, plan: FlagPlan
     }
     made.cur += place === inCur ? 2 : 1;
     if (place === inNew) made.new++;
-    table.set("set", row, table.numberOf(suffix));
+    table.set("set", row, files.setOf(suffix));
     if (place !== inCur) table.set("place", row, inCur);
     if (next !== undefined) folder.flaggedRow(row);
     return true;
@@ -107,6 +107,8 @@ class RenamedFiles {
   #new: number | undefined;
   readonly #name = Buffer.alloc(longestName + 1);
   readonly #next = Buffer.alloc(longestName + 1);
+  /** Mostly the same for one message as for the last. */
+  #last: { readonly suffix: string; readonly set: number } | undefined;
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -132,6 +134,12 @@ class RenamedFiles {
     end(name, length, now);
     end(next, length, suffix);
     renameAt(from, name, cur, next);
+  }
+
+  /** Number of what follows base names. */
+  setOf(suffix: string): number {
+    if (this.#last?.suffix !== suffix) this.#last = { suffix, set: this.#folder.table.numberOf(suffix) };
+    return this.#last.set;
   }
 
   close(): void {
