@@ -33,7 +33,7 @@ export async function deliverOne(options: ProcmailOptions, recipient: Person, ex
   const rights = explicit && process.geteuid?.() === 0 && person.uid !== 0 ? person : undefined;
   const message = readWhole(0);
   if (message === undefined) return options.soft ? exTemporary : exCannotCreate;
-  const seat = new CommandSeat({ berkeley: options.berkeley, umask, octets: message.length, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox, inbox: undefined });
+  const seat = new CommandSeat({ berkeley: options.berkeley, umask, octets: message.length, become: rights === undefined ? undefined : await becoming(rights), person, spool: inbox });
   if (options.mode.kind === "filter") person = (await ownerOf(options.mode.rc ?? "", options, seat)) ?? person;
   if (!filter) {
     const checked = checkSpool(inbox, person);

@@ -1,5 +1,5 @@
 /** Where rules run that the command procmail(1) obeys: this process, for one message and one person. */
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Octets } from "../message/octets.ts";
 import type { Seat } from "../mda/driver.ts";
@@ -23,8 +23,6 @@ export interface CommandSeatOptions {
   readonly person: Person;
   /** The system mailbox. */
   readonly spool: string;
-  /** Delivers to the system mailbox where this process can not lock it; undefined: it does not. */
-  readonly inbox: ((message: FolderMessage, path: string) => Promise<boolean>) | undefined;
 }
 
 export class CommandSeat implements Seat {
@@ -55,7 +53,6 @@ export class CommandSeat implements Seat {
   }
 
   async toStore(path: string, message: FolderMessage): Promise<"maildir" | "mailbox" | undefined> {
-    if ((await this.#options.inbox?.(message, path)) === true) return "mailbox";
     return message.flags === undefined || message.flags.length === 0 ? undefined : await this.#flagged(path, message);
   }
 
@@ -68,6 +65,13 @@ export class CommandSeat implements Seat {
 
   bypassesLock(path: string): boolean {
     return path === this.#options.spool && !isWritable(dirname(path));
+  }
+
+  async lockFor(path: string, lock: string): Promise<(() => void) | undefined> {
+    const socket = `${process.env["POSTHORN_RUN_DIRECTORY"] ?? "/run/posthorn"}/mailbox`;
+    if (lock !== `${path}.lock` || !existsSync(socket)) return undefined;
+    const { lockInbox } = await import("../mda/inbox-lock.ts");
+    return await lockInbox(socket, this.#options.person.name, lock, patience);
   }
 
   failed(fault: unknown): string {

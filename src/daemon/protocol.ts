@@ -94,6 +94,18 @@ export interface MailboxHello {
   readonly folder?: string;
 }
 
+/**
+ * First and only frame on `mailbox` of a command that will append to its user's file in the mail spool, where it can make no lock file; then LockReply. The
+ * lock is held until the connection ends.
+ */
+export interface LockHello {
+  readonly op: "lock-inbox";
+  readonly user: string;
+}
+
+/** `lock`: the file that is there now. Else another holds it ("held"), or it is not to be had here. */
+export type LockReply = { readonly ok: true; readonly lock: string } | { readonly ok: false; readonly why: "held" | "denied" | "elsewhere" };
+
 /** Of each folder one, as it is done. Without an "end" the agent went away before all was done. */
 export type MailboxReply =
   | { readonly kind: "folder"; readonly folder: string; readonly selectable: boolean; readonly specialUse?: string }

@@ -61,6 +61,13 @@ export class SpoolLocks {
     }
   }
 
+  /** True when somebody has it from here. */
+  isHeld(inbox: string): boolean {
+    const path = `${inbox}.lock`;
+    const held = this.#held.get(path);
+    return held !== undefined && this.#stillOurs(path, held);
+  }
+
   /** Renews the time of a lock this agent holds. False when it holds none (any more). */
   touch(inbox: string, pid: number): boolean {
     const path = `${inbox}.lock`;

@@ -3,7 +3,7 @@
  * process, and an octet read here would be lost there. The peer sends no more until it has its HandoffReply.
  */
 import type { Socket } from "node:net";
-import type { DeliverHello, HandoffReply, MailboxHello, MailboxWork, SessionHello } from "../daemon/protocol.ts";
+import type { DeliverHello, HandoffReply, LockHello, MailboxHello, MailboxWork, SessionHello } from "../daemon/protocol.ts";
 import { sendFrame, WireFramer } from "../daemon/wire.ts";
 
 /** How long a peer may take to say hello, ms. Peers are our own programs. */
@@ -86,4 +86,11 @@ export function mailboxHello(value: unknown): MailboxHello | undefined {
   const work = works.find((one) => one === asked);
   if (op !== "mailbox" || work === undefined || !isText(user) || (folder !== undefined && !isText(folder))) return undefined;
   return { op, user, work, ...(folder === undefined ? {} : { folder }) };
+}
+
+/** undefined when it is not a LockHello. */
+export function lockHello(value: unknown): LockHello | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { op, user } = value as Readonly<Record<string, unknown>>;
+  return op === "lock-inbox" && isText(user) ? { op, user } : undefined;
 }

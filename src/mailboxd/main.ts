@@ -1,6 +1,6 @@
 /**
  * mailboxd: starts one agent per user, hands it sockets, retires it, and does for it the two things a user can not do
- * herself in the mail spool directory: make her INBOX, and the dotlock beside it.
+ * herself in the mail spool directory: make her INBOX, and the dotlock beside it. That lock it makes for her procmail(1), too.
  *
  * Runs as root with CAP_SETUID, CAP_SETGID (to start agents), CAP_CHOWN (to give the INBOX away) and CAP_KILL (to end
  * agents); without CAP_DAC_OVERRIDE, so it can not read anybody's mail. It parses no mail and no octet from the network. Without root
@@ -14,7 +14,8 @@ import { program } from "../daemon/program.ts";
 import type { AgentNote, MailUser } from "../daemon/protocol.ts";
 import { socketPath } from "../daemon/sockets.ts";
 import { getgrnam } from "../sys/passwd.ts";
-import { spoolInbox } from "../table/mail-location.ts";
+import { freshFor } from "../store/dotlock.ts";
+import { ownSpoolFile, spoolInbox } from "../table/mail-location.ts";
 import { Agents } from "./agents.ts";
 import { type ConnectionsContext, serveDeliver, serveMailbox, serveSession } from "./connections.ts";
 import { SpoolLocks } from "./dotlock.ts";
@@ -32,6 +33,14 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
   const locks = new SpoolLocks();
   const authd = new WirePeer(socketPath(settings, "auth-master"));
   const group = separated(settings) ? getgrnam(mailGroup)?.gid : undefined;
+
+  const trying = (work: () => unknown): void => {
+    try {
+      work();
+    } catch (fault) {
+      log.error(`a lock file in the mail spool: ${describeFault(fault)}`);
+    }
+  };
 
   const privileged = (op: Extract<AgentNote, { readonly kind: "privileged" }>["op"], user: MailUser, pid: number): boolean => {
     const inbox = separated(settings) ? spoolInbox(user, settings) : undefined;
@@ -72,6 +81,20 @@ await program("mailboxd", async ({ settings: atStart, listen }) => {
         // The agent will find out what that means for it, and say so to whoever asked.
         log.error(`can not make ${inbox}: ${describeFault(fault)}`);
       }
+    },
+    lockInbox(user, pid) {
+      const inbox = separated(settings) ? ownSpoolFile(user, settings) : undefined;
+      if (inbox === undefined) return "elsewhere";
+      const { stale_lock_time: stale } = settings;
+      if (locks.isHeld(inbox) || !locks.lock(inbox, pid, stale)) return "held";
+      const touching = setInterval(() => trying(() => locks.touch(inbox, pid)), Math.min(freshFor, Math.max(1000, stale / 4))).unref();
+      return {
+        path: `${inbox}.lock`,
+        release() {
+          clearInterval(touching);
+          trying(() => locks.unlock(inbox, pid));
+        },
+      };
     },
   };
 

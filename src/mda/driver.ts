@@ -55,6 +55,8 @@ export interface Seat {
   readonly errors?: number;
   /** A system mailbox in a directory where this process can make no lock file: the kernel's lock must do. */
   bypassesLock?(path: string): boolean;
+  /** Has that lock file made by who may; undefined: nobody does. Rejects with StoreFault "in-use". */
+  lockFor?(path: string, lock: string): Promise<(() => void) | undefined>;
   /** Before each effect, with the paths it touches: the place to give up rights in time. */
   before?(paths: readonly string[]): void;
   /** Standard output, where there is one: the folder "|". Has written all when it returns true. */
@@ -270,10 +272,16 @@ export class Driver {
       this.success = `delivered to ${kind}`;
       return { octets: effect.postmark.length + effect.octets.length };
     }
-    const lock = this.#held.has(effect.lock) || this.#seat.bypassesLock?.(path) === true ? "" : utf8(effect.lock);
-    const done = await deliverMbox(path, message, { umask: effect.umask, ownUmask, patience, sizeLimit: mailboxLimit, lock, raw: effect.raw, berkeley });
-    this.success = `delivered to file: ${path}`;
-    return done;
+    const wanted = this.#held.has(effect.lock) ? "" : utf8(effect.lock);
+    const bypasses = wanted !== "" && this.#seat.bypassesLock?.(path) === true;
+    const release = bypasses ? await this.#seat.lockFor?.(path, wanted) : undefined;
+    try {
+      const done = await deliverMbox(path, message, { umask: effect.umask, ownUmask, patience, sizeLimit: mailboxLimit, lock: bypasses ? "" : wanted, raw: effect.raw, berkeley });
+      this.success = `delivered to file: ${path}`;
+      return done;
+    } finally {
+      release?.();
+    }
   }
 
   /** Folders of the user's store get the message through it, the others links to one file. */

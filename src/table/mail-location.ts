@@ -33,6 +33,12 @@ export function spoolInbox(user: MailUser, settings: Settings): string | undefin
   return `${spool}/${name}`;
 }
 
+/** The file in `mail_spool_directory` that has the user's name: what programs call the system mailbox, wherever her INBOX is. */
+export function ownSpoolFile({ name }: Pick<MailUser, "name">, settings: Settings): string | undefined {
+  const spool = settings.mail_spool_directory.replace(/\/+$/, "");
+  return spool === "" || name === "" || name.startsWith(".") || name.includes("/") || name.endsWith(".lock") ? undefined : `${spool}/${name}`;
+}
+
 /** mbox:FOLDERS:INBOX=FILE has an INBOX file of its own. */
 function mboxInbox(mail: string): string | undefined {
   if (!mail.startsWith("mbox:")) return undefined;
