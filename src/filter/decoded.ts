@@ -5,6 +5,7 @@
 import { isAscii } from "node:buffer";
 import { innerParts, leaves, partText, decodeWords } from "../message/text.ts";
 import { fieldValue, type Header } from "../message/header.ts";
+import { normalized } from "../message/casemap.ts";
 import { paramOctets } from "../message/content.ts";
 import { MimeScanner } from "../message/mime-scanner.ts";
 import { scanMime, type Part } from "../message/mime.ts";
@@ -103,4 +104,4 @@ function headerText(header: Header): string {
 
 const oneLine = (line: string): string => line.replace(/[\r\n\u0085\u2028\u2029]+/g, " ");
 const endsLine = (content: string): string => (content === "" || content.endsWith("\n") ? content : `${content}\n`);
-const text = (content: string): Buffer => Buffer.from(content.normalize("NFC"), "utf8");
+const text = (content: string): Buffer => Buffer.from(normalized(content, "NFC"), "utf8");

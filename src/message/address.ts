@@ -219,14 +219,16 @@ function domain(s: Text): { text: string; comment: string | undefined } {
     if (s.take("]")) text += "]";
     return { text: text.replaceAll(/[ \t\r\n\\]+/g, ""), comment: s.comments() ?? comment };
   }
-  for (;;) {
+  // Whether the last piece was a dot is kept beside the text: to look at the end of a string that was put together costs all of it.
+  for (let dotted = true; ; ) {
     const piece = s.take(".") ? "." : atomText(s);
     if (piece === "") return { text, comment };
     // Without this, "a@b c" would be the domain "bc".
-    if (text !== "" && piece !== "." && !text.endsWith(".")) {
+    if (piece !== "." && !dotted) {
       s.position -= piece.length;
       return { text, comment };
     }
+    dotted = piece === ".";
     text += piece;
     comment = s.comments() ?? comment;
   }

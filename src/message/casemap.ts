@@ -14,7 +14,20 @@ const pieces = new RegExp(`[${letters}]|[^${letters}]+`, "g");
 export function casemap(text: string): string {
   if (ascii.test(text)) return text.toUpperCase();
   const titled = exceptions.test(text) ? text.replaceAll(pieces, (piece) => (exceptions.test(piece) ? titlecase(piece) : piece.toUpperCase())) : text.toUpperCase();
-  return titled.normalize("NFKD");
+  return normalized(titled, "NFKD");
+}
+
+/** More marks on one letter than any language has. */
+const manyMarks = /\p{M}{33}/u;
+const fewMarks = /\P{M}*\p{M}{1,32}|\P{M}+/gu;
+
+/**
+ * The normalization form of a text. Marks on one letter are put in order, which costs the square of their number: they are taken 32 at a time
+ * (Unicode Standard Annex #15 §13 has 30), so that a message that is nothing but marks costs no more than another.
+ */
+export function normalized(text: string, form: "NFC" | "NFKD"): string {
+  if (!manyMarks.test(text)) return text.normalize(form);
+  return (text.match(fewMarks) ?? []).map((piece) => piece.normalize(form)).join("");
 }
 
 /** The title case of one exception: itself where the full upper case is several characters ("ß" stays). */

@@ -70,7 +70,7 @@ export function decoderOf(charset: string): Decode | undefined {
 function makeDecoder(name: string): Decode | undefined {
   if (name === "utf-7") return utf7;
   if (name === "iso-2022-kr") return shifted("euc-kr", /\x0e([^\x0f\n]*)\x0f?/g);
-  if (name === "hz-gb-2312" || name === "hz") return shifted("gbk", /~\{([^~\n]*(?:~(?!\})[^~\n]*)*)(?:~\})?/g);
+  if (name === "hz-gb-2312" || name === "hz") return shifted("gbk", /~\{([^\n]*?)(?:~\}|$)/gm);
   const page = codePages[name];
   if (page !== undefined) return (octets) => octets.toString("latin1").replaceAll(/[\x80-\xff]/g, (c) => page.charAt(c.charCodeAt(0) - 0x80));
   try {

@@ -38,13 +38,15 @@ export function sorted(header: Header, { from, to, cc }: Envelope): Sorted {
   };
 }
 
+const ascii = /^[\x00-\x7f]*$/;
+
 type List = readonly EnvelopeAddress[] | undefined;
 
-/** Has no encoded word. */
-const plain = /^(?:[\x00-\x3c\x3e-\x7f]|=(?!\?))*$/;
+/** Has no encoded word, and needs no decoding. */
+const isPlain = (octets: string): boolean => ascii.test(octets) && !octets.includes("=?");
 
 /** Octets of the header as text. */
-const text = (octets: string): string => (plain.test(octets) ? octets : decodeWords(Buffer.from(octets, "latin1")));
+const text = (octets: string): string => (isPlain(octets) ? octets : decodeWords(Buffer.from(octets, "latin1")));
 
 /** What `mapped` made of names that are not plain: a mailbox has mail of the same few hundred people. */
 const names = new Map<string, string>();
@@ -54,7 +56,7 @@ const longestName = 200;
 
 /** `casemap` of octets of the header. */
 function mapped(octets: string): string {
-  if (plain.test(octets)) return octets.toUpperCase();
+  if (isPlain(octets)) return octets.toUpperCase();
   const known = names.get(octets);
   if (known !== undefined) return known;
   const made = casemap(text(octets));
@@ -63,8 +65,6 @@ function mapped(octets: string): string {
   names.set(octets, made);
   return made;
 }
-
-const ascii = /^[\x00-\x7f]*$/;
 
 /** A mailbox or host: no encoded words are in it, whatever it looks like (RFC 2047 §5). */
 const mappedAddress = (octets: string): string => (ascii.test(octets) ? octets.toUpperCase() : casemap(decodeCharset(Buffer.from(octets, "latin1"), undefined)));

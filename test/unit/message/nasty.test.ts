@@ -10,7 +10,8 @@ import { envelope } from "../../../src/message/envelope.ts";
 import { MimeScanner } from "../../../src/message/mime-scanner.ts";
 import { mimeLimits, scanMime, type Part } from "../../../src/message/mime.ts";
 import { sectionRange, type SectionText } from "../../../src/message/section.ts";
-import { decodeWords, paramText } from "../../../src/message/text.ts";
+import { sorted } from "../../../src/message/sort-keys.ts";
+import { decodeWords, paramText, searchablePart } from "../../../src/message/text.ts";
 import { counting } from "./counting.ts";
 
 const buffer = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -221,4 +222,14 @@ test("broken encoded words and parameters of RFC 2231 are read as far as they go
   assert.equal(name("name*0=a; name*99999999999=b"), "a");
   assert.equal(name("name**=x"), undefined);
   assert.ok((contentType(`a/b${";name*0=a".repeat(100_000)}`)?.params.length ?? 0) <= 1000);
+});
+
+test("what is long is no deeper for an expression, and strings that are put together are not looked at on the way", () => {
+  // Each of these once took all of the stack, or hours.
+  const subject = scanMime(buffer(`Subject: ${"x".repeat(40_000_000)}\r\n\r\n`)).header;
+  assert.equal(sorted(subject, envelope(subject)).keys.subject.length, 40_000_000);
+  const to = scanMime(buffer(`To: a@${"b.".repeat(1_000_000)}c\r\n\r\n`)).header;
+  assert.equal(envelope(to).to?.[0]?.host?.length, 2_000_001);
+  const hz = buffer(`Content-Type: text/plain; charset=hz-gb-2312\r\n\r\n${"~{".repeat(2_000_000)}`);
+  assert.equal(typeof searchablePart(hz, scanMime(hz)), "string");
 });
