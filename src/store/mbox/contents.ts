@@ -297,6 +297,11 @@ export class Contents {
     for (const [name, value] of Object.entries(cellsOf(place)) as [keyof ReturnType<typeof cellsOf>, number][]) this.table.set(name, row, value);
   }
 
+  /** The message begins elsewhere, and is as it was. */
+  move(row: number, start: number): void {
+    this.table.set("start", row, start);
+  }
+
   /** The file has this state and UID now. */
   setWritten(row: number, state: State, crc: number): void {
     this.setFlags(row, this.keywords.setOf(state.flags));

@@ -28,10 +28,11 @@ export function fillLines(fd: number, from: number, to: number): void {
 /** First octet in [from, to) that is not an LF, else `to`. */
 export function linesEnd(fd: number, from: number, to: number): number {
   const octets = Buffer.allocUnsafe(Math.min(chunk, Math.max(0, to - from)));
+  const lines = Buffer.alloc(octets.length, 0x0a);
   for (let at = from; at < to; ) {
     const got = readSync(fd, octets, 0, Math.min(octets.length, to - at), at);
     if (got === 0) return at;
-    for (let i = 0; i < got; i++) if (octets[i] !== 0x0a) return at + i;
+    if (octets.compare(lines, 0, got, 0, got) !== 0) return at + octets.findIndex((octet) => octet !== 0x0a);
     at += got;
   }
   return to;

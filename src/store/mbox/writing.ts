@@ -229,10 +229,14 @@ async function rewrite(contents: Contents, journal: Journal, file: LockedFile, {
 /** A message lies elsewhere now; where the next one begins. */
 function settle(contents: Contents, row: number, place: Place, start: number, renewed: Written | undefined): number {
   const shift = start - place.start;
-  const grown = renewed === undefined ? 0 : renewed.length - (place.body - place.start);
-  const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed?.crc ?? place.crc, counted: place.counted };
+  if (renewed === undefined) {
+    contents.move(row, start);
+    return place.next + shift;
+  }
+  const grown = renewed.length - (place.body - place.start);
+  const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed.crc, counted: place.counted };
   contents.setPlace(row, moved);
-  if (renewed !== undefined) contents.setWritten(row, renewed.state, moved.crc);
+  contents.setWritten(row, renewed.state, moved.crc);
   return moved.next;
 }
 
