@@ -13,6 +13,7 @@ import { breathe } from "../serial.ts";
 import type { Schema } from "./columns.ts";
 import { appendFacts, fits, keyLengthOf, nextMagic, nextRecord, recordAt, recordEnd, recordHead, recordLimit, type Appended, type FactsRecord } from "./facts-record.ts";
 import type { IndexPlace, MailIndex } from "./mail-index.ts";
+import { SoundRecords } from "./sound-records.ts";
 
 /** How a store names its messages. */
 export interface Keys {
@@ -43,6 +44,7 @@ export class CacheFile<X extends Schema> {
   #room: Buffer = Buffer.alloc(0);
   #windowAt = 0;
   #ahead = leastWindow;
+  readonly #sound = new SoundRecords<X>();
   /** Records may have come that were not looked at. */
   #news = true;
   readonly #pending = new Map<number, Buffer>();
@@ -164,12 +166,15 @@ export class CacheFile<X extends Schema> {
   #read(row: number): Buffer | undefined {
     const { table } = this.#index;
     const at = table.at.factsAt[row];
-    let end = at < this.#windowAt ? "short" : recordEnd(this.#window, at - this.#windowAt);
+    let sound = this.#sound.has(table, row);
+    let end = at < this.#windowAt ? "short" : recordEnd(this.#window, at - this.#windowAt, sound);
     if (end === "short") {
       this.#fill(at, recordHead + this.#keys.keyOf(row).length + table.at.factsLength[row]);
-      end = recordEnd(this.#window, at - this.#windowAt);
+      sound = this.#sound.has(table, row);
+      end = recordEnd(this.#window, at - this.#windowAt, sound);
     }
     if (end === undefined || end === "short") return undefined;
+    if (!sound) this.#sound.add(table, row);
     const key = at - this.#windowAt + recordHead;
     const facts = key + keyLengthOf(this.#window, key - recordHead);
     return this.#keys.isKey(row, this.#window, key, facts) ? this.#window.subarray(facts, end) : undefined;
@@ -183,7 +188,10 @@ export class CacheFile<X extends Schema> {
     if (this.#room.length < wanted) this.#room = Buffer.allocUnsafeSlow(wanted);
     // What is read over is not what the window says it is.
     this.#window = this.#room.subarray(0, 0);
-    this.#window = readInto(this.#file(), at, this.#room.subarray(0, wanted));
+    const fd = this.#file();
+    this.#sound.look(fd);
+    this.#window = readInto(fd, at, this.#room.subarray(0, wanted));
+    this.#sound.look(fd);
     this.#windowAt = at;
   }
 

@@ -1,6 +1,6 @@
 /** The cache file: facts come back as they were kept or not at all, whatever happened to the file. */
 import assert from "node:assert/strict";
-import { appendFileSync, copyFileSync, existsSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { CacheFile } from "../../../src/store/index/cache-file.ts";
 import { appendFacts, encodeRecords } from "../../../src/store/index/facts-record.ts";
@@ -121,6 +121,22 @@ test("cut off or spoilt anywhere: right facts or none, and what is added then is
     unlinkSync(`${directory}/cache`);
     unlinkSync(`${directory}/index`);
   }
+});
+
+test("facts that were found right once are looked at again when somebody wrote to the file", (t) => {
+  const { cache, facts, keep, path } = place(t);
+  // More than is read ahead.
+  const long = (uid: number): string => `${factsOf(uid)} ${"z".repeat(40_000)}`;
+  for (let uid = 1; uid <= 100; uid++) keep(uid, long(uid));
+  cache.save();
+  for (let times = 0; times < 3; times++) for (let uid = 1; uid <= 100; uid++) assert.ok(facts(uid) === long(uid));
+  const fd = openSync(path, "r+");
+  const spoilt = [20, 60];
+  for (const uid of spoilt) writeSync(fd, "Z", readFileSync(path).indexOf(`facts of ${uid} `) + 1000);
+  closeSync(fd);
+  const right = Array.from({ length: 100 }, (_, i) => i + 1).filter((uid) => facts(uid) === long(uid));
+  assert.deepEqual(right, Array.from({ length: 100 }, (_, i) => i + 1).filter((uid) => !spoilt.includes(uid)));
+  for (const uid of spoilt) assert.equal(facts(uid), undefined);
 });
 
 test("noise in the place where the table thinks a record is", (t) => {
