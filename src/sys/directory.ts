@@ -7,7 +7,15 @@ import { cFunction, errno, SystemFault } from "./libc.ts";
 
 const getdents64 = cFunction("long getdents64(int fd, void *entries, size_t length)");
 
-const room = 1 << 20;
+/** Octets asked for at once. */
+let room = 1 << 20;
+
+/** Fewer, for a test of what happens between two calls. */
+export function askFor(octets: number): void {
+  room = octets;
+  unused = undefined;
+}
+
 /** Room that nobody reads into at the moment: made anew for each directory it would make V8 collect garbage. */
 let unused: Buffer | undefined;
 /** struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, name ended by NUL. */

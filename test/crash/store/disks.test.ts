@@ -1,7 +1,7 @@
 /** What the kernel itself refuses: no room and no quota, block by block; a block that can not be read; read-only from one moment on; times of whole seconds. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { errno } from "../../../src/store/faults.ts";
 import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
@@ -89,6 +89,27 @@ describe("small disks", { skip: noDisks() }, () => {
       await again.close();
     });
   }
+
+  test("maildir: times of whole seconds hide nothing, in another directory put in the place of an open one neither", async (t) => {
+    const { path } = ext4(t, 32, ["-I", "128"]);
+    await fill("maildir", path);
+    const store = await openAt("maildir", path);
+    const inbox = await store.open("INBOX");
+    t.after(() => store.close());
+    const { length } = inbox.messages;
+    for (const part of ["cur", "new"]) {
+      await inbox.setFlags(inbox.messages.map(({ uid }) => uid), { how: "add", flags: new Set([part]) });
+      cpSync(`${path}/Maildir/${part}`, `${path}/copy`, { recursive: true, preserveTimestamps: true });
+      renameSync(`${path}/Maildir/${part}`, `${path}/Maildir/tmp/${part}`);
+      renameSync(`${path}/copy`, `${path}/Maildir/${part}`);
+    }
+    for (let n = 0; n < 100; n++) {
+      await inbox.refresh();
+      writeFileSync(`${path}/Maildir/new/${1_700_000_000 + n}.1.other`, text(`n${n}`, 1));
+      await inbox.refresh();
+      assert.equal(inbox.messages.length, length + n + 1);
+    }
+  });
 
   test("maildir: a block of a message that can not be read", async (t) => {
     const disk = ext4(t, 16, ["-O", "^has_journal,^resize_inode"]);

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import test, { type TestContext } from "node:test";
 import { fileClock } from "../../../src/sys/clock.ts";
+import { askFor } from "../../../src/sys/directory.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { flags, maildir, message, plain, settings, temporary, ticked, uid, uids, user } from "./support.ts";
 
@@ -87,6 +88,9 @@ test("what another process did while we did something is found", async (t) => {
 const renamer = (cur: string): string => `const fs=require("fs");const d=${JSON.stringify(cur)};let i=0;for(;;)for(const f of fs.readdirSync(d))try{const c=f.indexOf(":2,");fs.renameSync(d+"/"+f,d+"/"+f.slice(0,c)+":2,"+["","S","FS","RS","DT"][i++%5]);if(i===1)process.stdout.write("x")}catch{}`;
 
 async function race(t: TestContext, root: string): Promise<void> {
+  // As little as a C library reads at once, and NFS: names come and go between.
+  askFor(32 << 10);
+  t.after(() => askFor(1 << 20));
   const count = 6000;
   for (const directory of ["", "/cur", "/new", "/tmp"]) mkdirSync(root + directory, { recursive: true });
   for (let i = 0; i < count; i++) writeFileSync(`${root}/cur/${1_700_000_000 + i}.M${i}P1.host,S=5,W=7:2,S`, "a\n\nb\n");

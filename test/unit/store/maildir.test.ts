@@ -8,6 +8,14 @@ import { flags, maildir, message, plain, settings, temporary, uid, uids, user, v
 
 const fault = (kind: string) => (error: unknown) => error instanceof StoreFault && error.kind === kind;
 
+test("names as other programs read them: sizes, and a letter for each flag", async (t) => {
+  const { inbox, root } = await maildir(t);
+  for (const flag of ["\\Draft", "\\Flagged", "\\Answered", "\\Seen", "\\Deleted"]) await inbox.append([message("a: b\n\nx\n", flags(flag))]);
+  const names = readdirSync(`${root}/cur`);
+  for (const name of names) assert.match(name, /^\d+\.M\d+P\d+Q\d+\.[^,:]+,S=8,W=11:2,[DFRST]$/);
+  assert.deepEqual(inbox.messages.map(({ guid, flags: set }) => `${[...set].join()} ${names.find((name) => name.startsWith(guid))?.at(-1)}`), ["\\Draft D", "\\Flagged F", "\\Answered R", "\\Seen S", "\\Deleted T"]);
+});
+
 test("append gives UIDs in order, octets come back with CRLF, the date stays", async (t) => {
   const { inbox, root } = await maildir(t);
   const date = Date.UTC(2020, 1, 2, 3, 4, 5);
@@ -120,7 +128,7 @@ test("recent: told to one session, and by peeking to any", async (t) => {
 });
 
 test("copy: flags, keywords and dates come along; into itself too", async (t) => {
-  const { inbox, store } = await maildir(t);
+  const { inbox, store, root } = await maildir(t);
   await store.create("A/B");
   const target = await store.open("A/B");
   const date = Date.UTC(2001, 1, 1);
@@ -130,6 +138,8 @@ test("copy: flags, keywords and dates come along; into itself too", async (t) =>
   assert.deepEqual(view(target).map((m) => m.flags), [["other"], ["\\Seen", "mine"], []]);
   assert.equal(target.messages[1]?.internalDate, date);
   assert.equal((await target.read(uid(2)))?.toString(), "one\r\n\r\n");
+  const fileOf = (folder: string, guid = "none"): string => ["cur", "new"].flatMap((d) => readdirSync(`${folder}/${d}`).map((name) => `${folder}/${d}/${name}`)).find((path) => path.includes(guid)) ?? "none";
+  assert.equal(statSync(fileOf(`${root}/.A.B`, target.messages[1]?.guid)).ino, statSync(fileOf(root, inbox.messages[0]?.guid)).ino, "a copy is a link");
   assert.deepEqual(await inbox.copy([uid(1)], inbox), { from: [1], to: [3] });
   await inbox.expunge([uid(1)]);
   assert.equal((await target.read(uid(2)))?.toString(), "one\r\n\r\n");

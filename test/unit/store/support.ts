@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import type { Flags, Mailbox, MailStore, NewMessage, Uid } from "../../../src/store/mailbox.ts";
+import { isOld } from "../../../src/store/maildir/directory.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { fileClock } from "../../../src/sys/clock.ts";
 
@@ -32,10 +33,10 @@ export async function maildir(t: TestContext, root = `${temporary(t)}/Maildir`):
   return { root, store, inbox: await store.open("INBOX") };
 }
 
-/** Resolves when a change of a folder's directories would give them other times than they have. */
+/** Resolves when a change of a folder's directories would give them other times than they have, whole seconds or finer ones. */
 export async function ticked(root: string): Promise<void> {
-  const changed = (): bigint => ["cur", "new"].map((part) => statSync(`${root}/${part}`, { bigint: true }).ctimeNs).reduce((a, b) => (a > b ? a : b));
-  while (fileClock() <= changed()) await turn();
+  const changed = (): bigint[] => ["cur", "new"].map((part) => statSync(`${root}/${part}`, { bigint: true }).ctimeNs);
+  while (!changed().every((time) => isOld(time, fileClock(), true))) await turn();
 }
 
 export const flags = (...names: string[]): Flags => new Set(names);
