@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { appendFileSync, chmodSync, existsSync, linkSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, closeSync, existsSync, linkSync, openSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import type { Changes, Mailbox, MailStore, Message } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
+import { tryLock } from "../../../src/sys/lock.ts";
 import { openStore, parseMailLocation } from "../../../src/store/open.ts";
 import { flags, message, plain, settings, temporary, uid, uids, user, view } from "./support.ts";
 
@@ -278,6 +279,26 @@ test("locks: a dotlock of another program is waited for, a stale one broken", as
   writeFileSync(`${root}/inbox.lock`, `999999999:${(await import("node:os")).hostname()}`);
   await store.deliver("INBOX", plain("y"), false);
   assert.deepEqual(readdirSync(root).sort(), ["inbox", "mail"]);
+});
+
+test("locks: an fcntl lock of another program is waited for, and its reading keeps nobody from reading", async (t) => {
+  const root = temporary(t);
+  const store = await openStore(user(`mbox:${root}/mail:INBOX=${root}/inbox`), { ...settings, deliver_lock_attempts: 3, deliver_lock_delay: 5 });
+  await store.deliver("INBOX", plain("x"), false);
+  const inbox = await store.open("INBOX", "current");
+  const before = readFileSync(`${root}/inbox`, "latin1");
+  for (const how of ["write", "read"] as const) {
+    const fd = openSync(`${root}/inbox`, "r+");
+    assert.ok(tryLock(fd, how));
+    await assert.rejects(store.deliver("INBOX", plain("y"), false), fault("in-use"));
+    await assert.rejects(inbox.setFlags([uid(1)], { how: "add", flags: flags("\\Seen") }), fault("in-use"));
+    if (how === "read") assert.match(String(await inbox.read(uid(1))), /Subject: x/);
+    assert.equal(existsSync(`${root}/inbox.lock`), false, "nobody waits with one of two locks");
+    closeSync(fd);
+  }
+  assert.equal(readFileSync(`${root}/inbox`, "latin1"), before);
+  await store.deliver("INBOX", plain("y"), false);
+  await store.close();
 });
 
 test("an InboxLocker makes the dotlock of INBOX", async (t) => {
