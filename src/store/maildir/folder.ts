@@ -106,7 +106,7 @@ export class Folder {
     const { outline } = this.index;
     const head = folderHead(outline === undefined ? this.table.head : outline.head);
     if (outline !== undefined && head?.counts === undefined) {
-      this.index.load();
+      if (!this.index.load()) this.#lost();
       return this.#resume();
     }
     if (head === undefined) {
@@ -134,7 +134,7 @@ export class Folder {
     // The index is not written at once, never fsynced: what came behind it, and was told, may have been undone again.
     if (!this.#isAsKnown(head)) {
       if (outline !== undefined) {
-        this.index.load();
+        if (!this.index.load()) this.#lost();
         return this.#resume();
       }
       if (head.keywords !== this.keywords.identity) this.#relabelled();
@@ -164,12 +164,17 @@ export class Folder {
       this.#telling.loaded();
       return true;
     }
+    this.#lost();
+    return false;
+  }
+
+  /** The table is not what the end of the index said: nothing is known, and everything is to be looked at. */
+  #lost(): void {
     this.#telling.forgetAll();
     this.#anew();
     this.uidlist.state = undefined;
     this.cur.doubt();
     this.fresh.doubt();
-    return false;
   }
 
   #inode(): string {

@@ -142,6 +142,16 @@ export class MboxMailbox implements Mailbox {
     return this.#opened;
   }
 
+  load(): Promise<void> | undefined {
+    return this.#contents.index.outline === undefined ? undefined : this.#loaded();
+  }
+
+  /** Rows are read; where these turn out damaged, the file is. */
+  async #loaded(): Promise<void> {
+    void this.#contents.table;
+    await this.refresh();
+  }
+
   refresh(): Promise<Changes> {
     return this.#alone(async () => {
       if (this.#file.isCurrent()) return noChanges;

@@ -228,6 +228,7 @@ export class MboxStore implements MailStore {
       const mailbox = await this.#take(own);
       try {
         await mailbox.open(as !== "known");
+        if (as !== "counted") await mailbox.load();
       } catch (error) {
         this.release(mailbox);
         throw error;
