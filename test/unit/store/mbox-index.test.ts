@@ -21,7 +21,7 @@ function place(t: TestContext): Place {
 async function opened<T>({ root }: Place, work: (inbox: Mailbox, store: MailStore) => Promise<T>, hooks: StoreHooks = {}): Promise<T> {
   const store = await openStore(user(`mbox:${root}/mail:INBOX=${root}/inbox`), { ...settings, mailbox_auto_create: [] }, undefined, hooks);
   try {
-    return await work(await store.open("INBOX"), store);
+    return await work(await store.open("INBOX", "counted"), store);
   } finally {
     await store.close();
   }
