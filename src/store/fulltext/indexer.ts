@@ -4,8 +4,8 @@ import { Worker } from "node:worker_threads";
 import type { Answers, FromThread, Request, ThreadData, ToThread } from "./requests.ts";
 import { textVersion } from "./text.ts";
 
-/** How long the thread stays without work, ms: it has some 30 MiB. One who searches may do so again; when messages were put in nobody need come. */
-const idleAfterLook = 60_000;
+/** How long the thread stays without work, ms: it has some 15 MiB, and to start it takes 60 ms. One who searches may do so again; when messages were put in nobody need come. */
+const idleAfterLook = 20_000;
 const idleAfterAdding = 2_000;
 /** How long to wait before a thread that died is started again, ms. */
 const restartPause = 60_000;
