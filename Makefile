@@ -4,7 +4,8 @@
 # make check      build, lint, tests
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
 # make crash      the long crash suite (KILLS=200 STRIDE=1)
-# make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000), searches by chance (SEARCHES=3000), mailboxes as others leave them
+# make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000), searches and sessions by chance (SEARCHES=3000, COURSES=50),
+#                     mailboxes as others leave them
 #                     (MBOXES=300, MAILDIRS=300), all rc files of the suite with all of its
 #                     messages beside procmail (MESSAGES=all, or how many for each), mutated ones (FUZZ=2500, as root), 100,000 random
 #                     patterns (RUNS=25), formail with random options and mails (FORMAIL_RUNS=20000)
@@ -61,7 +62,7 @@ crash: build
 
 differential: node_modules/.stamp
 	MUTATIONS=$${MUTATIONS:-3000} $(NODE) $(RUN_TESTS) test/unit/message/dovecot.test.ts
-	SEARCHES=$${SEARCHES:-3000} $(NODE) $(RUN_TESTS) test/unit/imap/search-dovecot.test.ts
+	SEARCHES=$${SEARCHES:-3000} COURSES=$${COURSES:-50} $(NODE) $(RUN_TESTS) test/unit/imap/search-dovecot.test.ts test/unit/imap/commands-dovecot.test.ts
 	MBOXES=$${MBOXES:-300} MAILDIRS=$${MAILDIRS:-300} $(NODE) $(RUN_TESTS) test/unit/store/strange-*.test.ts
 	RUNS=$${RUNS:-25} $(NODE) $(RUN_TESTS) test/unit/recipe/regex-procmail.test.ts test/unit/recipe/regex-work.test.ts
 	MESSAGES=$${MESSAGES:-all} $(NODE) $(RUN_TESTS) --test-timeout=3600000 test/unit/procmail/suite.test.ts

@@ -58,6 +58,8 @@ export function parseCommand(frame: CommandFrame): TaggedCommand {
   const read = parsers[name];
   if (read === undefined) throw new UnknownCommand();
   const command = read(s);
+  // Some clients leave a space at the end; Dovecot does not mind it either.
+  while (s.take(" "));
   s.expectEnd();
   return { tag: t, command };
 }

@@ -178,8 +178,8 @@ export function runsOf(view: View, set: SequenceSet, uid: boolean): readonly Run
   for (const range of set) {
     const low = Math.min(value(range.from), value(range.to));
     const high = Math.max(value(range.from), value(range.to));
-    // "*" of an empty mailbox names nothing.
-    if (!uid && high > messages.length) return undefined;
+    // "*" of an empty mailbox is such a number too.
+    if (!uid && (high > messages.length || high === 0)) return undefined;
     const run = uid ? { from: lowerBound(messages, low), to: lowerBound(messages, high + 1) } : { from: Math.max(low - 1, 0), to: high };
     if (run.from < run.to) runs.push(run);
   }
