@@ -177,7 +177,7 @@ test("commands", () => {
   assert.deepEqual(command("LIST \"\" %/*"), { name: "LIST", reference: "", pattern: "%/*" });
   assert.deepEqual(command('ID ("name" NIL "v" "1")'), { name: "ID", parameters: [[Buffer.from("name"), undefined], [Buffer.from("v"), Buffer.from("1")]] });
   assert.deepEqual(command("UID EXPUNGE 1"), { name: "UID EXPUNGE", set: [{ from: 1, to: 1 }] });
-  for (const bad of ["NOOP x", "NOOP ", " NOOP", "UID NOOP", "UID", "SELECT", "SELECT a b", "SELECT (", "STORE 1 FLAGS \\Recent", "STORE 1 FLAGS", "STORE 1 FLAGS (\\Foo)", "APPEND x", 'APPEND x "y"', "COPY 1", "RENAME a", "STATUS a ()", "STATUS a (SIZE)", "ENABLE", "ID", "ID (\"a\")", "CONSTRUCTOR", "__PROTO__", "toString"]) refused(bad);
+  for (const bad of ["NOOP x", "NOOP  x", " NOOP", "UID NOOP", "UID", "SELECT", "SELECT a b", "SELECT (", "STORE 1 FLAGS \\Recent", "STORE 1 FLAGS", "STORE 1 FLAGS (\\Foo)", "APPEND x", 'APPEND x "y"', "COPY 1", "RENAME a", "STATUS a ()", "STATUS a (SIZE)", "ENABLE", "ID", "ID (\"a\")", "CONSTRUCTOR", "__PROTO__", "toString"]) refused(bad);
 });
 
 test("list patterns", () => {
