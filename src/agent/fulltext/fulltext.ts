@@ -35,7 +35,7 @@ export interface FulltextTimes {
   readonly pause: number;
 }
 
-export const fulltextTimes: FulltextTimes = { delay: 2_000, patience: 1_000, pause: 300_000 };
+export const fulltextTimes: FulltextTimes = { delay: 2_000, patience: 3_000, pause: 300_000 };
 
 export interface FulltextPolicy {
   /** `fts_autoindex` */
