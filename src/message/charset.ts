@@ -69,6 +69,7 @@ export function decoderOf(charset: string): Decode | undefined {
 
 function makeDecoder(name: string): Decode | undefined {
   if (name === "utf-7") return utf7;
+  if (name === "utf-16") return utf16;
   if (name === "iso-2022-kr") return shifted("euc-kr", /\x0e([^\x0f\n]*)\x0f?/g);
   if (name === "hz-gb-2312" || name === "hz") return shifted("gbk", /~\{([^\n]*?)(?:~\}|$)/gm);
   const page = codePages[name];
@@ -91,6 +92,12 @@ const utf7: Decode = (octets) =>
     const units = Buffer.from(encoded, "base64");
     return units.subarray(0, units.length & ~1).swap16().toString("utf16le");
   });
+
+const bigEndian = new TextDecoder("utf-16be");
+const littleEndian = new TextDecoder("utf-16le");
+
+/** UTF-16 says by its first character which of its octets come first; big-endian where it does not. RFC 2781 §4.3 */
+const utf16: Decode = (octets) => (octets[0] === 0xff && octets[1] === 0xfe ? littleEndian : bigEndian).decode(octets);
 
 /**
  * Charsets that write two octets of 7 bits for a character, between two marks, and US-ASCII elsewhere: ISO-2022-KR (RFC 1557) and

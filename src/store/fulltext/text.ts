@@ -50,7 +50,7 @@ const sampleText = Array.from({ length: 0x3000 }, (_, point) => String.fromCharC
 const sampleMessage = Buffer.from(
   "From: =?utf-8?Q?J=C3=B6rg?= <joerg@example.org>\r\nSubject: one\r\n\ttwo\r\nnonsense\r\nX-Octets: \xe4\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
     "--b\r\nContent-Type: text/html; charset=iso-8859-5\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<b>=E4=\r\nx</b>\r\n" +
-    "--b\r\nContent-Type: message/delivery-status\r\n\r\nStatus:\r\n\t2.0.0\r\n--b\r\nContent-Transfer-Encoding: x-none\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject:inner\r\n\r\nGr\xfc\xdfe\r\n--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
+    "--b\r\nContent-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n/v8A5A==\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nStatus:\r\n\t2.0.0\r\n--b\r\nContent-Transfer-Encoding: x-none\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject:inner\r\n\r\nGr\xfc\xdfe\r\n--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
   "latin1",
 );
 

@@ -84,3 +84,7 @@ test("octets that no charset has neither throw nor take long", () => {
     for (const text of ["+", "~{", "~{a", "\x0e", "+A", "~"]) decodeCharset(Buffer.from(text.repeat(200_000), "latin1"), name);
   }
 });
+
+test("UTF-16 in both orders: RFC 2781 §4.3", () => {
+  for (const octets of ["feff00e40062", "fffee4006200", "00e40062"]) assert.equal(decodeCharset(Buffer.from(octets, "hex"), "UTF-16"), "\u00e4b", octets);
+});
