@@ -19,8 +19,18 @@ export function separateLargeBlocks(): void {
   mallopt(mmapThreshold, pagesFrom);
 }
 
-type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor: "regular" | "last-resort" }) => void;
-let collect: Collect | undefined;
+type Collect = (options: { readonly type: "major" | "minor"; readonly execution: "sync"; readonly flavor?: "regular" | "last-resort" }) => void;
+let collector: Collect | undefined;
+
+const collect: Collect = (options) => {
+  if (collector === undefined) {
+    // V8 has no other way to be asked.
+    setFlagsFromString("--expose-gc");
+    collector = runInNewContext("gc") as Collect;
+    setFlagsFromString("--no-expose-gc");
+  }
+  collector(options);
+};
 
 /**
  * Collects garbage, gives back what V8's heap and malloc(3) keep for later. Takes 10 to 50 ms.
@@ -28,12 +38,6 @@ let collect: Collect | undefined;
  * @param gently leaves V8 what it has compiled and learned of code whose objects are gone, which else is to be done again
  */
 export function releaseMemory(gently = false): void {
-  if (collect === undefined) {
-    // V8 has no other way to be asked.
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as Collect;
-    setFlagsFromString("--no-expose-gc");
-  }
   collect({ type: "major", execution: "sync", flavor: gently ? "regular" : "last-resort" });
   mallocTrim(0);
 }
@@ -45,7 +49,8 @@ export function releaseMemoryWithRoom(times: number): void {
   setFlagsFromString("--heap-growing-percent=0");
 }
 
-/** Gives back what malloc(3) keeps, and leaves V8 what it has. Takes about 1 ms. */
+/** Gives back what malloc(3) keeps, and empties where V8 has its youngest objects, so that it need not do so soon. V8 forgets nothing. Takes about 2 ms. */
 export function trimMemory(): void {
+  collect({ type: "minor", execution: "sync" });
   mallocTrim(0);
 }

@@ -9,7 +9,7 @@ import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Directory } from "./directory.ts";
-import { lettersIn, sizeIn, timeIn } from "./filename.ts";
+import { lettersIn } from "./filename.ts";
 import { folderHead, type Counts, type FolderHead } from "./head.ts";
 import { KeywordFile } from "./keywords.ts";
 import { lastChange } from "./last-change.ts";
@@ -18,10 +18,11 @@ import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
+import { addRow, addRows } from "./new-rows.ts";
 import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
-import { fieldNumber, type UidlistHeader } from "./uidlist.ts";
+import type { UidlistHeader } from "./uidlist.ts";
 
 export interface MaildirPlace {
   /** The folder's directory; a rename of the folder changes it. */
@@ -279,26 +280,7 @@ export class Folder {
 
   /** Adds a message with the highest UID. The name is octets of a file name or a uidlist line. @param set what follows it in the file's name */
   add(uid: number, place: Place, set: number, octets: Buffer, from: number, to: number, fields: string): number {
-    const { table } = this;
-    const nameAt = table.keep(octets, from, to);
-    if (fields !== "") table.keep(Buffer.from(fields, "latin1"));
-    const size = sizeIn(octets, "W", from, to) ?? fieldNumber(fields, "W") ?? NaN;
-    const seconds = timeIn(octets, from, to);
-    const row = table.add({
-      uid,
-      set,
-      modSeq: this.changing,
-      size,
-      date: NaN,
-      saved: seconds === undefined ? NaN : seconds * 1000,
-      factsAt: 0,
-      factsLength: 0,
-      nameAt,
-      nameLength: to - from + fields.length,
-      place,
-      more: 0,
-      baseLength: to - from,
-    });
+    const row = addRow(this.table, { uid, place, set, modSeq: this.changing }, octets, from, to, fields);
     this.#names?.added(row);
     this.nextUid = Math.max(this.nextUid, uid + 1);
     return row;
@@ -306,25 +288,11 @@ export class Folder {
 
   /** Adds messages with the UIDs from `first` on, the highest, in order; `arrivedFrom` makes them visible. */
   addAll(first: number, files: NewFiles, told: Told): void {
+    if (files.length === 0) return;
     const { table } = this;
-    const { length } = files;
-    if (length === 0) return;
-    const base = table.keep(files.octets);
-    const firstRow = table.addRows(length);
-    const { uid, place, set, modSeq, size, date, saved, nameAt, nameLength, baseLength } = table.fresh;
-    modSeq.fill(this.changing, firstRow);
-    date.fill(NaN, firstRow);
-    place.set(files.place, firstRow);
-    set.set(files.set, firstRow);
-    size.set(told.size, firstRow);
-    saved.set(told.saved, firstRow);
-    for (let i = 0, row = firstRow; i < length; i++, row++) {
-      uid[row] = first + i;
-      nameAt[row] = base + files.from[i];
-      nameLength[row] = baseLength[row] = files.to[i] - files.from[i];
-    }
+    const firstRow = addRows(table, first, this.changing, files, told);
     if (this.#names !== undefined) for (let row = firstRow; row < table.length; row++) this.#names.added(row);
-    this.nextUid = Math.max(this.nextUid, first + length);
+    this.nextUid = Math.max(this.nextUid, first + files.length);
   }
 
   /** Rows just added, from this UID on, have become messages that sessions may see. */

@@ -9,6 +9,7 @@ import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { crlfOctets } from "../incoming.ts";
 import { noChanges } from "../hearers.ts";
+import { Hearing } from "../hearing.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
@@ -16,7 +17,6 @@ import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { completing } from "./folders.ts";
-import { Hearing } from "./hearing.ts";
 import { octetsLater, readNow } from "./message-file.ts";
 import { removing, renaming } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
@@ -51,7 +51,7 @@ export class MaildirMailbox implements Mailbox {
     this.#sync = new Sync(this.#folder, context.nextUidValidity);
     this.#put = new Put(this.#folder, this.#sync, context.quota);
     this.#recent = new Recent(this.#folder);
-    this.#hearing = new Hearing(place, async () => void (await this.refresh()), context.alone);
+    this.#hearing = new Hearing(() => ["new", "cur"].map((part) => `${place.path}/${part}`), async () => void (await this.refresh()), context.alone);
   }
 
   get name(): string {

@@ -9,11 +9,11 @@ import { rmSync } from "node:fs";
 import { faulting } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
-import { Hearers, noChanges } from "../hearers.ts";
+import { noChanges } from "../hearers.ts";
+import { Hearing } from "../hearing.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Serial, breathe } from "../serial.ts";
-import { watchPaths, type Watching } from "../watch.ts";
 import { Contents } from "./contents.ts";
 import { Deliveries } from "./deliver.ts";
 import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
@@ -33,19 +33,16 @@ const nobody: State = { flags: new Set(), old: false };
 export class MboxMailbox implements Mailbox {
   readonly #place: MboxPlace;
   readonly #serial = new Serial();
-  readonly #hearers = new Hearers();
+  readonly #hearing: Hearing;
   readonly #contents: Contents;
   readonly #file: MboxFile;
   readonly #deliveries: Deliveries;
-  #watching: Watching | undefined;
-  /** Nobody else changes it. */
-  readonly #unwatched: boolean;
   #opened: Promise<void> | undefined;
   #removed = false;
 
   constructor(place: MboxPlace, policy: MboxPolicy) {
     this.#place = place;
-    this.#unwatched = policy.hooks.alone === true;
+    this.#hearing = new Hearing(() => [place.path], async () => void (await this.refresh()), policy.hooks.alone === true);
     this.#file = new MboxFile(place, policy);
     this.#contents = new Contents(() => this.#file.side, policy.nextUidValidity, (line) => policy.hooks.log?.(line));
     this.#file.fill(this.#contents);
@@ -177,7 +174,7 @@ export class MboxMailbox implements Mailbox {
 
   #tell(): Changes {
     const changes = this.#contents.tell();
-    this.#hearers.tell(changes);
+    this.#hearing.tell(changes);
     return changes;
   }
 
@@ -295,7 +292,7 @@ export class MboxMailbox implements Mailbox {
 
   /** Delivers without reading the file: X-UID is left out, for the next look to put in. */
   deliver(message: NewMessage): Promise<void> {
-    return this.#deliveries.add(message, (work) => void this.#serial.run(work), () => this.#watching?.soon());
+    return this.#deliveries.add(message, (work) => void this.#serial.run(work), () => this.#hearing.poke());
   }
 
   copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
@@ -371,21 +368,7 @@ export class MboxMailbox implements Mailbox {
   // ------------------------------------------------------------ hearing
 
   watch(hear: (changes: Changes) => void): () => void {
-    const stop = this.#hearers.add(hear);
-    if (!this.#unwatched) this.#watching ??= this.#startWatch();
-    return () => {
-      stop();
-      if (this.#hearers.none) this.#stopWatch();
-    };
-  }
-
-  #startWatch(): Watching {
-    return watchPaths([this.#place.path], () => true, async () => void (await this.refresh()));
-  }
-
-  #stopWatch(): void {
-    this.#watching?.stop();
-    this.#watching = undefined;
+    return this.#hearing.add(hear);
   }
 
   relocated(path: string, name: string): void {
@@ -393,9 +376,7 @@ export class MboxMailbox implements Mailbox {
     this.#place.name = name;
     this.#file.relocated();
     this.#contents.relocated();
-    if (this.#watching === undefined) return;
-    this.#stopWatch();
-    this.#watching = this.#startWatch();
+    this.#hearing.relocated();
   }
 
   /** The folder is gone, and its side files will be. */
@@ -405,7 +386,7 @@ export class MboxMailbox implements Mailbox {
   }
 
   close(): void {
-    this.#stopWatch();
+    this.#hearing.stop();
     if (this.#removed) return;
     // Behind what is under way.
     void this.#serial.run(async () => this.#contents.close());

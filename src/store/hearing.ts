@@ -1,23 +1,27 @@
-/** Who wants to hear of changes of a folder, and the watch on its directories that there is as long as somebody does. */
-import { Hearers } from "../hearers.ts";
-import type { Changes } from "../mailbox.ts";
-import { batchSize } from "../serial.ts";
-import { watchPaths, type Watching } from "../watch.ts";
+/** Who wants to hear of changes of a mailbox, and the watch on its file or directories that there is as long as somebody does. */
+import { Hearers } from "./hearers.ts";
+import type { Changes } from "./mailbox.ts";
+import { batchSize } from "./serial.ts";
+import { watchPaths, type Watching } from "./watch.ts";
 
 /** A watch outlasts the last who wanted to hear by so long: the kernel goes through all the names it knows of a directory when one begins, ms. */
 const outlasting = 60_000;
 
 export class Hearing {
-  readonly #place: { readonly path: string };
+  readonly #paths: () => readonly string[];
   readonly #look: () => Promise<void>;
   readonly #alone: boolean;
   readonly #hearers = new Hearers();
   #watching: Watching | undefined;
   #ending: NodeJS.Timeout | undefined;
 
-  /** @param look takes over what others did. @param alone nobody else does anything: nothing is watched */
-  constructor(place: { readonly path: string }, look: () => Promise<void>, alone: boolean) {
-    this.#place = place;
+  /**
+   * @param paths what is watched
+   * @param look  takes over what others did
+   * @param alone nobody else does anything: nothing is watched
+   */
+  constructor(paths: () => readonly string[], look: () => Promise<void>, alone: boolean) {
+    this.#paths = paths;
     this.#look = look;
     this.#alone = alone;
   }
@@ -39,9 +43,7 @@ export class Hearing {
   }
 
   #start(): Watching {
-    const everything = (): boolean => true;
-    const { path } = this.#place;
-    return watchPaths([`${path}/new`, `${path}/cur`], everything, this.#look);
+    return watchPaths(this.#paths(), () => true, this.#look);
   }
 
   stop(): void {
@@ -60,12 +62,12 @@ export class Hearing {
     }
   }
 
-  /** Something was put into the folder by this process. */
+  /** Something was put into it by this process. */
   poke(): void {
     this.#watching?.soon();
   }
 
-  /** The directories are elsewhere. */
+  /** It is elsewhere. */
   relocated(): void {
     if (this.#watching === undefined) return;
     this.#watching.stop();
