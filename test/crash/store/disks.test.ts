@@ -8,7 +8,7 @@ import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 import { resyncFolder } from "../../../src/store/resync.ts";
 import { ended, shortProgram } from "../../harness/child.ts";
-import { ext4, limited, loseEnd, noDisks } from "./disks.ts";
+import { ext4, limited, loseEnd, noDisks, nothingBehind } from "./disks.ts";
 import { fill, kinds, openAt, steps } from "./steps.ts";
 import { look, text } from "./views.ts";
 
@@ -122,6 +122,7 @@ describe("small disks", { skip: noDisks() }, () => {
     const file = readdirSync(`${disk.path}/Maildir/new`).find((name) => name.includes(inbox.messages.at(-1)?.guid ?? "none")) ?? "none";
     await store.close();
     await disk.unmount();
+    nothingBehind(disk, `/Maildir/new/${file}`);
     disk.mount();
     // Everything else is in memory then, wherever it lies.
     for (const entry of readdirSync(disk.path, { recursive: true, withFileTypes: true })) if (entry.isFile() && entry.name !== file) readFileSync(`${entry.parentPath}/${entry.name}`);
@@ -136,7 +137,9 @@ describe("small disks", { skip: noDisks() }, () => {
     for (const { uid } of box.messages.slice(0, -1)) assert.ok((await box.read(uid))?.toString("latin1").includes("end of "));
     await box.refresh();
     assert.deepEqual(box.messages.map(({ uid, guid }) => [uid, guid]), before, "nothing is taken for gone");
-    assert.equal((await resyncFolder(again, "INBOX")).at(-1), `UID ${victim}: mailbox can not be read or written (EIO: i/o error, read)`);
+    // An entry of a message that was expunged before may be dropped, too.
+    const found = (await resyncFolder(again, "INBOX")).filter((line) => line.startsWith("UID "));
+    assert.deepEqual(found, [`UID ${victim}: mailbox can not be read or written (EIO: i/o error, read)`]);
     await again.deliver("INBOX", { octets: text("later"), flags: new Set(), internalDate: undefined }, false);
     await box.refresh();
     assert.equal(box.messages.length, before.length + 1);

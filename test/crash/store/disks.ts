@@ -77,10 +77,20 @@ function disk(t: TestContext, size: number, make: readonly [string, ...string[]]
   return made;
 }
 
+function lastBlock({ image }: Disk, file: string): number {
+  return Math.max(...run("debugfs", "-R", `blocks ${file}`, image).trim().split(/\s+/).map(Number));
+}
+
+/** While it is not mounted: from now on nothing is put behind the last block of a file, so that what `loseEnd` cuts off stays lost. */
+export function nothingBehind(disk: Disk, file: string): void {
+  const last = lastBlock(disk, file);
+  const all = Number(/^Block count:\s+(\d+)$/m.exec(run("dumpe2fs", "-h", disk.image))?.[1]);
+  run("debugfs", "-w", "-R", `setb ${last + 1} ${all - last - 1}`, disk.image);
+}
+
 /** Cuts the image before the last block of a file on it, which was not read since it was mounted, and can not be any more then: EIO. */
-export function loseEnd({ image }: Disk, file: string): void {
-  const blocks = run("debugfs", "-R", `blocks ${file}`, image).trim().split(/\s+/).map(Number);
-  const fd = openSync(image, "r+");
-  ftruncateSync(fd, Math.max(...blocks) * 1024);
+export function loseEnd(disk: Disk, file: string): void {
+  const fd = openSync(disk.image, "r+");
+  ftruncateSync(fd, lastBlock(disk, file) * 1024);
   closeSync(fd);
 }
