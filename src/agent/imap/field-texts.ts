@@ -6,6 +6,7 @@ import { UidBits } from "../../store/fulltext/marks.ts";
 import type { Mailbox, Uid } from "../../store/mailbox.ts";
 import type { Verdict } from "./candidates.ts";
 import type { KnownFacts } from "./known-facts.ts";
+import { messagesKey } from "./messages-key.ts";
 import { breathe } from "./session.ts";
 
 /** A field in one of the ways it is looked at: what of it is compared, undefined where facts do not say. */
@@ -64,7 +65,7 @@ export class FieldTexts {
    * @param needle as `searchable` of message/text.ts makes it, not empty
    */
   async find(mailbox: Mailbox, uids: Uint32Array, facts: KnownFacts, reader: FieldReader, needle: string): Promise<Verdict | undefined> {
-    const key = `${mailbox.uidValidity} ${mailbox.id} ${reader.key}`;
+    const key = `${messagesKey(mailbox)} ${reader.key}`;
     if (needle.includes(end) || !needle.isWellFormed() || this.#tooLong.has(key)) return undefined;
     const before = this.#kept.get(key);
     if (before === undefined && !this.#once.has(key)) {

@@ -7,6 +7,7 @@
  */
 import { areFacts } from "../../imap/facts.ts";
 import type { Mailbox, Uid } from "../../store/mailbox.ts";
+import { messagesKey } from "./messages-key.ts";
 
 /** Octets that an entry costs besides its facts. */
 const overhead = 200;
@@ -37,16 +38,17 @@ export class KnownFacts {
   /** Nothing was ever kept in memory: the rule, where the store keeps facts. */
   #empty = true;
   /** Commands ask for many messages of one folder. */
-  #last = { uidValidity: 0, name: "", key: "" };
+  #last = { uidValidity: 0, edits: 0, id: "", key: "" };
 
   /** @param limit octets kept in memory */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** A folder made anew has another UIDVALIDITY, so a key never comes to mean another message (RFC 3501 §2.3.1.1). */
-  #key({ uidValidity, name }: Mailbox): string {
-    if (this.#last.uidValidity !== uidValidity || this.#last.name !== name) this.#last = { uidValidity, name, key: `${uidValidity} ${name}` };
+  #key(mailbox: Mailbox): string {
+    const { uidValidity, id, edits = 0 } = mailbox;
+    const last = this.#last;
+    if (last.uidValidity !== uidValidity || last.id !== id || last.edits !== edits) this.#last = { uidValidity, edits, id, key: messagesKey(mailbox) };
     return this.#last.key;
   }
 

@@ -10,6 +10,7 @@ import type { Threads } from "../../imap/thread.ts";
 import { mergeTexts, rankTexts, type TextRanks } from "../../imap/text-ranks.ts";
 import type { Mailbox, Message } from "../../store/mailbox.ts";
 import { factsOfAll } from "./facts-of-all.ts";
+import { messagesKey } from "./messages-key.ts";
 import type { Session } from "./session.ts";
 import type { View } from "./view.ts";
 
@@ -179,7 +180,7 @@ export class SortColumns {
    * @returns columns, and for each of `found` its row
    */
   async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[]): Promise<{ readonly columns: Columns; readonly rows: Uint32Array; readonly failed: Reply | undefined }> {
-    const key = keyOf(view.mailbox);
+    const key = messagesKey(view.mailbox);
     const before = this.#kept.get(key);
     const places = Uint32Array.from(found);
     const { uids } = view;
@@ -194,7 +195,7 @@ export class SortColumns {
 
   /** Threads of all rows of these columns, for the next who asks. */
   keepThreads(mailbox: Mailbox, columns: Columns, algorithm: ThreadAlgorithm, threads: Threads): void {
-    const key = keyOf(mailbox);
+    const key = messagesKey(mailbox);
     if (this.#kept.get(key)?.columns === columns) this.#keep(key, { ...columns, threads: new Map([...columns.threads, [algorithm, threads]]) });
   }
 
@@ -212,5 +213,3 @@ export class SortColumns {
     }
   }
 }
-
-const keyOf = ({ uidValidity, id }: Mailbox): string => `${uidValidity} ${id}`;

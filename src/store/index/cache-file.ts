@@ -83,6 +83,12 @@ export class CacheFile<X extends Schema> {
     if (this.#pendingOctets > pendingLimit) this.save();
   }
 
+  /** A message has other octets now: what waits of it is void. */
+  forget(uid: number): void {
+    this.#pendingOctets -= this.#pending.get(uid)?.length ?? 0;
+    this.#pending.delete(uid);
+  }
+
   /** A delivery may have added records. */
   note(): void {
     this.#news = true;

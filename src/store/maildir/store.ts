@@ -1,5 +1,5 @@
 /** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
-import { renameSync, statSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { TurnMap } from "../../sys/turn.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { faulting } from "../faults.ts";
@@ -218,9 +218,12 @@ export class MaildirStore implements MailStore {
 
   expect(name: string): void {
     const own = canonicalName(name);
-    // Without an index it is a matter of more than milliseconds.
-    if (statSync(`${folderPath(this.#root, own)}/posthorn.index`, { throwIfNoEntry: false }) === undefined) return;
-    this.#take(own).then((mailbox) => this.release(mailbox), () => undefined);
+    const ready = async (): Promise<void> => {
+      // Without an index it is a matter of more than milliseconds.
+      if (existsSync(`${folderPath(this.#root, own)}/posthorn.index`)) this.release(await this.#take(own));
+    };
+    // Whoever opens it will hear of what is wrong.
+    ready().catch(() => undefined);
   }
 
   /** @param making called when it was not open; it is then as on disk */

@@ -275,7 +275,7 @@ export class Contents {
     const { at } = table;
     if (at.print[row] !== next.print || at.size[row] !== next.size) {
       table.set("factsLength", row, 0);
-      this.edits++;
+      this.edited(at.uid[row] ?? 0);
     }
     if (at.size[row] !== next.size || at.date[row] !== next.date) {
       void this.list.all;
@@ -283,6 +283,12 @@ export class Contents {
     }
     this.setFlags(row, next.set);
     for (const name of ["size", "date", "start", "header", "body", "end", "gap", "crc", "print", "bits"] as const) table.set(name, row, next[name]);
+  }
+
+  /** A message has other octets than before. */
+  edited(uid: number): void {
+    this.edits++;
+    this.cache.forget(uid);
   }
 
   setFlags(row: number, set: number): void {
@@ -321,10 +327,10 @@ export class Contents {
   }
 
   /** Takes all rows away to be added again in another order: nothing is expunged by it. */
-  lift(): ReadonlyMap<number, { readonly print: number; readonly set: number; readonly modSeq: number; readonly saved: number; readonly factsAt: number; readonly factsLength: number }> {
+  lift(): ReadonlyMap<number, { readonly print: number; readonly size: number; readonly set: number; readonly modSeq: number; readonly saved: number; readonly factsAt: number; readonly factsLength: number }> {
     const { at, length } = this.table;
     const rows = Array.from({ length }, (_, row) => row);
-    const lifted = new Map(rows.map((row) => [at.uid[row] ?? 0, { print: at.print[row] ?? 0, set: at.set[row] ?? 0, modSeq: at.modSeq[row] ?? 0, saved: at.saved[row] ?? NaN, factsAt: at.factsAt[row] ?? 0, factsLength: at.factsLength[row] ?? 0 }]));
+    const lifted = new Map(rows.map((row) => [at.uid[row] ?? 0, { print: at.print[row] ?? 0, size: at.size[row] ?? NaN, set: at.set[row] ?? 0, modSeq: at.modSeq[row] ?? 0, saved: at.saved[row] ?? NaN, factsAt: at.factsAt[row] ?? 0, factsLength: at.factsLength[row] ?? 0 }]));
     this.table.remove(rows, undefined);
     this.#telling.rebuilt();
     return lifted;

@@ -231,8 +231,9 @@ function merge(contents: Contents, parsed: Columns<typeof columns>, knew: boolea
       const before = lifted?.get(next.uid);
       if (before === undefined) contents.add(next, knew ? Date.now() : NaN);
       else {
-        if (before.print !== next.print) contents.edits++;
-        contents.add(next, before.saved, before.set === next.set ? before.modSeq : undefined, before.print === next.print ? before : undefined);
+        const same = before.print === next.print && before.size === next.size;
+        if (!same) contents.edited(next.uid);
+        contents.add(next, before.saved, before.set === next.set ? before.modSeq : undefined, same ? before : undefined);
       }
     }
   }

@@ -3,7 +3,7 @@
  * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in
  * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
-import { lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
@@ -239,12 +239,14 @@ export class MboxStore implements MailStore {
 
   expect(name: string): void {
     const own = canonicalName(name);
-    // Without an index it is a matter of more than milliseconds.
-    if (statSync(new Side(this.side, own).path("index"), { throwIfNoEntry: false }) === undefined) return;
-    this.#take(own).then(
-      (mailbox) => mailbox.open().then(() => this.release(mailbox), () => this.release(mailbox)),
-      () => undefined,
-    );
+    const ready = async (): Promise<void> => {
+      // Without an index it is a matter of more than milliseconds.
+      if (!existsSync(new Side(this.side, own).path("index"))) return;
+      const mailbox = await this.#take(own);
+      await mailbox.open().finally(() => this.release(mailbox));
+    };
+    // Whoever opens it will hear of what is wrong.
+    ready().catch(() => undefined);
   }
 
   #require(own: string, path: string): void {

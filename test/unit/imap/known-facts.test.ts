@@ -6,7 +6,7 @@ import { makeFacts } from "../../../src/imap/facts.ts";
 import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
 
 /** Keeps nothing, unless given something to keep it in. */
-const folder = (name: string, uidValidity = 1, kept?: Map<Uid, Buffer>): Mailbox => ({ name, uidValidity, facts: (uid: Uid) => kept?.get(uid), keepFacts: (uid: Uid, facts: Buffer) => void kept?.set(uid, facts) }) as unknown as Mailbox;
+const folder = (name: string, uidValidity = 1, kept?: Map<Uid, Buffer>): Mailbox => ({ id: name, uidValidity, facts: (uid: Uid) => kept?.get(uid), keepFacts: (uid: Uid, facts: Buffer) => void kept?.set(uid, facts) }) as unknown as Mailbox;
 const uid = (n: number): Uid => n as Uid;
 const facts = (octets: number): Buffer => makeFacts(Buffer.from(`Subject: ${"x".repeat(octets / 3)}\r\n\r\n`));
 
@@ -23,6 +23,14 @@ test("the store's facts count, memory only where it keeps none", () => {
   assert.equal(known.get(folder("a"), uid(1)), own);
   assert.equal(known.get(folder("b"), uid(1)), undefined);
   assert.equal(known.get(folder("a", 2), uid(1)), undefined);
+});
+
+test("what is in memory of messages is not taken for that of edited ones", () => {
+  const known = new KnownFacts(100_000);
+  const own = facts(300);
+  known.keep({ ...folder("a"), edits: 0 }, uid(1), own);
+  assert.equal(known.get(folder("a"), uid(1)), own);
+  assert.equal(known.get({ ...folder("a"), edits: 1 }, uid(1)), undefined);
 });
 
 test("what the store has and is no facts is none", () => {

@@ -1,10 +1,10 @@
 /** Opening a Maildir folder: what is looked at, and when. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import test, { type TestContext } from "node:test";
 import { openStore } from "../../../src/store/open.ts";
-import type { MailStore } from "../../../src/store/mailbox.ts";
+import type { Mailbox, MailStore } from "../../../src/store/mailbox.ts";
 import { flags, plain, settings, temporary, ticked, uid, uids, user } from "./support.ts";
 
 async function storeAt(t: TestContext, root: string, lines: string[] = []): Promise<MailStore> {
@@ -84,6 +84,16 @@ test("one that is expected is opened before it is asked for, where there is an i
   assert.equal((await other.open("INBOX")).messages.length, 3);
 });
 
+test("one that is expected and can not be looked at is for whoever opens it to hear of", async (t) => {
+  const root = await settled(t);
+  rmSync(`${root}/posthorn.index`);
+  symlinkSync("posthorn.index", `${root}/posthorn.index`);
+  const store = await storeAt(t, root);
+  for (const name of ["INBOX", "none/such", "a//b", "a.b"]) store.expect?.(name);
+  for (let n = 0; n < 20; n++) await turn();
+  assert.deepEqual(uids(await store.open("INBOX")), [1, 2]);
+});
+
 test("a folder that did not change is not watched before it is changed, and what others do is seen all the same", async (t) => {
   const root = await settled(t);
   const cur = String(statSync(`${root}/cur`).ino);
@@ -155,13 +165,18 @@ test("a folder that was only counted hears of what others do", async (t) => {
   assert.equal(list.all.length, 20, "what was counted before stays as it was");
 });
 
-test("an index that is damaged in the middle is made anew behind what was counted, UIDs and flags as they were", async (t) => {
+/** A folder of 200 messages that was only counted, by an index that is damaged. */
+async function countedBySpoilt(t: TestContext): Promise<{ root: string; store: MailStore; inbox: Mailbox; list: Mailbox["list"]; lines: string[] }> {
   const root = await indexed(t, 200);
   spoil(root);
   const lines: string[] = [];
   const store = await storeAt(t, root, lines);
   const inbox = await store.open("INBOX", "counted");
-  const { list } = inbox;
+  return { root, store, inbox, list: inbox.list, lines };
+}
+
+test("an index that is damaged in the middle is made anew behind what was counted, UIDs and flags as they were", async (t) => {
+  const { root, store, inbox, list, lines } = await countedBySpoilt(t);
   assert.equal(list.length, 200);
   assert.deepEqual(lines, []);
   await inbox.load?.();
@@ -176,12 +191,7 @@ test("an index that is damaged in the middle is made anew behind what was counte
 });
 
 test("when it is damaged and mail came meanwhile, who was told a number hears that it can not be kept, and others get what is there", async (t) => {
-  const root = await indexed(t, 200);
-  spoil(root);
-  const lines: string[] = [];
-  const store = await storeAt(t, root, lines);
-  const inbox = await store.open("INBOX", "counted");
-  const { list } = inbox;
+  const { root, inbox, list } = await countedBySpoilt(t);
   putByHand(root);
   await inbox.refresh();
   assert.throws(() => list.all, { kind: "corrupt" });
