@@ -1,4 +1,5 @@
 /** Folder names and what the settings say of them; the same for every kind of store. Pure. */
+import { decodeMutf7 } from "../syntax/mutf7.ts";
 import { StoreFault, type Folder } from "./mailbox.ts";
 
 /** INBOX in any case is INBOX, also before "/" (RFC 3501 §5.1); one "/" at the end, "will have children", goes. */
@@ -14,8 +15,20 @@ export function canonicalName(name: string): string {
 export function components(name: string, refuse: (component: string) => boolean): string[] {
   const parts = name.split("/");
   for (const part of parts)
-    if (part === "" || /[\x00-\x1f]/.test(part) || !part.isWellFormed() || refuse(part)) throw new StoreFault("bad-name", "not a possible mailbox name");
+    if (!isComponent(part) || refuse(part)) throw new StoreFault("bad-name", "not a possible mailbox name");
   return parts;
+}
+
+const isComponent = (part: string): boolean => part !== "" && !/[\x00-\x1f/]/.test(part) && part.isWellFormed();
+
+/**
+ * The component that an entry of a directory stands for; undefined when it can be none. What is no modified UTF-7, or would not be a possible component, is
+ * taken as it is.
+ */
+export function nameOfEntry(entry: string, refuse: (component: string) => boolean): string | undefined {
+  const name = decodeMutf7(entry);
+  if (name !== undefined && isComponent(name) && !refuse(name)) return name;
+  return isComponent(entry) && !entry.includes("\ufffd") && !refuse(entry) ? entry : undefined;
 }
 
 /** "a/b/c" -> "a/b", "a". */

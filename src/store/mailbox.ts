@@ -240,7 +240,8 @@ export interface MailStore {
   /** A directory of the user's for files that can be made again; it is there. Absolute. */
   readonly side: string;
   folders(): Promise<readonly Folder[]>;
-  create(name: string, specialUse?: string): Promise<void>;
+  /** @param name with "/" at its end where it is to have others below it */
+  create(name: string): Promise<void>;
   remove(name: string): Promise<void>;
   /** RFC 3501 §6.3.5: children move along; renaming INBOX moves its messages and leaves it empty. */
   rename(from: string, to: string): Promise<void>;

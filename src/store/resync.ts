@@ -16,14 +16,19 @@ export async function resyncFolder(store: MailStore, name: string): Promise<read
     const found = (await store.resync?.(name)) ?? (await refreshed(mailbox));
     const mended = mendedIn(found);
     const faults: string[] = [];
+    const said = mailbox.numbers?.("size")?.slice();
+    let wrong = 0;
     for (const [i, { uid }] of mailbox.messages.entries()) {
       if (i % batchSize === 0) await breathe();
       try {
-        if ((await mailbox.read(uid)) === undefined) faults.push(`UID ${uid}: gone meanwhile`);
+        const octets = await mailbox.read(uid);
+        if (octets === undefined) faults.push(`UID ${uid}: gone meanwhile`);
+        else if (said !== undefined && said[i] !== octets.length && !Number.isNaN(said[i])) wrong++;
       } catch (error) {
         faults.push(`UID ${uid}: ${describeFault(storeFault(error))}`);
       }
     }
+    if (wrong > 0) mended.push(`${wrong} messages have another size than was said`);
     mended.push(...faults.slice(0, named));
     if (faults.length > named) mended.push(`${faults.length - named} more messages can not be read`);
     return mended;

@@ -3,9 +3,9 @@ import { no, ok } from "../../imap/respond.ts";
 import type { Handler, Session } from "./session.ts";
 import { leave } from "./select.ts";
 
-/** RFC 3501 §6.3.3: a separator at the end only says that children will follow. */
+/** RFC 3501 §6.3.3: a separator at the end says that children will follow, which a store of files needs to know. */
 export const create: Handler<"CREATE"> = async ({ store }, { mailbox }) => {
-  await store.create(withoutEnd(mailbox, store.separator));
+  await store.create(mailbox);
   return ok("Create completed.");
 };
 

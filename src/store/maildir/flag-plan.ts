@@ -8,11 +8,18 @@ import { baseOf } from "./row.ts";
 
 /** Letters of flags, sorted, and the keywords that have none, in the spelling of this folder. @param make new keywords get letters while there are some */
 export async function lettersFor(folder: Folder, flags: Flags, make: boolean): Promise<{ readonly letters: string; readonly others: readonly string[] }> {
-  const { letters, others } = await folder.keywords.lettersOf(flags, make);
+  const { letters, others } = await folder.keywords.lettersOf(flags, make ? () => lettersInUse(folder) : undefined);
   const spelled = others.map((keyword) => folder.others.spelling(keyword));
   if (make && spelled.some((keyword) => keyword === undefined) && folder.others.all.length + spelled.length > keywordsLimit)
     throw new StoreFault("limit", `a mailbox can hold ${keywordsLimit} keywords`);
   return { letters: sortLetters(letters), others: others.map((keyword, i) => spelled[i] ?? keyword) };
+}
+
+/** Letters in names, whether they stand for anything or not: `dovecot-keywords` may be gone, and another meaning would flag other messages too. */
+function lettersInUse({ table }: Folder): ReadonlySet<string> {
+  const letters = new Set<string>();
+  for (let set = 0; set < table.setCount; set++) for (const letter of lettersIn(table.setAt(set))) letters.add(letter);
+  return letters;
 }
 
 /** What to do to the flags of messages. */

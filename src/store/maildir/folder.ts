@@ -19,7 +19,7 @@ import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
 import { addRow, addRows } from "./new-rows.ts";
-import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
+import { inCur, isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import type { UidlistHeader } from "./uidlist.ts";
@@ -52,7 +52,7 @@ export class Folder {
   dead = 0;
   /** The uidlist on disk says less than we know: write all of it. */
   rewrite = false;
-  /** Recent although in cur/: appended or flagged by us before any session claimed them. */
+  /** Recent although in cur/: appended, flagged or given a UID by us before any session claimed them. */
   readonly recent = new Set<number>();
 
   /** Of a table that is not read yet: `load` reads it. */
@@ -302,6 +302,7 @@ export class Folder {
     const { length } = table;
     const from = table.rowFrom(first);
     this.#telling.arrivedAll(uid, from, length);
+    for (let row = from; row < length; row++) if (table.at.place[row] === inCur) this.recent.add(uid[row]);
     if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
     this.cache.note();

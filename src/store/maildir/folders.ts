@@ -1,12 +1,15 @@
 /**
  * Where the folders of a Maildir++ are: INBOX is the root, "A/B" is `.A.B` in it, each component in modified UTF-7, all beside
  * each other. A name with "." in a component has no place and is refused.
+ *
+ * Other programs make folders too, and name them as they like: a component that is no modified UTF-7, or that would be no name, stands for
+ * itself in UTF-8 (a recipe's `.Entwürfe/`), and INBOX may be written in any case. Where the name that we would give it is there as well, that one counts.
  */
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
-import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
+import { encodeMutf7 } from "../../syntax/mutf7.ts";
 import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { components } from "../folder-names.ts";
+import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 
 /** Dovecot's name for what is being deleted; no folder, since its first component is empty. */
@@ -15,33 +18,50 @@ const trash = "..DOVECOT-TRASHED";
 /** Directory of a folder with a canonical name. Throws StoreFault "bad-name". */
 export function folderPath(root: string, name: string): string {
   if (name === "INBOX") return root;
-  const disk = components(name, (part) => part.includes(".")).map((part) => `.${encodeMutf7(part)}`);
-  const entry = disk.join("");
-  if (entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
-  return `${root}/${entry}`;
+  const entry = entryOf(name);
+  const other = otherEntry(root, name, entry);
+  if (other === undefined && entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
+  return `${root}/${other ?? entry}`;
 }
 
-/** Name of a directory entry of the root; undefined when it is no folder. */
+const entryOf = (name: string): string =>
+  components(name, (part) => part.includes("."))
+    .map((part) => `.${encodeMutf7(part)}`)
+    .join("");
+
+/** What somebody else named so, where we have not. */
+function otherEntry(root: string, name: string, entry: string): string | undefined {
+  // Any other name is written in one way only.
+  if (!/[^\x20-\x7e]|&|^INBOX\//.test(name)) return undefined;
+  if (entry.length <= 255 && lstatSync(`${root}/${entry}`, { throwIfNoEntry: false }) !== undefined) return undefined;
+  return existsSync(root) ? readdirSync(root).find((one) => folderName(one) === name) : undefined;
+}
+
+/** Canonical name of a directory entry of the root; undefined when it is no folder, or could only be INBOX, which is the root. */
 export function folderName(entry: string): string | undefined {
   if (!entry.startsWith(".") || entry.length < 2) return undefined;
   const parts = entry.slice(1).split(".");
-  const names = parts.map((part) => (part === "" ? undefined : decodeMutf7(part)));
-  return names.every((name) => name !== undefined && !name.includes("/") && !name.includes(".")) ? names.join("/") : undefined;
+  const names = parts.map((part) => nameOfEntry(part, (name) => name.includes(".")));
+  if (!names.every((name) => name !== undefined)) return undefined;
+  const name = canonicalName(names.join("/"));
+  return name === "INBOX" ? undefined : name;
 }
 
 /**
- * True when the folder is there and may be used. `cur` makes it one: `new` and `tmp` may be missing, since programs that keep copies of files often leave out
- * empty directories (`completeFolder`). Throws StoreFault "permission" when it leads out of the store.
+ * True when the folder is there and may be used. `cur` or `new` makes it one: the others may be missing, since programs that keep copies of files often leave
+ * out empty directories (`completeFolder`). Throws StoreFault "permission" when it leads out of the store.
  */
 export function isFolder(root: string, path: string): boolean {
   try {
     if (path !== root && lstatSync(path).isSymbolicLink()) inside(root, path);
+    let found = false;
     for (const part of ["cur", "new", "tmp"]) {
-      const stats = lstatSync(`${path}/${part}`, part === "cur" ? {} : { throwIfNoEntry: false });
+      const stats = lstatSync(`${path}/${part}`, { throwIfNoEntry: false });
       if (stats?.isSymbolicLink() === true) inside(root, `${path}/${part}`);
       else if (stats?.isDirectory() === false) return false;
+      found ||= stats !== undefined && part !== "tmp";
     }
-    return true;
+    return found;
   } catch (error) {
     if (errno(error) === "ENOENT" || errno(error) === "ENOTDIR") return false;
     throw error;
@@ -68,7 +88,7 @@ export function makeFolder(root: string, path: string): void {
 
 /** Makes what is missing of a folder that is there. Throws what mkdir(2) says. */
 export function completeFolder(path: string): void {
-  for (const part of ["tmp", "new"]) if (lstatSync(`${path}/${part}`, { throwIfNoEntry: false }) === undefined) make(`${path}/${part}`);
+  for (const part of ["tmp", "new", "cur"]) if (lstatSync(`${path}/${part}`, { throwIfNoEntry: false }) === undefined) make(`${path}/${part}`);
 }
 
 /** Runs `work`, and once more when a directory was missing in a folder that is there. */
@@ -76,7 +96,7 @@ export async function completing<T>(path: string, work: () => Promise<T>): Promi
   try {
     return await work();
   } catch (error) {
-    if (errno(error) !== "ENOENT" || !existsSync(`${path}/cur`)) throw error;
+    if (errno(error) !== "ENOENT" || !["cur", "new"].some((part) => existsSync(`${path}/${part}`))) throw error;
     completeFolder(path);
     return await work();
   }
@@ -116,14 +136,15 @@ export function removeEmptyFolder(path: string): boolean {
 
 /** Names of all folders but INBOX, in no order. */
 export function listFolders(root: string): { readonly name: string; readonly path: string }[] {
-  const found = [];
+  const found = new Map<string, string>();
   for (const entry of readdirSync(root, { withFileTypes: true, encoding: "utf8" })) {
     if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
     const name = folderName(entry.name);
     const path = `${root}/${entry.name}`;
-    if (name !== undefined && usable(root, path)) found.push({ name, path });
+    if (name === undefined || (found.has(name) && entry.name !== entryOf(name)) || !usable(root, path)) continue;
+    found.set(name, path);
   }
-  return found;
+  return [...found].map(([name, path]) => ({ name, path }));
 }
 
 function usable(root: string, path: string): boolean {

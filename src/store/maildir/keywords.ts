@@ -17,14 +17,24 @@ const combinations = 65_536;
 const systemLetters: Readonly<Record<string, string>> = { "\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T" };
 const flagOfLetter: ReadonlyMap<string, string> = new Map(Object.entries(systemLetters).map(([flag, letter]) => [letter, flag]));
 
+const letterOf = (i: number): string => String.fromCharCode(97 + i);
+
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
 
-/** Pure: the text of the file as names by number. Lines that fit no letter are passed over. */
+/**
+ * Pure: the text of the file as names by number. Lines that fit no letter are passed over, and so is a name once more, as by Dovecot: a keyword
+ * with two letters could not be taken away.
+ */
 export function parseKeywords(text: string): (string | undefined)[] {
   const names: (string | undefined)[] = [];
+  const known = new Set<string>();
   for (const line of text.split("\n")) {
     const m = /^(\d{1,2}) (\S.*?)\r?$/.exec(line);
-    if (m !== null && Number(m[1]) < keywordLimit) names[Number(m[1])] = m[2];
+    const [, number = "", name = ""] = m ?? [];
+    if (m === null || Number(number) >= keywordLimit || known.has(name.toLowerCase())) continue;
+    known.delete(names[Number(number)]?.toLowerCase() ?? "");
+    known.add(name.toLowerCase());
+    names[Number(number)] = name;
   }
   return names;
 }
@@ -78,7 +88,7 @@ export class KeywordFile {
     this.#byLower = new Map();
     this.#flags = new Map();
     names.forEach((name, i) => {
-      if (name !== undefined && !this.#byLower.has(name.toLowerCase())) this.#byLower.set(name.toLowerCase(), String.fromCharCode(97 + i));
+      if (name !== undefined && !this.#byLower.has(name.toLowerCase())) this.#byLower.set(name.toLowerCase(), letterOf(i));
     });
   }
 
@@ -108,10 +118,10 @@ export class KeywordFile {
   /**
    * Letters of flags, and the keywords that have none; \\Recent and unknown backslash names are neither.
    *
-   * @param make new keywords get letters while there are some
+   * @param taken new keywords get letters, while there are some beyond those that it returns; undefined: they get none
    */
-  async lettersOf(flags: Flags, make: boolean): Promise<{ readonly letters: ReadonlySet<string>; readonly others: readonly string[] }> {
-    if (make) await this.#make([...flags].filter((flag) => isKeyword(flag) && !this.#byLower.has(flag.toLowerCase())));
+  async lettersOf(flags: Flags, taken: (() => ReadonlySet<string>) | undefined): Promise<{ readonly letters: ReadonlySet<string>; readonly others: readonly string[] }> {
+    if (taken !== undefined) await this.#make([...flags].filter((flag) => isKeyword(flag) && !this.#byLower.has(flag.toLowerCase())), taken);
     const letters = new Set<string>();
     const others = [];
     for (const flag of flags) {
@@ -122,7 +132,7 @@ export class KeywordFile {
     return { letters, others };
   }
 
-  async #make(wanted: readonly string[]): Promise<void> {
+  async #make(wanted: readonly string[], taken: () => ReadonlySet<string>): Promise<void> {
     for (const keyword of wanted) if (/[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
     if (wanted.length === 0 || this.names.length >= keywordLimit) return;
     // Dovecot's own dovecot-keywords.lock is a new file about to be renamed: it locks nobody out, and must not be taken away.
@@ -130,10 +140,11 @@ export class KeywordFile {
     try {
       this.look();
       const names = [...this.#names];
+      const used = taken();
       let added = false;
       for (const keyword of wanted) {
         if (names.some((name) => name?.toLowerCase() === keyword.toLowerCase())) continue;
-        const free = Array.from({ length: keywordLimit }, (_, i) => i).find((i) => names[i] === undefined);
+        const free = Array.from({ length: keywordLimit }, (_, i) => i).find((i) => names[i] === undefined && !used.has(letterOf(i)));
         if (free === undefined) break;
         names[free] = keyword;
         added = true;

@@ -184,7 +184,7 @@ export class MaildirMailbox implements Mailbox {
         const octets = await octetsLater(pathOf(folder.place.path, folder.table, row)).catch((error: unknown) => {
           if (errno(error) !== "ENOENT") throw error;
         });
-        if (octets !== undefined) return toCrlf(octets);
+        if (octets !== undefined) return folder.files.measured(uid, toCrlf(octets));
       }
       return folder.files.octetsOf(uid);
     } catch (error) {

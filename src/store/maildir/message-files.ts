@@ -9,7 +9,7 @@ import { headOf, withOctets } from "./message-file.ts";
 import type { Source } from "./message.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
 import { visit } from "./scan.ts";
-import { fieldNumber, fieldText } from "./uidlist.ts";
+import { fieldText, sizeWritten } from "./uidlist.ts";
 
 export class MessageFiles implements Source {
   readonly #folder: Folder;
@@ -88,12 +88,28 @@ export class MessageFiles implements Source {
         const octets = crlfCopy(stored);
         const row = this.#folder.rowOf(uid);
         if (row < 0 || !stats.isFile()) return octets;
-        const { size, date } = this.#folder.table.at;
-        if (Number.isNaN(size[row])) this.#learn("size", uid, octets.length);
+        const { date } = this.#folder.table.at;
+        this.measured(uid, octets);
         if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
         return octets;
       }),
     );
+  }
+
+  /**
+   * All octets of a message with CRLF, which were read and are returned. So many count from now on, and are written down where the name says something
+   * else. The name stays: another base name would be another message (Dovecot takes a wrong `W=` away, and then gives another UID).
+   */
+  measured(uid: number, octets: Buffer): Buffer {
+    const row = this.#folder.rowOf(uid);
+    const known = row < 0 ? octets.length : this.#folder.table.at.size[row];
+    if (known === octets.length) return octets;
+    this.#learn("size", uid, octets.length);
+    if (!Number.isNaN(known)) {
+      this.#folder.rewrite = true;
+      this.#folder.log(`${String(pathOf(this.#folder.place.path, this.#folder.table, row))}: has ${octets.length} octets with CRLF, not ${known}`);
+    }
+    return octets;
   }
 
   /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */
@@ -108,12 +124,8 @@ export class MessageFiles implements Source {
 
   /** Octets in the file, if its name says so. */
   namedSize(row: number): number | undefined {
-    return this.#sizeIn(row, "S");
-  }
-
-  #sizeIn(row: number, key: "S" | "W"): number | undefined {
     const at = this.#folder.table.at.nameAt[row];
-    return sizeIn(this.#folder.table.heap, key, at, at + this.#folder.table.at.baseLength[row]);
+    return sizeIn(this.#folder.table.heap, "S", at, at + this.#folder.table.at.baseLength[row]);
   }
 
   /** Octets in the file; undefined when it is gone. */
@@ -137,10 +149,10 @@ export class MessageFiles implements Source {
     return row < 0 ? 0 : this.#folder.table.at.modSeq[row];
   }
 
-  /** True when the size was counted, and stands neither in the name nor in the uidlist. */
-  countedSize(row: number): boolean {
-    const { at } = this.#folder.table;
-    return !Number.isNaN(at.size[row]) && this.#sizeIn(row, "W") === undefined && fieldNumber(fieldsOf(this.#folder.table, row), "W") === undefined;
+  /** True when the size is known, and is not what the name or the uidlist says. */
+  hasOtherSize(row: number): boolean {
+    const size = this.#folder.table.at.size[row];
+    return !Number.isNaN(size) && size !== this.writtenSize(row);
   }
 
   #learn(name: "size" | "date", uid: number, value: number): number {
@@ -193,6 +205,8 @@ export class MessageFiles implements Source {
 
   /** Octets with CRLF as far as the name or the uidlist tells; NaN when neither does. */
   writtenSize(row: number): number {
-    return this.#sizeIn(row, "W") ?? fieldNumber(fieldsOf(this.#folder.table, row), "W") ?? NaN;
+    const { at, heap } = this.#folder.table;
+    const from = at.nameAt[row];
+    return sizeWritten(heap, from, from + at.baseLength[row], fieldsOf(this.#folder.table, row)) ?? NaN;
   }
 }

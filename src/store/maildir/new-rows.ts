@@ -1,7 +1,7 @@
 /** Rows of messages that were not known, from the names of their files or their lines of the uidlist. */
-import { sizeIn, timeIn } from "./filename.ts";
+import { timeIn } from "./filename.ts";
 import type { MaildirTable, NewFiles, Place, Told } from "./row.ts";
-import { fieldNumber } from "./uidlist.ts";
+import { sizeWritten } from "./uidlist.ts";
 
 export interface NewRow {
   readonly uid: number;
@@ -19,7 +19,7 @@ export function addRow(table: MaildirTable, { uid, place, set, modSeq }: NewRow,
     uid,
     set,
     modSeq,
-    size: sizeIn(octets, "W", from, to) ?? fieldNumber(fields, "W") ?? NaN,
+    size: sizeWritten(octets, from, to, fields) ?? NaN,
     date: NaN,
     saved: seconds === undefined ? NaN : seconds * 1000,
     factsAt: 0,

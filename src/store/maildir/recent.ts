@@ -1,4 +1,4 @@
-/** Messages that no session has claimed as \Recent yet: those in new/, and those in cur/ that this process put there. */
+/** Messages that no session has claimed as \Recent yet: those in new/, and those in cur/ that this process put there or gave a UID. */
 import { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
 import { renaming } from "./own-changes.ts";
@@ -36,7 +36,9 @@ export class Recent {
   /** They are no longer. */
   async claim(rows: readonly number[]): Promise<void> {
     const { recent, index } = this.#folder;
-    await renaming(this.#folder, rows, new FlagPlan(this.#folder, undefined), true, () => undefined);
+    const { place } = this.#folder.table.at;
+    const fresh = rows.filter((row) => place[row] === inNew);
+    await renaming(this.#folder, fresh, new FlagPlan(this.#folder, undefined), true, () => undefined);
     recent.clear();
     index.saveSoon();
   }

@@ -234,7 +234,9 @@ export class MaildirStore implements MailStore {
         const path = folderPath(this.#root, own);
         if (this.#isMadeAnew(own) && !isFolder(this.#root, path)) await this.#make(own);
         const { facts, log = () => undefined, alone = false } = this.#hooks;
-        const mailbox = new MaildirMailbox({ path: this.#require(own), name: own }, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });
+        const place = { path: this.#require(own), name: own };
+        if (!existsSync(`${place.path}/cur`)) completeFolder(place.path);
+        const mailbox = new MaildirMailbox(place, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });
         try {
           await mailbox.open(Date.now());
         } catch (error) {

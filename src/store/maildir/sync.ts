@@ -19,7 +19,7 @@ import { inOrder } from "./order.ts";
 import { fieldsOf, inCur, inNew, nowhere, toldBy, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
-import { LineWriter, type UidlistHeader } from "./uidlist.ts";
+import { LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
 
 /** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
 const passedOver = 1000;
@@ -259,12 +259,12 @@ export class Sync {
     folder.dead = 0;
   }
 
-  /** Fields of a line; a size that was counted, and stands neither there nor in the name, is added. */
+  /** Fields of a line, with the size that was counted, where neither they nor the name say that. */
   #fields(row: number): string {
     const folder = this.#folder;
     const { at } = folder.table;
     const fields = at.nameLength[row] > at.baseLength[row] ? fieldsOf(folder.table, row) : "";
-    return folder.files.countedSize(row) ? `${fields} W${at.size[row]}`.trim() : fields;
+    return folder.files.hasOtherSize(row) ? withField(fields, "W", at.size[row]) : fields;
   }
 }
 
@@ -295,7 +295,8 @@ class ListReading implements UidlistReader {
       folder.forgetAll();
     }
     folder.header = header;
-    folder.rewrite = header.guid === "";
+    // Without either of them Dovecot would number anew.
+    folder.rewrite = header.guid === "" || header.nextUid === 0;
     folder.nextUid = Math.max(folder.nextUid, header.nextUid);
     folder.dead = 0;
     const { table } = folder;

@@ -11,12 +11,13 @@
  * file names are octets.
  */
 import { copyOctets } from "../octets.ts";
+import { sizeIn } from "./filename.ts";
 
 export interface UidlistHeader {
   readonly uidValidity: number;
-  /** N: at least; lines may go beyond. */
+  /** N: at least; lines may go beyond. 0 when the header has none. */
   readonly nextUid: number;
-  /** 32 hex digits, "" for none. */
+  /** 32 hex digits; "" for none, or what is none. */
   readonly guid: string;
   /** Fields with other letters, as written, separated by spaces. */
   readonly others: string;
@@ -40,7 +41,7 @@ export interface Lines {
 export function parseHeader(octets: Buffer): { readonly header: UidlistHeader; readonly version3: boolean; readonly end: number } | undefined {
   const eol = octets.indexOf(lineEnd);
   if (eol < 0) return undefined;
-  const first = octets.toString("latin1", 0, eol).split(" ");
+  const first = octets.toString("latin1", 0, eol).trimEnd().split(" ");
   const version = first[0];
   const header = version === "3" ? header3(first.slice(1)) : version === "1" ? header1(first.slice(1)) : undefined;
   return header === undefined ? undefined : { header, version3: version === "3", end: eol + 1 };
@@ -53,20 +54,21 @@ const fieldsLimit = 4096;
 const lineEnd = 0x0a;
 const space = 0x20;
 const colon = 0x3a;
+const carriageReturn = 0x0d;
 
 function header3(fields: readonly string[]): UidlistHeader | undefined {
   let uidValidity = 0;
-  let nextUid = 1;
+  let nextUid: number | undefined;
   let guid = "";
   const others = [];
   for (const field of fields) {
     const value = field.slice(1);
     if (field.startsWith("V")) uidValidity = number(value);
     else if (field.startsWith("N")) nextUid = number(value);
-    else if (field.startsWith("G")) guid = value;
+    else if (field.startsWith("G")) guid = /^[0-9a-f]{32}$/i.test(value) ? value : "";
     else if (field !== "") others.push(field);
   }
-  return uidValidity > 0 && nextUid > 0 ? { uidValidity, nextUid, guid, others: others.join(" ") } : undefined;
+  return uidValidity > 0 && nextUid !== 0 ? { uidValidity, nextUid: nextUid ?? 0, guid, others: others.join(" ") } : undefined;
 }
 
 function header1(fields: readonly string[]): UidlistHeader | undefined {
@@ -112,9 +114,9 @@ function line(octets: Buffer, at: number, eol: number, above: number, version3: 
   let begin = i;
   if (version3) while (begin < eol && octets[begin] !== colon) begin++;
   if (begin >= eol) return 0;
-  // A name may have been written with its flags.
+  // A name may have been written with its flags, or with another system's line end.
   let to = begin + 1;
-  while (to < eol && octets[to] !== colon) to++;
+  while (to < eol && octets[to] !== colon && octets[to] !== carriageReturn) to++;
   if (to === begin + 1 || to - begin > nameLimit || begin - i > fieldsLimit) return 0;
   visit(uid, octets, i + 1, Math.max(i + 1, begin - 1), begin + 1, to);
   return uid;
@@ -174,6 +176,14 @@ export function fieldNumber(fields: string, letter: string): number | undefined 
   for (const field of fields === "" ? [] : fields.split(" ")) if (field.startsWith(letter) && /^.\d{1,15}$/.test(field)) return Number(field.slice(1));
   return undefined;
 }
+
+/** Octets with CRLF: what a line says comes before what the name says, since it is written where that is missing or wrong. Undefined when neither does. */
+export function sizeWritten(octets: Buffer, from: number, to: number, fields: string): number | undefined {
+  return fieldNumber(fields, "W") ?? sizeIn(octets, "W", from, to);
+}
+
+/** The fields with this number as the only one of its letter. */
+export const withField = (fields: string, letter: string, value: number): string => [...fields.split(" ").filter((field) => field !== "" && !field.startsWith(letter)), `${letter}${value}`].join(" ");
 
 /** The value of a field such as G (the message's id) or P (its POP3 unique-id); undefined when not there or empty. */
 export function fieldText(fields: string, letter: string): string | undefined {

@@ -1,14 +1,14 @@
 /**
  * A user's mbox files: INBOX is one file anywhere, the other folders are files below a directory, whose subdirectories are
- * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's. Side files of ours are in
+ * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's; what is no such name stands for itself in UTF-8. Side files of ours are in
  * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
 import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
-import { decodeMutf7, encodeMutf7 } from "../../syntax/mutf7.ts";
+import { encodeMutf7 } from "../../syntax/mutf7.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
-import { canonicalName, components, folderList, specialUses, type FoundFolder } from "../folder-names.ts";
+import { canonicalName, components, folderList, nameOfEntry, specialUses, type FoundFolder } from "../folder-names.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
@@ -75,9 +75,9 @@ export class MboxStore implements MailStore {
     if (own === "INBOX") return this.#settings.inbox;
     // "~" at the beginning of a name is a home directory to Dovecot and UW.
     if (own.startsWith("~")) throw new StoreFault("bad-name", "a mailbox name can not begin with ~");
-    const parts = components(own, (part) => part.startsWith(".") || part.endsWith(".lock")).map(encodeMutf7);
-    if (parts.some((part) => part.length > 255) || parts.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
-    const path = `${this.#settings.root}/${parts.join("/")}`;
+    const parts = components(own, isOthers);
+    if (parts.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
+    const path = parts.reduce(entryIn, this.#settings.root);
     if (path === this.#settings.inbox) throw new StoreFault("bad-name", "that file is INBOX");
     this.#requireInside(dirname(path));
     return path;
@@ -95,18 +95,18 @@ export class MboxStore implements MailStore {
       this.#autoCreated = true;
       const inbox: FoundFolder = { name: "INBOX", selectable: true, inferiors: false, marked: marked(this.#settings.inbox) };
       const others = this.#listed("", this.#settings.root, 0);
-      // A directory of that name holds folders below INBOX, which is elsewhere.
-      const above = others.some(({ name }) => name === "INBOX");
-      return folderList([...others, { ...inbox, inferiors: above }], this.#special);
+      // A directory of that name holds folders below INBOX, where that is elsewhere.
+      const { root } = this.#settings;
+      return folderList([...others, { ...inbox, inferiors: this.#settings.inbox !== `${root}/INBOX` }], this.#special);
     });
   }
 
   #listed(prefix: string, directory: string, depth: number): FoundFolder[] {
     if (depth > depthLimit) return [];
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry): FoundFolder[] => {
-      const part = decodeMutf7(entry.name);
+      const part = nameOfEntry(entry.name, isOthers);
       const path = `${directory}/${entry.name}`;
-      if (part === undefined || part.startsWith(".") || part.endsWith(".lock") || path === this.#settings.inbox) return [];
+      if (part === undefined || path === this.#settings.inbox || path !== entryIn(directory, part)) return [];
       const name = prefix + part;
       if (canonicalName(name).startsWith("INBOX") && canonicalName(name) !== name) return [];
       if (entry.isDirectory()) return [{ name, selectable: false, inferiors: true, marked: undefined }, ...this.#listed(`${name}/`, path, depth + 1)];
@@ -292,6 +292,19 @@ export class MboxStore implements MailStore {
   async close(): Promise<void> {
     this.#open.closeAll();
   }
+}
+
+/** Other programs' own files, and locks. */
+const isOthers = (part: string): boolean => part.startsWith(".") || part.endsWith(".lock");
+
+/** Path of a component in a directory, where another program may have named it in UTF-8. */
+function entryIn(directory: string, part: string): string {
+  const entry = encodeMutf7(part);
+  const path = `${directory}/${entry}`;
+  const other = entry !== part && Buffer.byteLength(part) <= 255 && nameOfEntry(part, isOthers) === part ? `${directory}/${part}` : undefined;
+  if (other !== undefined && (entry.length > 255 || look(path) === undefined) && look(other) !== undefined) return other;
+  if (entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
+  return path;
 }
 
 /** Undefined where the mailboxes lie outside the home directory: UW's names would mean other files. */

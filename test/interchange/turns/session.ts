@@ -48,6 +48,13 @@ export class DovecotSession {
 
   /** All that it says to a command, latin1. Rejects when that is not OK. @param literal what the command ends with */
   async say(command: string, literal?: string): Promise<string> {
+    const { said, status, end } = await this.ask(command, literal);
+    if (status !== "OK") throw new Error(`${command}: ${end}`);
+    return said;
+  }
+
+  /** All that it says to a command, latin1, and how that ends. Rejects when Dovecot ends. */
+  async ask(command: string, literal?: string): Promise<{ readonly said: string; readonly status: string; readonly end: string }> {
     const tag = `t${++this.#tags}`;
     this.#child.stdin?.write(`${tag} ${command}${literal === undefined ? "" : `{${literal.length}+}\r\n${literal}`}\r\n`, "latin1");
     const end = new RegExp(`^${tag} (OK|NO|BAD).*\r\n`, "m");
@@ -55,8 +62,8 @@ export class DovecotSession {
     for (; done === null && !this.#ended; done = end.exec(this.#said)) await new Promise<void>((resolve) => (this.#hear = resolve));
     const said = this.#said;
     this.#said = "";
-    if (done?.[1] !== "OK") throw new Error(`${command}: ${done?.[0] ?? `Dovecot ended: ${said.slice(-500)}`}`);
-    return said;
+    if (done === null) throw new Error(`${command}: Dovecot ended: ${said.slice(-500)}`);
+    return { said, status: done[1] ?? "", end: done[0] };
   }
 
   async end(): Promise<void> {

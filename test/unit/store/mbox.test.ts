@@ -199,7 +199,7 @@ test("folders are files, directories hold folders", async (t) => {
   assert.ok(existsSync(`${root}/mail/Work/Entw&APw-rfe`));
   const list = (await store.folders()).map((f) => [f.name, f.selectable, f.inferiors, f.children]);
   assert.deepEqual(list, [
-    ["INBOX", true, false, false],
+    ["INBOX", true, true, false],
     ["Dir", false, true, false],
     ["Drafts", true, false, false],
     ["Sent", true, false, false],
