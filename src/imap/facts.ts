@@ -24,7 +24,7 @@ import { withoutNul } from "./nul.ts";
 import { printBody } from "./respond-body.ts";
 import { printEnvelope } from "./respond-envelope.ts";
 
-const layout = 2;
+const layout = 3;
 
 /** In their order. */
 export const section = { keys: 0, ids: 1, envelope: 2, body: 3, bodyStructure: 4, fields: 5 } as const;

@@ -12,15 +12,29 @@ import { lineString, string } from "./respond.ts";
  * @param extensible  BODYSTRUCTURE: with extension data; without it is BODY
  */
 export function printBody(part: Part, extensible: boolean): string {
+  return isPlainAscii(part) ? plainText(part.bodyEnd - part.bodyStart, part.lines, extensible) : body(part, extensible);
+}
+
+function body(part: Part, extensible: boolean): string {
   return part.type.toLowerCase() === "multipart" ? multipart(part, extensible) : onePart(part, extensible);
 }
 
-/** What stands for the part that a multipart must have and has not. */
-const emptyText = (extensible: boolean): string => `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0${extensible ? " NIL NIL NIL NIL" : ""})`;
+/** Also stands, empty, for the part that a multipart must have and has not. */
+const plainText = (octets: number, lines: number, extensible: boolean): string => `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" ${octets} ${lines}${extensible ? " NIL NIL NIL NIL" : ""})`;
+
+/** Of a whole message that is nothing but plain text of 7 bits the names come in one spelling too (RFC 2045 §5.1, §6.1: case does not count). */
+const isPlainAscii = (part: Part): boolean =>
+  part.type.toLowerCase() === "text" &&
+  part.subtype.toLowerCase() === "plain" &&
+  (part.encoding ?? "7bit").toLowerCase() === "7bit" &&
+  part.params.every(({ name, value }) => name.toLowerCase() === "charset" && value.toLowerCase() === "us-ascii") &&
+  part.params.length === 1 &&
+  [part.id, part.description, part.md5, part.disposition, part.location].every((field) => field === undefined) &&
+  part.language.length === 0;
 
 /** body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart] */
 function multipart(part: Part, extensible: boolean): string {
-  const inside = part.parts.length === 0 ? emptyText(extensible) : part.parts.map((p) => printBody(p, extensible)).join("");
+  const inside = part.parts.length === 0 ? plainText(0, 0, extensible) : part.parts.map((p) => body(p, extensible)).join("");
   const ext = extensible ? ` ${params(part.params)} ${extension(part)}` : "";
   return `(${inside} ${string(part.subtype)}${ext})`;
 }
@@ -33,7 +47,7 @@ function onePart(part: Part, extensible: boolean): string {
   const name = part.message === undefined ? `${string(part.type)} ${string(part.subtype)}` : '"message" "rfc822"';
   let out = `(${name} ${params(part.params)} ${lineString(part.id)} ${lineString(part.description)} ${string(part.encoding ?? "7bit")} ${octets}`;
   if (type === "text") out += ` ${part.lines}`;
-  else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${printBody(part.message, extensible)} ${part.lines}`;
+  else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${body(part.message, extensible)} ${part.lines}`;
   if (extensible) out += ` ${lineString(part.md5)} ${extension(part)}`;
   return `${out})`;
 }

@@ -16,6 +16,17 @@ export interface Mailbox {
   readonly local: string;
   /** "" when there is none: `bob`, or rubbish. Domain literals keep their brackets. */
   readonly domain: string;
+  /** The local part is the empty quoted string, rather than missing. */
+  readonly emptyLocal?: true;
+  /** Of one that breaks off what stands before the fault: for ENVELOPE, which tells it as Dovecot 2.3 does. Mail must not be sent to it. */
+  readonly broken?: Broken;
+}
+
+export interface Broken {
+  readonly name: string | undefined;
+  readonly local: string;
+  /** It breaks off behind the "<". */
+  readonly angle: boolean;
 }
 
 export interface Group {
@@ -55,7 +66,7 @@ export function parseAddresses(value: string, most = Infinity): Address[] {
 }
 
 /** As nearly all are: no comment, no backslash, no route, words of a name with one space between, behind it a comma or the end. */
-const plainAddress = new RegExp(String.raw`[ \t\r\n]*(?:(?:"([^"\\]*)"|(${word}(?: ${word})*))[ \t\r\n]*)?<(${dotted})@(${dotted})>[ \t\r\n]*(?:,|$)`, "y");
+const plainAddress = new RegExp(String.raw`[ \t\r\n]*(?:(?:"([^"\\]*)"|(${word}(?: ${word})*))[ \t\r\n]*)?<(${dotted})@(${word})>[ \t\r\n]*(?:,|$)`, "y");
 
 /** The mailbox at the position, and what `address` makes of it; undefined for another kind, which is not passed then. */
 function plainMailbox(s: Text): Mailbox | undefined {
@@ -102,6 +113,10 @@ interface Phrase {
   readonly local: string;
   /** Two words stand side by side: no local part. */
   readonly apart: boolean;
+  /** The first word is a quoted string. */
+  readonly quoted: boolean;
+  /** Where two words stand side by side with a comment between: the first, and the comment. */
+  readonly commented: { readonly local: string; readonly comment: string } | undefined;
   readonly comment: string | undefined;
 }
 
@@ -113,6 +128,9 @@ function phrase(s: Text): Phrase {
   /** The piece before was a dot. */
   let dotted = false;
   let comment = s.comments();
+  const quoted = s.peek() === '"';
+  let commented: Phrase["commented"];
+  let between: string | undefined;
   /** A dot glues to what stands before it without white space: "J. Doe", "john.doe". */
   let glue = false;
   for (;;) {
@@ -125,16 +143,20 @@ function phrase(s: Text): Phrase {
       word = ".";
       dot = true;
     } else word = atomText(s);
-    if (word === "" && c !== '"') return { words, local, apart, comment };
+    if (word === "" && c !== '"') return { words, local, apart, quoted, commented, comment };
     const joined = words.length === 0 || dot || dotted;
     dotted = dot;
-    apart ||= !joined;
+    if (!joined && !apart) {
+      apart = true;
+      if (between !== undefined) commented = { local, comment: between };
+    }
     local += joined ? word : ` ${word}`;
     const last = words.length - 1;
     if (glue && last >= 0) words[last] += word;
     else words.push(word);
     const from = s.position;
-    comment = s.comments() ?? comment;
+    between = s.comments();
+    comment = between ?? comment;
     // "john.doe" stays one word; "J. Doe" are two.
     glue = s.position === from && (dot || s.peek() === ".");
   }
@@ -157,7 +179,7 @@ function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox
   const phraseText = first.words.join(" ");
   const named = phraseText === "" ? undefined : phraseText;
   if (s.take("<")) {
-    const inner = angle(s);
+    const inner = angle(s, named);
     toStop(s, stops);
     return { kind: "mailbox", name: named, ...inner };
   }
@@ -166,48 +188,68 @@ function mailbox(s: Text, first: Phrase, before: number, stops: string): Mailbox
     // A comment behind the address names its owner in mail older than RFC 822's display names.
     const name = comment ?? first.comment;
     toStop(s, stops);
-    return { kind: "mailbox", name, route: undefined, local: first.local, domain: text };
+    const found: Mailbox = { kind: "mailbox", name, route: undefined, local: first.local, domain: text, ...emptyLocal(first) };
+    return isNoDomain(text) ? { ...found, broken: { name, local: first.local, angle: false } } : found;
   }
   if (s.atEnd || stops.includes(s.peek())) {
     // One word is a local user; several are a name whose address is missing.
-    if (first.words.length > 0 && !first.apart) return { kind: "mailbox", name: first.comment, route: undefined, local: first.local, domain: "" };
-    if (named !== undefined) return { kind: "mailbox", name: named, route: undefined, local: "", domain: "" };
+    if (first.words.length > 0 && !first.apart) return { kind: "mailbox", name: first.comment, route: undefined, local: first.local, domain: "", broken: brokenOff(first) };
+    if (named !== undefined) return { kind: "mailbox", name: named, route: undefined, local: "", domain: "", broken: brokenOff(first) };
   }
   // Rubbish before the "<", as in "[list] <a@b>": taken for a name.
   toStop(s, `${stops}<`);
   const rubbish = trimmed(s.text.slice(before, s.position));
   if (s.take("<")) {
-    const inner = angle(s);
+    const inner = angle(s, rubbish);
     toStop(s, stops);
     return { kind: "mailbox", name: rubbish, ...inner };
   }
   // No address at all: kept as a name that goes nowhere rather than dropped.
-  return { kind: "mailbox", name: rubbish, route: undefined, local: "", domain: "" };
+  const nowhere: Mailbox = { kind: "mailbox", name: rubbish, route: undefined, local: "", domain: "" };
+  return named === undefined ? nowhere : { ...nowhere, broken: brokenOff(first) };
 }
 
+const emptyLocal = ({ local, words }: Phrase): { readonly emptyLocal?: true } => (local === "" && words.length > 0 ? { emptyLocal: true } : {});
+
+/** Words that no address follows: one word would be a local part, several or a quoted string are a name. */
+function brokenOff({ words, local, quoted, commented, comment }: Phrase): Broken {
+  if (commented !== undefined) return { name: commented.comment, local: commented.local, angle: false };
+  if (words.length > 1) return { name: words.join(" "), local: "", angle: false };
+  return quoted && comment === undefined ? { name: local, local: "", angle: false } : { name: comment, local, angle: false };
+}
+
+/** Not even an obsolete domain (RFC 5322 §4.4): it begins with a dot, or is a literal that is not closed. */
+const isNoDomain = (domain: string): boolean => domain.startsWith(".") || (domain.startsWith("[") && !domain.endsWith("]"));
+
 /** angle-addr behind its "<", with obs-route; takes the ">" if it is there. */
-function angle(s: Text): { route: string | undefined; local: string; domain: string } {
+function angle(s: Text, name: string | undefined): Pick<Mailbox, "route" | "local" | "emptyLocal" | "domain" | "broken"> {
   s.comments();
-  let route: string | undefined;
-  if (s.peek() === "@") {
-    const start = s.position;
-    s.position += Math.max(1, s.text.slice(start).search(/[:>]/));
-    if (s.peek() === ":") {
-      route = s.text.slice(start, s.position).replaceAll(/[ \t\r\n]+/g, "");
-      s.skip();
-    } else s.position = start;
-  }
-  const local = phrase(s).local;
+  const route = s.peek() === "@" ? obsRoute(s) : undefined;
+  const found = phrase(s);
   let text = "";
   if (s.take("@")) text = domain(s).text;
-  if (s.peek() !== ">" && s.peek() !== "") {
+  const closed = s.take(">");
+  if (found.apart || (!closed && (text === "" || !s.atEnd))) {
     // Something behind the address: better none than a wrong one, for mail may be sent to it.
     s.until(">,");
     s.take(">");
-    return { route: undefined, local: "", domain: "" };
+    return { route: undefined, local: "", domain: "", broken: { name, local: found.apart ? (found.words[0] ?? "") : found.local, angle: true } };
   }
-  s.take(">");
-  return { route, local, domain: text };
+  const address = { route, local: found.local, domain: text, ...emptyLocal(found) };
+  return isNoDomain(text) ? { ...address, broken: { name, local: found.local, angle: true } } : address;
+}
+
+/** obs-route = "@" domain *(*(CFWS / ",") "@" domain) ":", as "@a,@b"; undefined, and nothing passed, where it is none. RFC 5322 §4.4 */
+function obsRoute(s: Text): string | undefined {
+  const start = s.position;
+  const hops: string[] = [];
+  while (s.take("@")) {
+    hops.push(`@${domain(s).text}`);
+    while (s.take(",")) s.comments();
+  }
+  if (s.take(":")) return hops.join(",");
+  s.position = start;
+  return undefined;
 }
 
 /** domain = dot-atom / domain-literal / obs-domain. May come out empty. */
@@ -215,9 +257,10 @@ function domain(s: Text): { text: string; comment: string | undefined } {
   let comment = s.comments();
   let text = "";
   if (s.peek() === "[") {
-    text = s.until("]");
-    if (s.take("]")) text += "]";
-    return { text: text.replaceAll(/[ \t\r\n\\]+/g, ""), comment: s.comments() ?? comment };
+    const start = s.position;
+    for (let c = s.peek(); c !== "]" && c !== ""; c = s.peek()) s.position += c === "\\" ? 2 : 1;
+    s.take("]");
+    return { text: s.text.slice(start, s.position).replaceAll(/[ \t\r\n]+/g, ""), comment: s.comments() ?? comment };
   }
   // Whether the last piece was a dot is kept beside the text: to look at the end of a string that was put together costs all of it.
   for (let dotted = true; ; ) {

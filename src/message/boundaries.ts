@@ -48,24 +48,69 @@ export class Boundaries {
 
   /**
    * The level of the multipart whose delimiter begins with the "--" at `at`, -1 for none. It is enough that the line begins with the
-   * boundary (RFC 2046 §5.1.2); of several the longest counts, of equal ones the innermost.
+   * boundary (RFC 2046 §5.1.2). Of several that fit the longest counts, of equal ones the innermost; but behind one that with or without "--"
+   * is all of the line none further out is looked at: "--b--" closes "b" also within a multipart of boundary "b-".
    *
    * @param more  octets may come behind `end`: then the answer may be `undecided`
    */
   levelAt(octets: Buffer, at: number, end: number, more: boolean): number {
     if (this.#trie !== undefined) return this.#trie.levelAt(octets, at, end, more);
-    let level = -1;
-    let longest = 0;
-    for (const one of this.#open) {
-      const { boundary } = one;
+    const fitting = new Fitting(octets, at + 2, end, more);
+    for (const { boundary, level } of this.#open) {
       const fits = common(boundary, octets, at + 2, end);
-      if (fits === boundary.length) {
-        if (fits < longest) continue;
-        longest = fits;
-        level = one.level;
-      } else if (more && at + 2 + fits >= end) return undecided;
+      if (fits === boundary.length) fitting.add(fits, level);
+      else if (more && at + 2 + fits >= end) return undecided;
     }
-    return level;
+    return fitting.level();
+  }
+}
+
+const [lf, cr, dash] = [0x0a, 0x0d, 0x2d] as const;
+
+interface Fit {
+  readonly length: number;
+  readonly level: number;
+}
+
+/** Boundaries that a line begins with, and which of them it is. */
+class Fitting {
+  readonly #octets: Buffer;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #more: boolean;
+  readonly #all: Fit[] = [];
+
+  /** @param start  behind the "--" */
+  constructor(octets: Buffer, start: number, end: number, more: boolean) {
+    this.#octets = octets;
+    this.#start = start;
+    this.#end = end;
+    this.#more = more;
+  }
+
+  /** Levels of equal boundaries ascend. */
+  add(length: number, level: number): void {
+    const same = this.#all.findIndex((fit) => fit.length === length);
+    if (same >= 0) this.#all[same] = { length, level };
+    else this.#all.push({ length, level });
+  }
+
+  level(): number {
+    const [first] = this.#all;
+    if (this.#all.length < 2) return first?.level ?? -1;
+    let best: Fit | undefined;
+    for (const fit of this.#all.sort((a, b) => b.level - a.level)) {
+      if (best !== undefined && fit.length <= best.length) continue;
+      best = fit;
+      const behind = this.#start + fit.length;
+      if (this.#more && behind + 3 > this.#end) return undecided;
+      if (this.#endsLine(behind) || (this.#octets[behind] === dash && this.#octets[behind + 1] === dash && this.#endsLine(behind + 2))) break;
+    }
+    return best?.level ?? -1;
+  }
+
+  #endsLine(at: number): boolean {
+    return at >= this.#end || this.#octets[at] === lf || this.#octets[at] === cr;
   }
 }
 
@@ -107,14 +152,15 @@ class Trie {
   }
 
   levelAt(octets: Buffer, at: number, end: number, more: boolean): number {
+    const fitting = new Fitting(octets, at + 2, end, more);
     let here = this.#root;
-    let level = -1;
     for (let i = at + 2; i < end; i++) {
       const next = here.next.get(octets[i] ?? -1);
-      if (next === undefined) return level;
+      if (next === undefined) return fitting.level();
       here = next;
-      level = here.levels.at(-1) ?? level;
+      const innermost = here.levels.at(-1);
+      if (innermost !== undefined) fitting.add(i - at - 1, innermost);
     }
-    return more && here.next.size > 0 ? undecided : level;
+    return more && here.next.size > 0 ? undecided : fitting.level();
   }
 }

@@ -2,7 +2,7 @@
  * ENVELOPE of IMAP. RFC 3501 §7.4.2. Values are as in the header, unfolded, encoded words untouched, one character per octet: write
  * them with "latin1".
  */
-import { isOneSpaced, trimmed } from "../syntax/blanks.ts";
+import { isOneSpaced } from "../syntax/blanks.ts";
 import { parseAddresses, type Address } from "./address.ts";
 import { octetText, type Field, type Header } from "./header.ts";
 
@@ -82,10 +82,12 @@ export function envelope(header: Header): Envelope {
 /** What Dovecot 2.3 says for the part of an address that is missing; NIL would read as a group. */
 const missingMailbox = "MISSING_MAILBOX";
 const missingDomain = "MISSING_DOMAIN";
+const brokenDomain = "SYNTAX_ERROR";
 
 function flat(a: Address): EnvelopeAddress[] {
   if (a.kind === "mailbox") {
-    return [{ name: oneSpaced(a.name), route: a.route, mailbox: a.local === "" ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
+    if (a.broken !== undefined) return [{ name: oneSpaced(a.broken.name), route: undefined, mailbox: a.broken.local === "" ? missingMailbox : a.broken.local, host: a.broken.angle ? brokenDomain : missingDomain }];
+    return [{ name: oneSpaced(a.name), route: a.route, mailbox: a.local === "" && a.emptyLocal !== true ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
   }
   return [
     { name: undefined, route: undefined, mailbox: a.name, host: undefined },
@@ -96,5 +98,5 @@ function flat(a: Address): EnvelopeAddress[] {
 
 /** White space shows as one space, and at the ends not at all, as Dovecot has it. */
 function oneSpaced(value: string | undefined): string | undefined {
-  return value === undefined || isOneSpaced(value) ? value : trimmed(value.replaceAll(/[ \t\r\n]+/g, " "));
+  return value === undefined || isOneSpaced(value) ? value : value.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
 }

@@ -167,8 +167,8 @@ export class MimeScanner {
       this.#counting++;
     }
     const deeper = this.#open.length + 1 < this.#limits.depth && this.#made < this.#limits.parts;
-    // What stays one undivided part must be told as one: without a part in it a multipart or message is no body (RFC 3501 §9).
-    if (!deeper && (isMultipart(part) || isMessage(part))) [part.type, part.subtype] = ["application", "octet-stream"];
+    // What stays one undivided part must be told as one: without a part in it a multipart or message is no body (RFC 3501 §9). A multipart that ends with its header is empty anyway.
+    if (!deeper && ((isMultipart(part) && header.closed) || isMessage(part))) [part.type, part.subtype] = ["application", "octet-stream"];
     // A header that a delimiter ended has no body in which its own boundary could stand.
     const boundary = deeper && header.closed && isMultipart(part) ? paramOctets(part.params, "boundary")?.slice(0, this.#limits.boundary) : undefined;
     if (boundary !== undefined) this.#boundaries.open(boundary, this.#open.length);

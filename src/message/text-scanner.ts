@@ -1,4 +1,3 @@
-import { trimmed } from "../syntax/blanks.ts";
 import type { OctetClass } from "../syntax/octets.ts";
 
 /**
@@ -113,7 +112,7 @@ export class Text {
 }
 
 function tidy(comment: string): string | undefined {
-  const text = trimmed(comment.replaceAll(/[ \t\r\n]+/g, " "));
+  const text = comment.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
   return text === "" ? undefined : text;
 }
 

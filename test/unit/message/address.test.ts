@@ -25,11 +25,14 @@ test("obsolete forms, §A.6", () => {
   assert.deepEqual(parsed("Joe Q. Public <john.q.public@example.com>"), ["Joe Q. Public|john.q.public|example.com"]);
   assert.deepEqual(parsed("Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example"), ["Mary Smith|mary|example.net", "|jdoe|test.example"]);
   assert.equal(mailboxes(parseAddresses("<@a.test,@b.test:c@d.test>"))[0]?.route, "@a.test,@b.test");
+  assert.equal(mailboxes(parseAddresses("<@a.test (x), , @[IPv6:2001:db8::1] : c@d.test>"))[0]?.route, "@a.test,@[IPv6:2001:db8::1]");
   assert.deepEqual(parsed("Mary Smith\r\n          <mary@example.net>"), ["Mary Smith|mary|example.net"]);
 });
 
 test("literals, quoting, comments as names", () => {
   assert.deepEqual(parsed("a@[192.0.2.1], b@[IPv6:2001:db8::1]"), ["|a|[192.0.2.1]", "|b|[IPv6:2001:db8::1]"]);
+  assert.deepEqual(parsed("a@[x\\]y], b@[ 192.0.2.1 ]"), ["|a|[x\\]y]", "|b|[192.0.2.1]"]);
+  assert.deepEqual(mailboxes(parseAddresses('""@x, @x')).map((m) => [m.local, m.emptyLocal]), [["", true], ["", undefined]]);
   assert.deepEqual(parsed('"john doe"@example.org'), ["|john doe|example.org"]);
   assert.deepEqual(parsed("root@host (Cron Daemon)"), ["Cron Daemon|root|host"]);
   assert.deepEqual(parsed("root (Cron Daemon)"), ["Cron Daemon|root|"]);
@@ -47,6 +50,14 @@ test("rubbish neither throws nor swallows the address behind the comma", () => {
   assert.deepEqual(parsed("Name a@b"), ["Name a@b||"]);
   assert.deepEqual(parsed(""), []);
   assert.deepEqual(parsed(",,;"), []);
+});
+
+test("of an address that breaks off nothing but what is told of it is known: mail can not be sent there", () => {
+  const broken = (text: string): unknown => mailboxes(parseAddresses(text)).map(({ local, domain, broken: b }) => [local, domain, b]);
+  for (const text of ["A <a\\@b>", "A <a b@c>", "A <a@b c>", "A <a, ", "a\\@b", "a;b@c", "a [x]", "a b@c"]) for (const { local } of mailboxes(parseAddresses(text)).slice(0, 1)) assert.equal(local, "", text);
+  assert.deepEqual(broken("A <a b@c>"), [["", "", { name: "A", local: "a", angle: true }]]);
+  assert.deepEqual(broken("a (c) b"), [["", "", { name: "c", local: "a", angle: false }]]);
+  assert.deepEqual(broken("a@[1.2"), [["a", "[1.2", { name: undefined, local: "a", angle: false }]]);
 });
 
 test("arbitrary text ends, and addresses are made of it", () => {

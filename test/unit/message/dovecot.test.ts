@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { messageByGrammar } from "./by-grammar.ts";
 import { Chance } from "./chance.ts";
 import { differences, itemsOf, messageOf, type Difference } from "./compare.ts";
 import { askDovecot, dovecotMissing } from "./dovecot.ts";
@@ -30,6 +31,11 @@ const cases: Readonly<Record<string, string>> = {
   "junk header line": multipart("--b\nno colon here\nContent-Type: text/html\n\nx\n--b--\n"),
   "lf before delim twice": multipart("--b\n\none\n\n\n--b--\n"),
   "digest": "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: in\n\nhi\n--b\nContent-Type: text/plain\n\nplain\n--b--\n",
+  ...Object.fromEntries(
+    [["b-", "b"], ["b", "b-"], ["b--", "b"], ["b", "b--"], ["b c", "b"], ["b", "b c"]].flatMap(([outer, inner]) =>
+      ["--b--", "--b-- ", "--b--x", "--b ", "--b c", "--b- ", "--b", "--b----", "--b c--"].map((line) => [`boundaries ${outer}, ${inner}: ${line}`, `Content-Type: multipart/mixed; boundary="${outer}"\n\n--${outer}\nContent-Type: multipart/mixed; boundary="${inner}"\n\n--${inner}\n\none\n${line}\n\ntwo\n--${inner}\n\nthree\n--${inner}--\n--${outer}\n\nfour\n--${outer}--\n`]),
+    ),
+  ),
   "nested same boundary": multipart("--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\nrest\n--b--\n"),
   "rfc822 in rfc822": "Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nSubject: deep\n\nbody\n",
   "rfc822 empty": "Content-Type: message/rfc822\n\n",
@@ -84,6 +90,14 @@ const cases: Readonly<Record<string, string>> = {
   // The last octet of some letters is a blank to those who think in Latin-1.
   "UTF-8 at the ends": "Subject: \xc3\xa0 la caff\xc3\xa0\nFrom: \xc3\xa0 caff\xc3\xa0 <a@b>\nTo: \"caff\xc3\xa0\" <a@caff\xc3\xa0>, a@b (caff\xc3\xa0)\nContent-Description: caff\xc3\xa0\nContent-ID: \xa0\n\nx\n",
   "CR before the line end": "To: a@b\r\nSubject: x\r\r\n\r\nx\r\n",
+  "form feeds are no white space": "Subject: \va\f\nFrom: \"\fA\v\" <a@b>, c@d (\fx\v)\nContent-Description: \fx\f\n\nx\n",
+  "plain text of 7 bits in capitals": "CONTENT-TYPE: Text/PLAIN; Charset=US-ASCII\nContent-Transfer-Encoding: 7BIT\n\nx\n",
+  "the same with a parameter, described, in a part": "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: Text/PLAIN; Charset=US-ASCII\n\nx\n--b\nContent-Type: Text/PLAIN; Charset=US-ASCII; x=y\nContent-Description: x\n\nx\n--b--\n",
+  "plain text in capitals with a parameter": "Content-Type: Text/PLAIN; Charset=US-ASCII; x=y\n\nx\n",
+  "plain text in capitals, described": "Content-Type: Text/PLAIN\nContent-Description: x\n\nx\n",
+  "plain text in capitals, attached": "Content-Type: Text/PLAIN\nContent-Disposition: Inline\n\nx\n",
+  "plain text in capitals, in a language": "Content-Type: Text/PLAIN\nContent-Language: EN\n\nx\n",
+  "plain text in capitals, of 8 bits": "Content-Type: Text/PLAIN\nContent-Transfer-Encoding: 8BIT\n\nx\n",
   "empty subject": "Subject:\nMessage-ID:\n\nx\n",
   "subject ws": "Subject:    a   b\t\tc  \n\nx\n", "from two":"From: a@b\nFrom: c@d\n\nx\n",
   "unquoted boundary": "Content-Type: multipart/mixed; boundary=a=b\n\n--a=b\n\none\n--a=b--\n",
@@ -95,6 +109,8 @@ const cases: Readonly<Record<string, string>> = {
   "bare CR before a blank": "Date: Mon, 1 Jan\r 2024 00:00:00\r\tx\r\n\nx\n",
   "deeper than is read": `${Array.from({ length: 101 }, (_, i) => `Content-Type: multipart/mixed; boundary=b${i}\n\n--b${i}\n`).join("")}\nx\n`,
   "messages deeper than is read": `${"Content-Type: message/rfc822\n\n".repeat(101)}Subject: x\n\ny\n`,
+  "2231 second asterisk": "Content-Type: text/plain; name**=utf-8''a\n\nx\n",
+  "encoding with NUL": "Content-Transfer-Encoding: quoted-\0printable\n\nx\n",
   "2231 twice": "Content-Type: text/html; name*=utf-8''a; name*=utf-8''b\n\nx\n",
   "cte parameter and type": "Content-Type: text/html\nContent-Transfer-Encoding: base64; x=y\n\nx\n",
   "language odd": "Content-Type: text/html\nContent-Language: de=, en\n\nx\n",
@@ -155,6 +171,26 @@ const mutations = Number(process.env["MUTATIONS"] ?? 400);
 test("generated messages", { skip: dovecotMissing }, () => {
   const seeds = Array.from({ length: Math.ceil(mutations / 2) }, (_, i) => 1_000_000 + i);
   compare(seeds.map((seed) => Buffer.from(generatedMessage(new Chance(seed)), "latin1")), (i) => `seed ${seeds[i] ?? 0}`);
+});
+
+test("messages by grammar", { skip: dovecotMissing }, () => {
+  const seeds = Array.from({ length: mutations }, (_, i) => 5_000_000 + i);
+  compare(seeds.map((seed) => Buffer.from(messageByGrammar(new Chance(seed)), "latin1")), (i) => `seed ${seeds[i] ?? 0}`);
+});
+
+test("an address that breaks off is told up to where it does", { skip: dovecotMissing }, () => {
+  const broken = [
+    '"A B"', '"A" B', '"A B" (c)', "J. Doe", "a b.", "J. Doe (c)", "a (c) b", "a b (c)", "a\\@b", "A <a\\@b>", "A <a b@c>", "A <a@b c>", "A <a@b", "A <a", "A <", "A <a@b, c@d", "a;", "a;b@c", "a [x]", "a b@c", "a@.", "a@..b", "a@[1.2", "<a@.>", '""@x', '<""@x>', "@x",
+    "<@a,@b:c@d>", "<@a, , @b (c) : c@d>", "<@[IPv6:2001:db8::1]:c@d>", "a@[x\\]y]", 'g: "q", x;', "g: a b;", "g:a@b",
+  ];
+  const messages = broken.map((a) => messageOf(Buffer.from(`From: ${a}\n\nx\n`)));
+  const answers = askDovecot(messages.map((m) => m.octets), "RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE");
+  messages.forEach((m, i) => {
+    const from = differences({ ...m, sections: [] }, answers[i] ?? null).find((d) => d.what === "ENVELOPE from");
+    // Nothing is missing but the end.
+    if (broken[i] === "A <a@b") assert.deepEqual(from?.mine, [["A", null, "a", "b"]]);
+    else assert.deepEqual(from?.mine, from?.theirs, broken[i]);
+  });
 });
 
 test("mutated messages", { skip: dovecotMissing }, () => {

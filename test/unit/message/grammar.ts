@@ -3,8 +3,8 @@
  * value breaks the grammar two readers may differ behind the break, and only there.
  */
 
-/** [CFWS]. RFC 5322 §3.2.2 */
-function cfws(text: string, from: number): number {
+/** Where [CFWS] ends. RFC 5322 §3.2.2 */
+export function cfws(text: string, from: number): number {
   let at = from;
   let depth = 0;
   let sound = from;
@@ -28,8 +28,20 @@ function match(pattern: RegExp, text: string, at: number): number {
 const token = /[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+/y;
 const quoted = /"(?:[^"\\\r\0]|\\[^\r\0])*"/y;
 const word = /[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+|"(?:[^"\\\r\0]|\\[^\r\0])*"/y;
-const addrSpec = /(?:[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff.]+|"(?:[^"\\\r\0]|\\[^\r\0])*")@(?:[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*|\[[^[\]\\\r\0 \t]*\])/y;
-const route = /@[A-Za-z0-9.-]+(?:,@[A-Za-z0-9.-]+)*:/y;
+const addrSpec = /(?:[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff.]+|"(?:[^"\\\r\0]|\\[^\r\0])*")@(?:[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*|\[(?:[^[\]\\\r\0 \t]|\\[^\r\0 \t])*\])/y;
+const domain = /(?:[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*|\[(?:[^[\]\\\r\0 \t]|\\[^\r\0 \t])*\])/y;
+
+/** obs-route. RFC 5322 §4.4 */
+function route(value: string, from: number): number {
+  let at = from;
+  do {
+    if (value.charAt(at) !== "@") return -1;
+    at = match(domain, value, cfws(value, at + 1));
+    if (at < 0) return -1;
+    for (at = cfws(value, at); value.charAt(at) === ","; at = cfws(value, at + 1));
+  } while (value.charAt(at) !== ":");
+  return at + 1;
+}
 
 /** What there is of a Content-Type or Content-Disposition. */
 export interface ContentForm {
@@ -113,15 +125,17 @@ function phrase(value: string, from: number): number {
 
 /** mailbox with the CFWS behind it, or an atom alone; -1 for none. */
 function mailbox(value: string, from: number): number {
-  const spec = match(addrSpec, value, from);
-  if (spec >= 0) return cfws(value, spec);
+  const alone = match(addrSpec, value, from);
+  if (alone >= 0) return cfws(value, alone);
   const name = phrase(value, from);
   const angle = name < 0 ? from : name;
   if (value.charAt(angle) === "<") {
-    const routed = match(route, value, angle + 1);
-    const end = match(addrSpec, value, routed < 0 ? angle + 1 : routed);
+    const inside = cfws(value, angle + 1);
+    const routed = route(value, inside);
+    const spec = match(addrSpec, value, routed < 0 ? inside : cfws(value, routed));
+    const end = spec < 0 ? spec : cfws(value, spec);
     return end >= 0 && value.charAt(end) === ">" ? cfws(value, end + 1) : -1;
   }
-  const alone = value.charAt(from) === '"' ? -1 : match(word, value, from);
-  return alone >= 0 && (alone >= value.length || value.charAt(alone) === ",") ? alone : -1;
+  const user = value.charAt(from) === '"' ? -1 : match(word, value, from);
+  return user >= 0 && (user >= value.length || value.charAt(user) === ",") ? user : -1;
 }

@@ -1,9 +1,10 @@
 /** Where we differ from Dovecot 2.3 on purpose: each entry knows its difference by the cause, and says why. */
+import { contentDisposition } from "../../../src/message/content.ts";
 import { fieldsNamed, octetText } from "../../../src/message/header.ts";
 import type { Part } from "../../../src/message/mime.ts";
 import type { Difference, Message } from "./compare.ts";
 import type { Value } from "./dovecot.ts";
-import { addressesForm, contentForm } from "./grammar.ts";
+import { addressesForm, cfws, contentForm } from "./grammar.ts";
 
 interface Listed {
   readonly reason: string;
@@ -19,6 +20,8 @@ const field = (part: Part, name: string): string | undefined => {
 const aspect = (d: Difference): string => (d.what.includes("[") ? "" : (d.what.split(" ").at(-1) ?? ""));
 /** Nor blanks before the end: behind one, or before it, they are trimmed or not. */
 const withoutNul = (v: Value): string => JSON.stringify(v).replaceAll(/\\u0000|\x80|\xef\xbf\xbd/g, "").replaceAll(/ +"/g, '"');
+/** Nor blanks before a full stop. */
+const withoutStops = (v: Value): string => JSON.stringify(v).replaceAll(/ +\./g, ".");
 const isSection = (d: Difference): boolean => d.what.startsWith("BODY[");
 const text = (v: Value): string => (typeof v === "string" ? v : "");
 const list = (v: Value): readonly Value[] => (Array.isArray(v) ? v : []);
@@ -45,7 +48,7 @@ function typeFaulty(part: Part): boolean {
   if (value === undefined) return false;
   const form = contentForm(value, true);
   if ((boundary(part)?.length ?? 0) > 70) return true;
-  return !form.named || (/^\s*multipart/i.test(value) && (!form.sound || !part.params.some((p) => p.name.toLowerCase() === "boundary")));
+  return !form.named || (/^multipart/i.test(value.slice(cfws(value, 0))) && (!form.sound || !part.params.some((p) => p.name.toLowerCase() === "boundary")));
 }
 
 const boundary = (part: Part): string | undefined => (part.type.toLowerCase() === "multipart" ? part.params.find((p) => p.name.toLowerCase() === "boundary")?.value : undefined);
@@ -67,12 +70,18 @@ function takesFromOuter({ octets }: Message, part: Part): boolean {
   return false;
 }
 
-/** Pairs of a parameter list without those of RFC 2231 and the charset that is told where none is named. */
-const plainPairs = (v: Value): string[] => {
+/** Pairs of a parameter list without the charset that is told where none is named. */
+const plainPairs = (v: Value, named = false): string[] => {
   const all = list(v).map((x) => text(x));
   const pairs = all.flatMap((name, i) => (i % 2 === 0 ? [`${name}=${all[i + 1] ?? ""}`] : []));
-  if (pairs.at(-1) === "charset=us-ascii") pairs.pop();
+  if (!named && pairs.at(-1) === "charset=us-ascii") pairs.pop();
   return pairs;
+};
+
+/** The field that counts: of several the first with a parameter. */
+const dispositionField = ({ header }: Part): string => {
+  const all = fieldsNamed(header, "content-disposition").map((f) => octetText(header, f));
+  return all.find((value) => (contentDisposition(value)?.params.length ?? 0) > 0) ?? all[0] ?? "";
 };
 
 const withParams = (d: Difference): { readonly value: string; readonly isType: boolean; readonly mine: Value; readonly theirs: Value } | undefined => {
@@ -80,8 +89,14 @@ const withParams = (d: Difference): { readonly value: string; readonly isType: b
   if (name === "params") return { value: field(d.part, "content-type") ?? "", isType: true, mine: d.mine, theirs: d.theirs };
   if (name !== "disposition") return undefined;
   const [mine, theirs] = [list(d.mine), list(d.theirs)];
-  return equal(mine[0], theirs[0]) ? { value: field(d.part, "content-disposition") ?? "", isType: false, mine: mine[1] ?? null, theirs: theirs[1] ?? null } : undefined;
+  return equal(mine[0], theirs[0]) ? { value: dispositionField(d.part), isType: false, mine: mine[1] ?? null, theirs: theirs[1] ?? null } : undefined;
 };
+
+/** Innermost ones first. */
+function withoutComments(value: string): string {
+  const less = value.replaceAll(/\((?:[^()\\]|\\.)*\)/gs, " ");
+  return less === value ? value : withoutComments(less);
+}
 
 const unpercent = (s: string): string => s.replaceAll(/%([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 
@@ -116,16 +131,12 @@ export const listed: readonly Listed[] = [
     is: (d) => ["id", "description", "encoding", "md5", "disposition", "language", "location"].includes(aspect(d)) && (d.theirs === null || d.theirs === "7bit") && field(d.part, "content-type") === undefined && field(d.part, "mime-version") === undefined,
   },
   {
-    reason: "names of type, subtype, charset and encoding are told as written; Dovecot has its own for a message of plain US-ASCII text (RFC 2045 §5.1, §6.1: case does not count)",
-    is: (d) => ["type", "subtype", "params", "encoding"].includes(aspect(d)) && d.part === d.message.root && JSON.stringify(d.mine).toLowerCase() === JSON.stringify(d.theirs) && d.part.subtype.toLowerCase() === "plain",
-  },
-  {
     reason: "RFC 2045 §5.1: parameters behind a faulty one are read; Dovecot ends the list there",
     is: (d) => {
       const p = withParams(d);
       const form = p && contentForm(p.value, p.isType);
       const sound = form?.params.filter((name) => !name.includes("*")).length;
-      return p !== undefined && form?.sound === false && equal(plainPairs(p.mine).slice(0, sound), plainPairs(p.theirs).slice(0, sound));
+      return p !== undefined && form?.sound === false && equal(plainPairs(p.mine, /charset/i.test(p.value)).slice(0, sound), plainPairs(p.theirs, /charset/i.test(p.value)).slice(0, sound));
     },
   },
   {
@@ -137,14 +148,23 @@ export const listed: readonly Listed[] = [
   },
   {
     reason: "RFC 2231 §4: a charset in percent form is one; Dovecot tells us-ascii beside it",
-    is: (d) => aspect(d) === "params" && list(d.mine).some((v) => /^charset\*$/i.test(text(v))) && equal([...list(d.mine), "charset", "us-ascii"], d.theirs),
+    is: (d) => aspect(d) === "params" && list(d.mine).some((v) => /^charset\*$/i.test(text(v))) && equal([...list(d.mine), "charset", "us-ascii"].map((v) => unpercent(text(v))), list(d.theirs).map((v) => unpercent(text(v)))),
   },
   {
     reason: "RFC 2231 does not say what one parameter told twice, or with and without numbers, means; Dovecot gives such segments the number of another",
     is: (d) => {
       const p = withParams(d);
-      const names = p === undefined ? [] : [...p.value.matchAll(/([^\s;*=]+)\*(\d*)\*?\s*=/g)].map((m) => (m[1] ?? "").toLowerCase());
+      const found = (value: string): string[] => [...value.matchAll(/([^\s;*=]+)\*(\d*)\*?\s*=/g)].map((m) => (m[1] ?? "").toLowerCase());
+      // What looks like a comment may stand in a quoted string.
+      const [names = []] = p === undefined ? [] : [found(p.value), found(withoutComments(p.value))].sort((a, b) => b.length - a.length);
       return p !== undefined && new Set(names).size < names.length && equal(plainPairs(p.mine).filter((s) => !names.includes(s.replace(/[*=].*/s, "").toLowerCase())), plainPairs(p.theirs).filter((s) => !names.includes(s.replace(/[*=].*/s, "").toLowerCase())));
+    },
+  },
+  {
+    reason: "RFC 2231 §7: no name holds a second asterisk; Dovecot drops it",
+    is: (d) => {
+      const p = withParams(d);
+      return p !== undefined && /\*\*/.test(p.value) && JSON.stringify(p.mine).replaceAll("**", "*") === JSON.stringify(p.theirs);
     },
   },
   {
@@ -166,12 +186,12 @@ export const listed: readonly Listed[] = [
     reason: "RFC 5322 §3.4: addresses behind one that is faulty or obsolete are found; Dovecot gives up, or tells SYNTAX_ERROR",
     is: (d) => {
       const sound = /^(?:from|sender|reply-to|to|cc|bcc)$/.test(aspect(d)) ? soundBefore(d) : undefined;
-      return sound !== undefined && equal(list(d.mine).slice(0, sound), list(d.theirs).slice(0, sound));
+      return sound !== undefined && withoutStops(list(d.mine).slice(0, sound)) === withoutStops(list(d.theirs).slice(0, sound));
     },
   },
   {
     reason: "RFC 5322 §4.1 obs-phrase: a full stop right behind a quoted string in a name stands there; Dovecot puts a space between",
-    is: (d) => /^(?:from|sender|reply-to|to|cc|bcc)$/.test(aspect(d)) && JSON.stringify(d.mine) === JSON.stringify(d.theirs).replaceAll(" .", "."),
+    is: (d) => /^(?:from|sender|reply-to|to|cc|bcc)$/.test(aspect(d)) && withoutStops(d.mine) === withoutStops(d.theirs),
   },
   {
     reason: "RFC 2046 §5.1: the header of a message without empty line ends with its part; Dovecot reads on in what follows",
@@ -187,7 +207,7 @@ export const listed: readonly Listed[] = [
   },
   {
     reason: "RFC 3501 §4.3: no literal holds NUL; it is 0x80 in all that is told, where Dovecot leaves it out of headers and has U+FFFD in ENVELOPE",
-    is: (d) => d.message.nul && withoutNul(d.mine) === withoutNul(d.theirs),
+    is: (d) => d.message.nul && (withoutNul(d.mine) === withoutNul(d.theirs) || (aspect(d) === "encoding" && d.theirs === "7bit" && /[\0\x80]/.test(text(d.mine)))),
   },
   {
     reason: "RFC 5322 §4.1: an obsolete NUL in an address is a character of it; Dovecot gives the address up",
