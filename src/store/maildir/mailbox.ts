@@ -386,6 +386,8 @@ export class MaildirMailbox implements Mailbox {
 
   /** The folder is no more: nothing is written for it. */
   removed(): void {
+    // Sessions that have it selected may have been told counts only.
+    this.#folder.load();
     this.#folder.index.leave();
   }
 

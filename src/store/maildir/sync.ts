@@ -12,7 +12,9 @@
  * half-done COPY (stays, it is whole); a message of a half-done expunge (stays until asked again). A file whose base name has a UID
  * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
  */
+import { existsSync } from "node:fs";
 import { storeFault } from "../faults.ts";
+import { StoreFault } from "../mailbox.ts";
 import { separate } from "./doubles.ts";
 import type { Folder } from "./folder.ts";
 import { inOrder } from "./order.ts";
@@ -89,6 +91,7 @@ export class Sync {
   #lost(how: string): void {
     const folder = this.#folder;
     if (folder.rewrite) return;
+    if (!existsSync(folder.place.path)) throw new StoreFault("nonexistent", "no such mailbox");
     folder.rewrite = true;
     if (folder.header === undefined) {
       if (how !== "is gone") folder.log(`${folder.place.path}/dovecot-uidlist ${how}: UIDs begin anew`);

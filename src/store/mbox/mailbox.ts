@@ -382,6 +382,8 @@ export class MboxMailbox implements Mailbox {
   /** The folder is gone, and its side files will be. */
   removed(): void {
     this.#removed = true;
+    // Sessions that have it selected may have been told counts only.
+    void this.#contents.table;
     this.#contents.close();
   }
 
