@@ -1,9 +1,9 @@
 /** STORE and UID STORE. RFC 3501 §6.4.6. */
 import { bad, no, ok } from "../../imap/respond.ts";
-import type { FlagChange, Flags } from "../../store/mailbox.ts";
+import type { FlagChange, Flags, Message } from "../../store/mailbox.ts";
 import { breathe, type SelectedHandler } from "./session.ts";
 import { changedFlags, tellFlags, tellKeywords } from "./sync.ts";
-import { equal, hear, indices, runsOf, uidsIn } from "./view.ts";
+import { answered, answerFor, equal, hear, known, runsOf, uidsIn, type View } from "./view.ts";
 
 /** Messages told of before others get their turn. */
 const turn = 2000;
@@ -17,46 +17,58 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
   if (uids.length === 0) return ok("Store completed.");
   const change: Flags = new Set(command.flags);
   if (how !== "remove" && change.has("\\Deleted")) session.counts.deleted += uids.length;
-  const known = new Map([...view.told]);
-  hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how, flags: change }) });
-  tellKeywords(session.out, view);
-  let n = 0;
-  const spelled = new Spelling(how, change);
-  const { told, expunged } = view;
-  for (const i of indices(runs)) {
-    const message = view.messages[i];
-    if (message === undefined || (expunged.size > 0 && expunged.has(message.uid))) continue;
-    if (!silent) {
-      told.delete(message.uid);
-      tellFlags(session.out, view, i, uid);
-    } else {
-      // The client works out the new flags by itself; only where it would be wrong is it told (RFC 3501 §6.4.6 note).
-      const before = known.get(message.uid) ?? told.get(message.uid);
-      if (before !== undefined && spelled.expected(before, message.flags)) told.delete(message.uid);
+  answerFor(view, runs);
+  try {
+    hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how, flags: change }) });
+    tellKeywords(session.out, view);
+    const answers = silent ? new SilentAnswers(view, how, change) : undefined;
+    let n = 0;
+    for (const { from, to } of runs) {
+      for (let i = from; i < to; i++) {
+        const message = view.messages[i];
+        if (view.expunged.size > 0 && view.expunged.has(message.uid)) continue;
+        if (answers !== undefined) answers.settle(i, message);
+        else {
+          known(view, i, message);
+          tellFlags(session.out, view, i, uid);
+        }
+        if (++n % turn !== 0) continue;
+        if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
+        await breathe();
+      }
     }
-    if (++n % turn === 0) {
-      if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
-      await breathe();
-    }
+  } finally {
+    answered(view);
   }
   return ok("Store completed.");
 };
 
-/** Flags without case, as keywords have none. A store has one object for each combination of flags, so each is worked out once. */
-class Spelling {
+/**
+ * What a client that is not answered works out by itself (RFC 3501 §6.4.6 note); only where it would be wrong is it told. Flags are compared without case, as
+ * keywords have none. A store has one object for each combination of flags, so each is worked out once.
+ */
+class SilentAnswers {
+  readonly #view: View;
   readonly #how: FlagChange["how"];
   readonly #change: Flags;
   readonly #now = new Map<Flags, Flags>();
   readonly #changed = new Map<Flags, Flags>();
   #last: { readonly before: Flags; readonly now: Flags; readonly expected: boolean } | undefined;
 
-  constructor(how: FlagChange["how"], change: Flags) {
+  constructor(view: View, how: FlagChange["how"], change: Flags) {
+    this.#view = view;
     this.#how = how;
     this.#change = change;
   }
 
+  /** @param i place of the message */
+  settle(i: number, message: Message): void {
+    const before = known(this.#view, i, message);
+    if (before !== undefined && !this.#expected(before, message.flags)) this.#view.told.set(message.uid, before);
+  }
+
   /** Whether a client that knew the flags before comes to those of now by itself. */
-  expected(before: Flags, now: Flags): boolean {
+  #expected(before: Flags, now: Flags): boolean {
     if (this.#last?.before !== before || this.#last.now !== now) this.#last = { before, now, expected: equal(this.#changedBy(before), this.#lower(now)) };
     return this.#last.expected;
   }

@@ -26,8 +26,16 @@ export interface View {
   readonly expunged: Set<Uid>;
   /** Messages whose flags changed since the client was told, with the flags it knows. */
   readonly told: Map<Uid, Flags>;
+  /** While a command changes flags of most messages in it, and answers for them: it has what `told` would. */
+  before: Before | undefined;
   /** How many keywords the client has heard of in FLAGS. */
   keywordsTold: number;
+}
+
+/** Flags that the client knows of messages whose flags changed, by place in `messages`, beginning with `from`. */
+export interface Before {
+  readonly from: number;
+  readonly flags: (Flags | undefined)[];
 }
 
 export function newView(mailbox: Mailbox, readOnly: boolean): View {
@@ -69,6 +77,7 @@ export function newView(mailbox: Mailbox, readOnly: boolean): View {
     arrived: [],
     expunged: new Set(),
     told: new Map(),
+    before: undefined,
     keywordsTold: mailbox.keywords.length,
   };
 }
@@ -103,6 +112,7 @@ export function hear(view: View, changes: Changes): void {
     const last = view.arrived.at(-1) ?? view.messages.at(-1);
     if (last === undefined || message.uid > last.uid) view.arrived.push(message);
   }
+  const { before } = view;
   let i = -1;
   for (const message of changes.flagged) {
     // Mostly the one behind the last.
@@ -110,9 +120,9 @@ export function hear(view: View, changes: Changes): void {
     const old = view.messages[i];
     if (old !== undefined) {
       if (old !== message && !equal(old.flags, message.flags)) {
-        const told = view.told.get(message.uid);
-        if (told === undefined) view.told.set(message.uid, old.flags);
-        else if (equal(told, message.flags)) view.told.delete(message.uid);
+        const at = before === undefined ? -1 : i - before.from;
+        if (before === undefined || at < 0 || at >= before.flags.length) changed(view, message, old.flags);
+        else before.flags[at] ??= old.flags;
       }
       if (old !== message) view.messages[i] = message;
       continue;
@@ -123,6 +133,41 @@ export function hear(view: View, changes: Changes): void {
   for (const uid of changes.expunged) {
     if (indexOf(view.messages, uid) >= 0 || indexOf(view.arrived, uid) >= 0) view.expunged.add(uid);
   }
+}
+
+/** @param before what the client knows, unless `told` has something else */
+function changed({ told }: View, { uid, flags }: Message, before: Flags): void {
+  const known = told.get(uid) ?? before;
+  if (equal(known, flags)) told.delete(uid);
+  else told.set(uid, known);
+}
+
+/** From now on `before` has what changes of these messages, if most of those between are among them. */
+export function answerFor(view: View, runs: readonly Run[]): void {
+  const [from, to] = [runs[0].from, runs[runs.length - 1].to];
+  const count = runs.reduce((sum, run) => sum + run.to - run.from, 0);
+  if (count * 2 >= to - from) view.before = { from, flags: new Array<Flags | undefined>(to - from) };
+}
+
+/** Flags that the client knows of a message whose flags changed, which it is not to be told of any more. */
+export function known({ told, before }: View, index: number, { uid }: Message): Flags | undefined {
+  let here: Flags | undefined;
+  if (before !== undefined) {
+    const at = index - before.from;
+    here = before.flags[at];
+    if (here !== undefined) before.flags[at] = undefined;
+  }
+  if (told.size === 0) return here;
+  const earlier = told.get(uid);
+  if (earlier !== undefined) told.delete(uid);
+  return earlier ?? here;
+}
+
+/** What was not answered for is still to be told. */
+export function answered(view: View): void {
+  const { before } = view;
+  view.before = undefined;
+  before?.flags.forEach((flags, i) => flags !== undefined && changed(view, view.messages[before.from + i], flags));
 }
 
 export const hasNews = (view: View): boolean => view.arrived.length > 0 || view.expunged.size > 0 || view.told.size > 0;
@@ -202,9 +247,12 @@ export function* indices(runs: readonly Run[]): Generator<number> {
 /** UIDs in runs that the store still has, ascending. */
 export function uidsIn(view: View, runs: readonly Run[]): Uid[] {
   const uids: Uid[] = [];
-  for (const i of indices(runs)) {
-    const message = view.messages[i];
-    if (message !== undefined && !view.expunged.has(message.uid)) uids.push(message.uid);
+  const { messages, expunged } = view;
+  for (const { from, to } of runs) {
+    for (let i = from; i < to; i++) {
+      const { uid } = messages[i];
+      if (expunged.size === 0 || !expunged.has(uid)) uids.push(uid);
+    }
   }
   return uids;
 }

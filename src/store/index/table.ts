@@ -7,6 +7,7 @@
  * - marks are numbers that the store keeps beside the rows.
  */
 import type { ModSeq, Uid } from "../mailbox.ts";
+import { firstFrom } from "./ascending.ts";
 import { cellsOf, type Change } from "./change.ts";
 import { Columns, type Column, type Numbers, type Schema } from "./columns.ts";
 import { Heap } from "./heap.ts";
@@ -165,15 +166,7 @@ export class Table<X extends Schema> {
 
   /** First row with this UID or a higher one. */
   rowFrom(uid: number): number {
-    const uids = this.at.uid;
-    let low = 0;
-    let high = this.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (uids[middle] < uid) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstFrom(this.at.uid, this.length, uid);
   }
 
   /** Adds a message; its UID is above all others. @returns its row */

@@ -194,6 +194,11 @@ export class Directory {
     };
   }
 
+  /** Nobody knows anything of it now. */
+  get isDoubted(): boolean {
+    return this.#known === undefined;
+  }
+
   /** What is known is not so any more. */
   doubt(): void {
     this.#known = undefined;

@@ -157,7 +157,7 @@ export class MaildirMailbox implements Mailbox {
     return this.#serial.run(() => faulting(() => this.#folder.working(loaded)));
   }
 
-  /** Rows of messages; they are the same until the work under way is done, since only it can remove any. */
+  /** They are the same until the work under way is done. */
   #rowsOf(uids: readonly Uid[]): number[] {
     const rows: number[] = [];
     for (const uid of uids) {
@@ -243,26 +243,28 @@ export class MaildirMailbox implements Mailbox {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
       const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
-      const { table } = folder;
       const rows = this.#rowsOf(uids);
-      const met = new Uint8Array(table.length);
+      const met = new Uint8Array(folder.table.length);
       const made = await this.#hearing.unwatched(rows.length, () =>
         renaming(folder, rows, plan, false, (row, wasNew) => {
           met[row] = 1;
-          if (wasNew && table.at.place[row] === inCur) folder.recent.add(table.at.uid[row]);
+          if (wasNew && folder.table.at.place[row] === inCur) folder.recent.add(folder.table.at.uid[row]);
         }),
       );
       // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.
       const durable = made.cur > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
-      const [flagged] = await Promise.all([this.#othersAndTell(plan, rows.filter((row) => met[row] === 1)), durable]);
-      return flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
+      return await Promise.all([this.#othersAndTell(plan, rows, met), durable]).then(([flagged]) => flagged);
     });
   }
 
-  /** Meanwhile the disk writes. */
-  async #othersAndTell(plan: FlagPlan, rows: readonly number[]): Promise<readonly Message[]> {
-    await plan.others(rows);
-    return this.#tell().flagged;
+  /** Meanwhile the disk writes. @param met by row: those whose files were there */
+  async #othersAndTell(plan: FlagPlan, rows: readonly number[], met: Uint8Array): Promise<readonly Message[]> {
+    const { table, cur } = this.#folder;
+    await plan.others(rows.filter((row) => met[row] === 1));
+    const flagged = this.#tell().flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
+    // The next command need not look then; what goes wrong is left to it.
+    if (cur.isDoubted) await this.#sync.run().then(() => this.#tell(), () => cur.doubt());
+    return flagged;
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {

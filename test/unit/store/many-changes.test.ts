@@ -48,6 +48,19 @@ test("what another program does while the flags of all messages are changed is f
   assert.deepEqual(readdirSync(`${root}/cur`).sort(), inbox.messages.map((m) => `${inbox.names?.(m.uid)?.file}:2,${[...m.flags].map((flag) => ({ "\\Answered": "R", "\\Deleted": "T", "\\Flagged": "F" })[flag]).sort().join("")}`).sort());
 });
 
+test("after a change of all messages nothing is left to look for: what others did meanwhile is known with it", async (t) => {
+  const { inbox, root } = await filled(t);
+  const changed = inbox.setFlags(uids(inbox).map(uid), { how: "add", flags: flags("\\Flagged") });
+  await turn();
+  const last = readdirSync(`${root}/cur`).sort().at(-1) ?? "";
+  unlinkSync(`${root}/cur/${last}`);
+  writeFileSync(`${root}/cur/9999.x.y:2,R`, "new\n\none");
+  await changed;
+  const files = inbox.messages.map((m) => inbox.names?.(m.uid)?.file);
+  assert.ok(!files.includes(last.replace(/:2,.*/, "")) && files.includes("9999.x.y"));
+  assert.equal(files.length, count);
+});
+
 /** Descriptors of this process that lead to files without a name below a directory. */
 const nameless = (below: string): number =>
   readdirSync("/proc/self/fd").filter((fd) => {
