@@ -27,6 +27,8 @@ import { Stores } from "./stores.ts";
 const exSoftware = 70;
 /** How long an agent that nobody has needed yet may take to end, ms. */
 const spareTime = 2_000;
+/** An agent that did something so lately has it at hand still, ms. */
+const rehearsalPause = 50;
 const log = logger("agent");
 
 function die(fault: unknown): never {
@@ -130,11 +132,12 @@ async function session({ user, hello }: Extract<AgentOrder, { readonly kind: "se
   try {
     const serve = hello.service === "imap" ? (await import("./imap/serve.ts")).serveImap : (await import("./pop3/serve.ts")).servePop3;
     welcome(socket);
-    // What nearly every client asks first is found out while its connection is on the way.
-    if (hello.service === "imap") context.storeOf(user).then((store) => store.expect?.("INBOX"), () => undefined);
-    const client = hello.pass === true ? await receiveClient(socket) : socket;
+    const coming = hello.pass === true ? receiveClient(socket) : socket;
+    const rehearsed = hello.service === "imap" ? import("./imap/rehearse.ts").then(({ rehearse }) => rehearse(user, context, rehearsalPause)) : undefined;
+    const client = await coming;
     if (client === undefined) log.info(`${hello.service}(${printable(user.name)})<${printable(hello.session)}>: the client left while it was logged in`);
     else await serve(client, user, hello, context);
+    await rehearsed;
   } catch (fault) {
     die(fault);
   } finally {

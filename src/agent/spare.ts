@@ -18,6 +18,7 @@ import { capability, dropCapabilities } from "../sys/capabilities.ts";
 import { trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
+import { rehearse } from "./imap/rehearse.ts";
 import { serveImap } from "./imap/serve.ts";
 import { hold, restBeforeWork } from "./rest.ts";
 import { spareMail } from "./spare-mail.ts";
@@ -94,6 +95,7 @@ async function session(user: MailUser, settings: Settings, path: string, command
     await once(server, "listening");
     const client = connect(path);
     const [socket] = (await once(server, "connection")) as [Socket];
+    await rehearse(user, context, 0);
     const served = serveImap(socket, user, { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true }, context);
     const dialogue = new Dialogue(client);
     for (const command of commands) if (!stopping()) await dialogue.command(command);

@@ -34,7 +34,9 @@ export class Hearing {
     return () => {
       stop();
       clearTimeout(this.#ending);
-      if (this.#hearers.none) this.#ending = setTimeout(() => this.stop(), outlasting).unref();
+      if (!this.#hearers.none) return;
+      if (this.#watching?.begun === false) this.stop();
+      else this.#ending = setTimeout(() => this.stop(), outlasting).unref();
     };
   }
 

@@ -255,8 +255,12 @@ export interface MailStore {
    */
   open(name: string, as?: Opened): Promise<Mailbox>;
   release(mailbox: Mailbox): void;
-  /** A session will soon open this folder: it is opened now, where what is known of it makes that a matter of milliseconds, and kept for a while. Never throws. */
-  expect?(name: string): void;
+  /**
+   * A session will soon open this folder: it is opened now, where what is known of it makes that a matter of milliseconds, and kept for a while.
+   *
+   * @returns whether it is open. Never rejects: whoever opens it will hear of what is wrong.
+   */
+  expect?(name: string): Promise<boolean>;
   /**
    * Deliver: append to a folder without scanning it first when that can be avoided; creates the
    * folder when `create` is set. Durable when it resolves.

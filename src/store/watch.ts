@@ -17,6 +17,8 @@ export interface Watching {
   /** Before many changes of our own, each of which would wake us. The function returned is called after them, and looks: nothing is missed. */
   pause(): () => void;
   stop(): void;
+  /** False as long as nothing is watched yet: that begins in the next turn of the event loop. */
+  readonly begun: boolean;
 }
 
 /**
@@ -50,7 +52,9 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
 
   let watchers: FSWatcher[] = [];
   let poll: NodeJS.Timeout | undefined;
+  let begun = false;
   const open = (): void => {
+    begun = true;
     let blind = false;
     for (const path of paths) {
       try {
@@ -79,6 +83,9 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
   });
 
   return {
+    get begun() {
+      return begun;
+    },
     soon: () => schedule(0),
     pause() {
       if (++pauses === 1) close();

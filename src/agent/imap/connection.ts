@@ -2,7 +2,7 @@
  * The octets of one session: reading with back-pressure, and writing in pieces. Memory is bounded: reading stops while a command runs, and
  * `settle` waits for a client that is slow to take what it asked for.
  */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Output } from "./output.ts";
 
 /** Octets on their way to the client from which it lags behind. */
@@ -11,7 +11,7 @@ const congestion = 1 << 20;
 export type Woken = "data" | "end" | "nudge" | "timeout" | "stop";
 
 export class Connection {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #stopping: AbortSignal;
   /** For responses of many parts; what is in it goes out with the next `settle` or `wait` at the latest. */
   readonly output: Output;
@@ -23,7 +23,7 @@ export class Connection {
   octetsIn = 0;
   octetsOut = 0;
 
-  constructor(socket: Socket, stopping: AbortSignal) {
+  constructor(socket: Duplex, stopping: AbortSignal) {
     this.#socket = socket;
     this.#ended = socket.readableEnded;
     this.#stopping = stopping;

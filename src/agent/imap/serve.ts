@@ -1,13 +1,14 @@
 /** An IMAP session behind login: commands in, responses out, until the client or the agent ends it. RFC 3501 §3. */
-import type { ServeSession } from "../context.ts";
+import type { AgentContext, ServeSession } from "../context.ts";
 import type { Settings } from "../../config/table.ts";
-import { describeFault, logger, printable } from "../../daemon/log.ts";
+import { describeFault, logger, printable, type Logger } from "../../daemon/log.ts";
 import { capabilities } from "../../imap/capability.ts";
 import { parseCommand, UnknownCommand, type Command, type TaggedCommand } from "../../imap/command.ts";
 import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.ts";
 import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
+import { stayAwake } from "../../sys/awake.ts";
 import { working } from "../rest.ts";
 import { mayTellExpunge, run } from "./commands.ts";
 import { noCandidates } from "./candidates.ts";
@@ -32,6 +33,9 @@ const columnsOctets = 32 << 20;
 /** Octets of header fields that are searched, per user. */
 const fieldOctets = 8 << 20;
 
+/** How long a client on this host may take to say what it wants, once it is logged in, without the agent going to sleep, ms. */
+const promptness = 0.5;
+
 /** What the sessions of one user share. */
 interface Shared {
   readonly facts: KnownFacts;
@@ -55,16 +59,32 @@ const limitsOf = (settings: Settings): FramerLimits => ({
   skip: Math.max(2 * settings.message_size_limit, 1 << 26),
 });
 
+const noCounts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, headerOctets: 0, bodies: 0, bodyOctets: 0 };
+
+/** A session that nothing was said in. */
+export const newSession = (store: MailStore, out: Connection, log: Logger, { settings, findCandidates = noCandidates, folderSeen = () => {} }: Pick<AgentContext, "settings" | "findCandidates" | "folderSeen">): Session => ({
+  settings,
+  store,
+  out,
+  ...sharedOf(store),
+  findCandidates,
+  folderSeen,
+  log,
+  counts: { ...noCounts },
+  tag: "",
+  state: { name: "authenticated" },
+});
+
 export const serveImap: ServeSession = async (socket, user, hello, context) => {
   const log = logger(`imap(${printable(user.name)})<${process.pid}><${printable(hello.session)}>`);
   const out = new Connection(socket, context.stopping);
   let why = "Internal error occurred. Refer to server log for more information.";
-  const counts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, headerOctets: 0, bodies: 0, bodyOctets: 0 };
   let session: Session | undefined;
   try {
     const store = await context.storeOf(user);
-    session = { settings: context.settings, store, out, ...sharedOf(store), findCandidates: context.findCandidates ?? noCandidates, folderSeen: context.folderSeen ?? (() => {}), log, counts, tag: "", state: { name: "authenticated" } };
+    session = newSession(store, out, log, context);
     out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
+    if (hello.remote === hello.local) stayAwake(promptness, () => out.octetsIn > 0 || out.gone);
     why = await converse(session);
   } catch (fault) {
     if (fault instanceof StoreFault) {
@@ -75,7 +95,7 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
   } finally {
     if (session !== undefined) leave(session);
     await out.close();
-    log.info(`Disconnected: ${why} in=${out.octetsIn} out=${out.octetsOut} ${countsLine(counts)}`);
+    log.info(`Disconnected: ${why} in=${out.octetsIn} out=${out.octetsOut} ${countsLine(session?.counts ?? noCounts)}`);
   }
 };
 
@@ -83,7 +103,7 @@ const countsLine = (c: Counts): string =>
   `deleted=${c.deleted} expunged=${c.expunged} trashed=${c.trashed} hdr_count=${c.headers} hdr_bytes=${c.headerOctets} body_count=${c.bodies} body_bytes=${c.bodyOctets}`;
 
 /** @returns why it ended, for the log */
-async function converse(session: Session): Promise<string> {
+export async function converse(session: Session): Promise<string> {
   const { out, settings } = session;
   const framer = new Framer(limitsOf(settings));
   let misunderstood = 0;

@@ -204,10 +204,7 @@ export class MaildirStore implements MailStore {
     const own = canonicalName(name);
     const mailbox = await this.#take(own, () => (made = true));
     try {
-      if (as !== "known" && !made) {
-        if (own === "INBOX" && !isFolder(this.#root, this.#root)) await faulting(() => this.#make(own));
-        await mailbox.refresh();
-      }
+      if (as !== "known" && !made) await this.#look(own, mailbox);
       if (as !== "counted") await mailbox.load();
     } catch (error) {
       this.release(mailbox);
@@ -216,14 +213,27 @@ export class MaildirStore implements MailStore {
     return mailbox;
   }
 
-  expect(name: string): void {
-    const own = canonicalName(name);
-    const ready = async (): Promise<void> => {
+  /** INBOX is made anew where it is gone. */
+  async #look(own: string, mailbox: MaildirMailbox): Promise<void> {
+    try {
+      await mailbox.refresh();
+    } catch (error) {
+      if (own !== "INBOX" || isFolder(this.#root, this.#root)) throw error;
+      await faulting(() => this.#make(own));
+      await mailbox.refresh();
+    }
+  }
+
+  async expect(name: string): Promise<boolean> {
+    try {
+      const own = canonicalName(name);
       // Without an index it is a matter of more than milliseconds.
-      if (existsSync(`${folderPath(this.#root, own)}/posthorn.index`)) this.release(await this.#take(own));
-    };
-    // Whoever opens it will hear of what is wrong.
-    ready().catch(() => undefined);
+      if (!existsSync(`${folderPath(this.#root, own)}/posthorn.index`)) return false;
+      this.release(await this.#take(own));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** @param making called when it was not open; it is then as on disk */

@@ -237,16 +237,17 @@ export class MboxStore implements MailStore {
     });
   }
 
-  expect(name: string): void {
-    const own = canonicalName(name);
-    const ready = async (): Promise<void> => {
+  async expect(name: string): Promise<boolean> {
+    try {
+      const own = canonicalName(name);
       // Without an index it is a matter of more than milliseconds.
-      if (!existsSync(new Side(this.side, own).path("index"))) return;
+      if (!existsSync(new Side(this.side, own).path("index"))) return false;
       const mailbox = await this.#take(own);
       await mailbox.open().finally(() => this.release(mailbox));
-    };
-    // Whoever opens it will hear of what is wrong.
-    ready().catch(() => undefined);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #require(own: string, path: string): void {

@@ -1,6 +1,7 @@
 /** Opening a Maildir folder: what is looked at, and when. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { setImmediate as turn } from "node:timers/promises";
 import test, { type TestContext } from "node:test";
 import { openStore } from "../../../src/store/open.ts";
@@ -70,16 +71,16 @@ test("one that is expected is opened before it is asked for, where there is an i
   const size = (): number => statSync(`${root}/dovecot-uidlist`).size;
   const before = size();
   const store = await storeAt(t, root);
-  store.expect?.("INBOX");
+  const expected = store.expect?.("INBOX");
   while (size() === before) await turn();
+  assert.equal(await expected, true);
   assert.deepEqual(uids(await store.open("INBOX")), [1, 2, 3]);
   await store.close();
 
   for (const name of readdirSync(root)) if (name.startsWith("posthorn.") || name.startsWith("dovecot-")) rmSync(`${root}/${name}`);
   const other = await storeAt(t, root);
-  other.expect?.("INBOX");
-  other.expect?.("none/such");
-  for (let n = 0; n < 20; n++) await turn();
+  assert.equal(await other.expect?.("INBOX"), false);
+  assert.equal(await other.expect?.("none/such"), false);
   assert.equal(existsSync(`${root}/dovecot-uidlist`), false);
   assert.equal((await other.open("INBOX")).messages.length, 3);
 });
@@ -89,8 +90,7 @@ test("one that is expected and can not be looked at is for whoever opens it to h
   rmSync(`${root}/posthorn.index`);
   symlinkSync("posthorn.index", `${root}/posthorn.index`);
   const store = await storeAt(t, root);
-  for (const name of ["INBOX", "none/such", "a//b", "a.b"]) store.expect?.(name);
-  for (let n = 0; n < 20; n++) await turn();
+  for (const name of ["INBOX", "none/such", "a//b", "a.b"]) assert.equal(await store.expect?.(name), false);
   assert.deepEqual(uids(await store.open("INBOX")), [1, 2]);
 });
 
@@ -109,6 +109,46 @@ test("a folder that did not change is not watched before it is changed, and what
   rmSync(`${root}/cur/${name}`);
   await inbox.refresh();
   assert.equal(inbox.messages.length, 2);
+});
+
+test("one that is open is looked at with five calls, and is made anew when it is gone", async (t) => {
+  const root = await settled(t);
+  const store = await storeAt(t, root);
+  await store.open("INBOX", "counted");
+  const calls: string[] = [];
+  for (const name of ["statSync", "lstatSync", "readdirSync", "openSync", "accessSync", "existsSync"] as const) {
+    const real = fs[name] as (...args: unknown[]) => unknown;
+    t.mock.method(fs, name, (...args: unknown[]) => {
+      calls.push(`${name} ${String(args[0]).slice(root.length + 1)}`);
+      return real(...args);
+    });
+  }
+  syncBuiltinESMExports();
+  const inbox = await store.open("INBOX", "counted").finally(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  assert.deepEqual(calls.sort(), ["cur", "dovecot-keywords", "dovecot-uidlist", "new", "posthorn-keywords"].map((name) => `statSync ${name}`));
+  for (const part of ["cur", "new", "tmp"]) rmSync(`${root}/${part}`, { recursive: true });
+  assert.equal(await store.open("INBOX", "counted"), inbox);
+  assert.deepEqual(uids(inbox), []);
+  assert.ok(["cur", "new", "tmp"].every((part) => existsSync(`${root}/${part}`)));
+});
+
+test("one that nobody wants to hear of any more in the turn in which somebody did is not watched", async (t) => {
+  const root = await settled(t);
+  const fresh = String(statSync(`${root}/new`).ino);
+  const store = await storeAt(t, root);
+  const inbox = await store.open("INBOX");
+  inbox.watch(() => {})();
+  await turn();
+  assert.equal(watched().has(fresh), false);
+  const stop = inbox.watch(() => {});
+  await turn();
+  assert.equal(watched().has(fresh), true);
+  stop();
+  await turn();
+  assert.equal(watched().has(fresh), true);
 });
 
 /** A folder of many messages with an index, and nothing read yet. */
