@@ -6,7 +6,7 @@
  *   between "%" and the letter: 08 at least eight characters, zeros in front; 8 at most eight; 3.8 the same from the fourth on; then
  *   X hexadecimal, M MD5 of the value, L lower case, U upper case, R backwards
  *
- * UW ipop3d has %08Xv%08Xu, Courier %f or %v-%u, Cyrus %v.%u or %u, tpop3d %Mf.
+ * UW ipop3d has %08Xv%08Xu, Cyrus %v.%u or %u, tpop3d %Mf; those of Courier are taken over from its files (store/maildir/adopt.ts).
  */
 import { createHash } from "node:crypto";
 import { uidlVariable, usesLetter, type UidlLetter } from "../../config/uidl-format.ts";

@@ -15,6 +15,7 @@
 import { existsSync } from "node:fs";
 import { storeFault } from "../faults.ts";
 import { StoreFault } from "../mailbox.ts";
+import { adoptKeywords, adoptList, markAdopted } from "./adopt.ts";
 import { separate } from "./doubles.ts";
 import type { Folder } from "./folder.ts";
 import { inOrder } from "./order.ts";
@@ -36,6 +37,8 @@ export class Sync {
   renumbered = false;
   /** Files without a UID had one name. */
   #double = false;
+  /** The uidlist is another server's, and not written yet. */
+  #adopted = false;
 
   constructor(folder: Folder, nextUidValidity: () => number) {
     this.#folder = folder;
@@ -47,6 +50,7 @@ export class Sync {
     const folder = this.#folder;
     folder.looking();
     folder.keywords.look();
+    if (folder.header === undefined) await adoptKeywords(folder);
     this.look();
     folder.others.look(false);
     if (folder.rewrite || folder.header === undefined) await this.#scan([inNew, inCur]);
@@ -77,7 +81,9 @@ export class Sync {
       case "same":
         return;
       case "missing":
-        return this.#lost("is gone");
+        if (folder.header !== undefined || !adoptList(folder, reading, this.#nextUidValidity)) return this.#lost("is gone");
+        this.#adopted = true;
+        return reading.end();
       case "corrupt":
         return this.#lost("can not be read");
       case "appended":
@@ -257,6 +263,8 @@ export class Sync {
       addLines(lines, files, first);
     };
     await uidlist.replace(header, write, last);
+    if (this.#adopted) markAdopted(folder);
+    this.#adopted = false;
     folder.header = header;
     folder.rewrite = false;
     folder.dead = 0;

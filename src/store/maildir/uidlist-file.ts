@@ -118,6 +118,15 @@ export class UidlistFile {
     return stats?.isFile() === true && this.#isKnown(stats);
   }
 
+  /** Reads a list that another server left under another name and in a form of its own: there is no file yet, and the next writer makes it. */
+  adopt(text: Buffer, reader: UidlistReader): void {
+    const first = parseHeader(text);
+    if (first === undefined) return;
+    reader.begin(first.header);
+    const { end, last, spoilt } = eachLine(text, first.end, 0, true, reader.line);
+    this.#take(end, false, last, spoilt);
+  }
+
   #read(known: Identity | undefined, reader: UidlistReader): UidlistNews {
     const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
