@@ -6,6 +6,7 @@
  * `$(name)` stand for other settings, `$$` for a dollar sign.
  */
 import { KindFault } from "./kinds.ts";
+import { locationOptions } from "./mail-location.ts";
 import { table, type SettingName, type Settings } from "./table.ts";
 
 export interface Assignment {
@@ -119,13 +120,22 @@ function contradictions(s: Settings): [SettingName, string][] {
   if (s.log !== "syslog" && s.log !== "stderr" && !s.log.startsWith("/")) found.push(["log", `"${clip(s.log)}" is not syslog, stderr or an absolute path`]);
   if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(s.myhostname)) found.push(["myhostname", `"${clip(s.myhostname)}" is not a host name`]);
   if (!/^(?:|(?:\[[^[\]\s]+\]|[^[\]\s:]+)(?::(?:\d{1,5}|smtp|submission|lmtp))?)$/i.test(s.relayhost)) found.push(["relayhost", `"${clip(s.relayhost)}" is not [host]:port, [host], domain:port or domain`]);
-  if (!/^(?:auto$|(?:maildir|mbox):[~/%])/.test(s.mail_location)) found.push(["mail_location", `"${clip(s.mail_location)}" is not maildir:PATH, mbox:FOLDERS:INBOX=FILE or auto`]);
+  const location = locationFault(s.mail_location);
+  if (location !== undefined) found.push(["mail_location", location]);
   for (const w of s.resolver) if (!/^(?:[\d.]+|\[[\da-f:]+\]|[\da-f]*:[\da-f:]+)(?::\d{1,5})?$/i.test(w)) found.push(["resolver", `"${clip(w)}" is not an address or address:port`]);
   for (const w of s.mailbox_auto_create) if (!/^[^:]+(?::\\(?:All|Archive|Drafts|Flagged|Junk|Sent|Trash))?$/i.test(w)) found.push(["mailbox_auto_create", `"${clip(w)}" is not a folder or folder:\\Use of RFC 6154`]);
   if (s.agent_limit < 1) found.push(["agent_limit", "must be 1 or more: without agents no mail is delivered"]);
   if (s.agent_spare > 1) found.push(["agent_spare", "must be 0 or 1"]);
   for (const name of ["queue_directory", "run_directory"] as const) if (s[name] === "") found.push([name, "is empty"]);
   return found;
+}
+
+function locationFault(location: string): string | undefined {
+  if (location === "auto") return undefined;
+  const [kind, root = "", ...options] = location.split(":");
+  if ((kind !== "maildir" && kind !== "mbox") || !/^[~/%]/.test(root)) return `"${clip(location)}" is not maildir:PATH, mbox:FOLDERS:INBOX=FILE or auto`;
+  const said = locationOptions(kind, root, options);
+  return typeof said === "string" ? clip(said) : undefined;
 }
 
 /** `; did you mean "mynetworks"?` when a known name is near, else "". */

@@ -1,4 +1,5 @@
 /** From a user to the user's mail: `mail_location` decides the kind of store. */
+import { locationOptions } from "../config/mail-location.ts";
 import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
 import type { StoreHooks } from "./hooks.ts";
@@ -11,19 +12,20 @@ export type MailLocation =
   | { readonly kind: "mbox"; readonly root: string; readonly inbox: string };
 
 /**
- * "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob" (INBOX=... left out: `inbox` in the root).
- * Paths are absolute by now. Throws StoreFault "bad-name" for anything else.
+ * "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob" (INBOX=... left out: `inbox` in the root), and options of Dovecot's that
+ * say nothing of where mail is. Paths are absolute by now. Throws StoreFault "bad-name" for anything else.
  */
 export function parseMailLocation(mail: string): MailLocation {
   const [kind, root, ...options] = mail.split(":");
   const folder = root?.replace(/\/+$/, "") ?? "";
-  if (!folder.startsWith("/")) throw new StoreFault("bad-name", "mail location is not understood", new Error(`mail_location "${mail}"`));
-  if (kind === "maildir" && options.length === 0) return { kind, root: folder };
-  if (kind === "mbox") {
-    const inbox = options.find((option) => option.startsWith("INBOX="))?.slice("INBOX=".length) ?? `${folder}/inbox`;
-    if (options.length <= 1 && inbox.startsWith("/")) return { kind, root: folder, inbox };
-  }
-  throw new StoreFault("bad-name", "mail location is not understood", new Error(`mail_location "${mail}"`));
+  const wrong = (why: string): StoreFault => new StoreFault("bad-name", "mail location is not understood", new Error(`mail_location "${mail}"${why}`));
+  if (!folder.startsWith("/") || (kind !== "maildir" && kind !== "mbox")) throw wrong("");
+  const said = locationOptions(kind, folder, options);
+  if (typeof said === "string") throw wrong(`: ${said}`);
+  if (kind === "maildir") return { kind, root: folder };
+  const { inbox = `${folder}/inbox` } = said;
+  if (!inbox.startsWith("/")) throw wrong("");
+  return { kind, root: folder, inbox };
 }
 
 /**

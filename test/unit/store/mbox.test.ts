@@ -21,7 +21,11 @@ test("locations", () => {
   assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir" });
   assert.deepEqual(parseMailLocation("mbox:/home/b/mail:INBOX=/var/mail/b"), { kind: "mbox", root: "/home/b/mail", inbox: "/var/mail/b" });
   assert.deepEqual(parseMailLocation("mbox:/home/b/mail"), { kind: "mbox", root: "/home/b/mail", inbox: "/home/b/mail/inbox" });
-  for (const wrong of ["", "maildir:", "maildir:x", "mbox:/a:INBOX=b", "mdbox:/x"]) assert.throws(() => parseMailLocation(wrong), fault("bad-name"));
+  // Dovecot's options that say nothing of where mail is.
+  assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir:INDEX=/var/i/a:LAYOUT=maildir++:INBOX=/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir" });
+  assert.deepEqual(parseMailLocation("mbox:/home/b/mail:INDEX=MEMORY:INBOX=/var/mail/b:LAYOUT=fs"), { kind: "mbox", root: "/home/b/mail", inbox: "/var/mail/b" });
+  const strange = ["maildir:/a:LAYOUT=fs", "maildir:/a:INBOX=/b", "maildir:/a:CONTROL=/c", "maildir:/a:DIRNAME=d", "maildir:/a:UTF-8", "mbox:/a:INBOX=/b:INBOX=/c", "mbox:/a:CONTROL=/c", "mbox:/a:x"];
+  for (const wrong of ["", "maildir:", "maildir:x", "mbox:/a:INBOX=b", "mdbox:/x", ...strange]) assert.throws(() => parseMailLocation(wrong), fault("bad-name"));
 });
 
 test("append and read: octets, sizes, flags, dates", async (t) => {
