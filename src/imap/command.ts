@@ -31,7 +31,7 @@ export type Command =
   | { readonly name: "APPEND"; readonly mailbox: string; readonly flags: readonly string[]; /** ms since the epoch */ readonly date: number | undefined; readonly octets: Buffer }
   | { readonly name: "UID EXPUNGE"; readonly set: SequenceSet }
   | { readonly name: "SEARCH"; readonly uid: boolean; /** ESEARCH is answered; empty means ALL */ readonly results: readonly SearchResult[] | undefined; readonly charset: string | undefined; readonly key: SearchKey }
-  | { readonly name: "SORT"; readonly uid: boolean; readonly criteria: readonly SortCriterion[]; readonly charset: string; readonly key: SearchKey }
+  | { readonly name: "SORT"; readonly uid: boolean; /** as of SEARCH */ readonly results: readonly SearchResult[] | undefined; readonly criteria: readonly SortCriterion[]; readonly charset: string; readonly key: SearchKey }
   | { readonly name: "THREAD"; readonly uid: boolean; readonly algorithm: ThreadAlgorithm; readonly charset: string; readonly key: SearchKey }
   | { readonly name: "FETCH"; readonly uid: boolean; readonly set: SequenceSet; readonly atts: readonly FetchAtt[] }
   | { readonly name: "STORE"; readonly uid: boolean; readonly set: SequenceSet; readonly how: "add" | "remove" | "replace"; readonly silent: boolean; readonly flags: readonly string[] }
@@ -231,11 +231,7 @@ function append(s: CommandScanner): Command {
 function search(uid: boolean): Read {
   return (s) => {
     sp(s);
-    let results: readonly SearchResult[] | undefined;
-    if (s.takeNoCase("RETURN ")) {
-      results = parenthesised(s, () => searchResult(s), true);
-      sp(s);
-    }
+    const results = searchReturn(s);
     let charset: string | undefined;
     if (s.takeNoCase("CHARSET ")) {
       charset = charsetName(s);
@@ -247,6 +243,14 @@ function search(uid: boolean): Read {
 
 const charsetName = (s: CommandScanner): string => astring(s).toString("latin1").toUpperCase();
 
+/** ["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP] */
+function searchReturn(s: CommandScanner): readonly SearchResult[] | undefined {
+  if (!s.takeNoCase("RETURN ")) return undefined;
+  const results = parenthesised(s, () => searchResult(s), true);
+  sp(s);
+  return results;
+}
+
 /** search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT". RFC 4731 §4 */
 function searchResult(s: CommandScanner): SearchResult {
   const at = s.position;
@@ -254,15 +258,16 @@ function searchResult(s: CommandScanner): SearchResult {
   return searchResults.find((r) => r === name) ?? s.fail("no such result option", at);
 }
 
-/** sort = "SORT" SP sort-criteria SP charset 1*(SP search-key). RFC 5256 §5 */
+/** sort = "SORT" [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"] SP sort-criteria SP charset 1*(SP search-key). RFC 5256 §5, RFC 5267 §3.1 */
 function sort(uid: boolean): Read {
   return (s) => {
     sp(s);
+    const results = searchReturn(s);
     const criteria = sortCriteria(s);
     sp(s);
     const charset = charsetName(s);
     sp(s);
-    return { name: "SORT", uid, criteria, charset, key: searchKeys(s) };
+    return { name: "SORT", uid, results, criteria, charset, key: searchKeys(s) };
   };
 }
 

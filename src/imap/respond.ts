@@ -69,20 +69,20 @@ export const searchResponse = (numbers: readonly number[]): string => (numbers.l
 /**
  * esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"] *(SP search-return-data). RFC 4466 §3, RFC 4731 §3.1
  *
- * @param ascending  numbers or UIDs found
+ * @param found      numbers or UIDs, in the order they are told: ascending, or as SORT has them (RFC 5267 §3.1)
  * @param results    asked for; none means ALL
  */
-export function esearchResponse(tag: string, uid: boolean, results: readonly SearchResult[], ascending: readonly number[]): string {
+export function esearchResponse(tag: string, uid: boolean, results: readonly SearchResult[], found: readonly number[]): string {
   const wanted = new Set(results.length === 0 ? (["ALL"] as const) : results);
-  const found = [`* ESEARCH (TAG ${string(tag)})`, ...(uid ? ["UID"] : [])];
-  const [first] = ascending;
+  const said = [`* ESEARCH (TAG ${string(tag)})`, ...(uid ? ["UID"] : [])];
+  const [first] = found;
   if (first !== undefined) {
-    if (wanted.has("MIN")) found.push(`MIN ${first}`);
-    if (wanted.has("MAX")) found.push(`MAX ${ascending.at(-1)}`);
-    if (wanted.has("ALL")) found.push(`ALL ${printNumbers(ascending)}`);
+    if (wanted.has("MIN")) said.push(`MIN ${first}`);
+    if (wanted.has("MAX")) said.push(`MAX ${found.at(-1)}`);
+    if (wanted.has("ALL")) said.push(`ALL ${printNumbers(found)}`);
   }
-  if (wanted.has("COUNT")) found.push(`COUNT ${ascending.length}`);
-  return `${found.join(" ")}\r\n`;
+  if (wanted.has("COUNT")) said.push(`COUNT ${found.length}`);
+  return `${said.join(" ")}\r\n`;
 }
 
 /** id_response. RFC 2971 §3.2 */

@@ -43,6 +43,8 @@ export function parseDate(value: string): ZonedDate | undefined {
   const plain = plainDate(value);
   if (plain !== undefined) return plain;
   const words = withoutComments(value.slice(0, 300)).trim().replace(/^[A-Za-z]{3,9}\s*(?:,|\.|\s)\s*(?=[\dA-Za-z])/, "");
+  // A clock of twelve hours is in no form of dates that mail has.
+  if (/\d\s*[AP]M\b/i.test(words)) return undefined;
   const m =
     /^(\d{1,2})[\s-]+([A-Za-z]{3,9})[\s,-]+(\d{2,4})\s+(\d{1,2})\s*[:.]\s*(\d{2})(?:\s*[:.]\s*(\d{2})(?:\.\d+)?)?(?:\s*(?:[A-Za-z]{3}\s*)?([+-]\d{4}|[A-Za-z]{1,5}))?/.exec(words);
   if (m !== null) return zoned(m[3], m[2], m[1], m[4], m[5], m[6], m[7]);
@@ -103,7 +105,8 @@ function zoned(y: string | undefined, mon: string | undefined, d: string | undef
 /** Undefined where there is no such time. @param month  from 0 on; less for none */
 function moment(year: number, month: number, day: number, hour: number, minute: number, second: number, offset: number): ZonedDate | undefined {
   if (month < 0 || day < 1 || day > daysIn(year, month) || hour > 24 || minute > 59 || second > 60) return undefined;
-  return { time: Date.UTC(year, month, day, hour, minute, second) - offset * 60_000, offset };
+  // A leap second is of the day it ends.
+  return { time: Date.UTC(year, month, day, hour, minute, Math.min(second, 59)) - offset * 60_000, offset };
 }
 
 /** February is asked for seldom. */

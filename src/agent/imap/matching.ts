@@ -1,5 +1,5 @@
 /** The messages a search key matches: SEARCH, and the first half of SORT and THREAD. RFC 3501 §6.4.4, RFC 5256 §3. */
-import { no, type Reply } from "../../imap/respond.ts";
+import { bad, no, type Reply } from "../../imap/respond.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { decodeCharset, knownCharset } from "../../message/text.ts";
 import type { Message } from "../../store/mailbox.ts";
@@ -12,6 +12,8 @@ import type { View } from "./view.ts";
 
 /** Messages decided before others get their turn. */
 const turn = 5000;
+/** What stands for octets that are no character. */
+const replacement = "\ufffd";
 /** So many messages are looked at one by one. */
 const few = 64;
 
@@ -22,11 +24,18 @@ export interface Matching {
   readonly failed: Reply | undefined;
 }
 
-/** A Reply when the charset is not known. @param charset in upper case */
+/** A Reply when the charset is not known, or a text is not in it. @param charset in upper case */
 export async function matching(session: Session, view: View, key: SearchKey, charset: string | undefined): Promise<Matching | Reply> {
   if (charset !== undefined && !knownCharset(charset)) return no("Unknown charset.", "BADCHARSET (US-ASCII UTF-8)");
   if (holdsForAll(key)) return { found: living(view), failed: undefined };
-  const compiled = compile(view, key, (octets) => decodeCharset(octets, charset), Date.now());
+  let undecoded = false;
+  const decode = (octets: Buffer): string => {
+    const text = decodeCharset(octets, charset);
+    undecoded ||= text.includes(replacement) && !octets.includes(replacement);
+    return text;
+  };
+  const compiled = compile(view, key, decode, Date.now());
+  if (undecoded) return bad("Search text is not in its charset.");
   const found: number[] = [];
   // Where texts are all that is looked for, what is ruled out needs no look at all; else none at its facts.
   const possible = compiled.unlisted ? await possibleIn(session, view, compiled) : undefined;

@@ -46,7 +46,6 @@ const known: Readonly<Record<string, string>> = {
   "00347": "as 00298",
   "00620": "a Date: of another form",
   "00956": "RFC 2046 §5.1.1: the line end before a delimiter is the delimiter's, behind a close-delimiter too",
-  "01103": "no SYNTAX_ERROR as a host",
   "01117": "as 00956",
   "00480": "8-bit octets that name no charset are read as windows-1252: an accented A is an A to SEARCH (RFC 5051 §2)",
   "00025": "a Content-Transfer-Encoding nobody knows: we search the text as it stands, Dovecot does not",

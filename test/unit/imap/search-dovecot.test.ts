@@ -26,7 +26,7 @@ for (let seed = 1; seed <= Math.ceil(searches / perMailbox); seed++) {
     const keys = Array.from({ length: perMailbox }, (_, i) => searchKey(c, needles, letters, i % 3));
     const commands = keys.flatMap((key, i) => [
       `${i % 4 === 0 ? "UID " : ""}SEARCH ${i % 2 === 0 ? "CHARSET UTF-8 " : ""}${key}`,
-      ...(i % 10 === 0 ? [`SEARCH RETURN (MIN MAX ALL COUNT) CHARSET UTF-8 ${key}`, `SORT (SUBJECT REVERSE DATE) UTF-8 ${key}`, `SORT (REVERSE FROM TO SIZE) UTF-8 ${key}`, `THREAD REFERENCES UTF-8 ${key}`, `THREAD ORDEREDSUBJECT UTF-8 ${key}`] : []),
+      ...(i % 10 === 0 ? [`SEARCH RETURN (MIN MAX ALL COUNT) CHARSET UTF-8 ${key}`, `SORT (SUBJECT REVERSE DATE) UTF-8 ${key}`, `SORT (REVERSE FROM TO SIZE) UTF-8 ${key}`, `${i % 4 === 0 ? "UID " : ""}SORT RETURN (MIN MAX ALL COUNT) (SUBJECT REVERSE DATE) UTF-8 ${key}`, `SORT RETURN () (REVERSE SIZE) UTF-8 ${key}`, `THREAD REFERENCES UTF-8 ${key}`, `THREAD ORDEREDSUBJECT UTF-8 ${key}`] : []),
     ]);
     // Dovecot keeps a number for each value it has sorted by, and with the numbers of later ones no longer sees which were equal: all come first.
     const first = ["SUBJECT", "FROM", "TO"].map((name) => `SORT (${name}) UTF-8 ALL`);

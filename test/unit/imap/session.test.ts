@@ -176,6 +176,16 @@ test("a mailbox that becomes unreadable costs its messages, not the session", as
   assert.match((await client.ask("FETCH 1 (BODY.PEEK[HEADER])"))[0] ?? "", /Subject: one/);
 });
 
+test("search text that is not in its charset is refused; without a charset 8 bits are read as they can be", async (t) => {
+  const store = new MemoryStore();
+  store.mailbox("INBOX").add([mail("caf\u00e9"), mail("odd \ufffd")]);
+  const client = await selected(await place(t, store));
+  for (const charset of ["CHARSET UTF-8 ", "CHARSET utf-8 OR SEEN ", "CHARSET SHIFT_JIS NOT "]) assert.match((await client.ask(`SEARCH ${charset}SUBJECT {2+}\r\n\xe9\xff`))[0] ?? "", /^BAD /, charset);
+  assert.match((await client.ask("SORT (DATE) UTF-8 BODY {1+}\r\n\xe9"))[0] ?? "", /^BAD /);
+  assert.deepEqual(await client.ask("SEARCH CHARSET UTF-8 SUBJECT {3+}\r\n\xef\xbf\xbd"), ["* SEARCH 2", "OK Search completed."]);
+  assert.deepEqual(await client.ask("SEARCH SUBJECT {1+}\r\n\xe9"), ["* SEARCH 1", "OK Search completed."]);
+});
+
 test("headers and structures are kept, messages are read once for them", async (t) => {
   const store = new MemoryStore();
   const inbox = store.mailbox("INBOX");
