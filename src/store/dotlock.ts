@@ -51,17 +51,24 @@ function make(path: string): void {
   const fd = openSync(own, createOnly, 0o644);
   try {
     writeFully(fd, Buffer.from(`${process.pid}:${host}`));
-  } catch (error) {
+  } catch {
     // An empty lock locks as well, and on a full disk mail must still be read and removed.
-    if (errno(error) !== "ENOSPC" && errno(error) !== "EDQUOT") throw error;
+  }
+  closeSync(fd);
+  try {
+    linkSync(own, path);
+    held.add(path);
   } finally {
-    closeSync(fd);
-    try {
-      linkSync(own, path);
-      held.add(path);
-    } finally {
-      unlinkSync(own);
-    }
+    discard(own);
+  }
+}
+
+/** Never throws: a name too many does no harm, and a lock that was taken is not to be left behind for it. */
+function discard(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone, or not to be removed just now.
   }
 }
 

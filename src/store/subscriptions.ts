@@ -3,7 +3,7 @@
  * modified UTF-7 with tabs between. Files without that head (Dovecot before 2.2.18) have a name per line with the store's own
  * separator, and are rewritten in the newer form by the first change. While there is no such file, what another server left in its own
  * (Courier, UW) counts; it is never written, and means nothing more after the first change. A change writes a new file beside it under
- * a dotlock, and renames it: the commit point.
+ * a dotlock, and renames it; the commit point is the fsync of the directory.
  */
 import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../syntax/mutf7.ts";
@@ -87,8 +87,9 @@ export class Subscriptions {
     const lock = await dotlock(`${this.#path}.lock`, patience);
     try {
       const names = this.read();
-      if (names.includes(name) === on) return;
-      await this.#write(on ? [...names, name] : names.filter((other) => other !== name));
+      if (names.includes(name) !== on) await this.#write(on ? [...names, name] : names.filter((other) => other !== name));
+      // Also what somebody wrote who was killed before it.
+      await syncDirectory(this.#path.slice(0, this.#path.lastIndexOf("/")));
     } finally {
       await lock.release();
     }
@@ -108,7 +109,6 @@ export class Subscriptions {
     } finally {
       closeSync(fd);
     }
-    await syncDirectory(this.#path.slice(0, this.#path.lastIndexOf("/")));
   }
 }
 

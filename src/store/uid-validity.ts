@@ -8,12 +8,13 @@ import { closeSync, linkSync, openSync, readdirSync, unlinkSync, writeFileSync, 
 import { createOnly, readRegular } from "./durable.ts";
 import { errno } from "./faults.ts";
 
-/** @param now ms since the epoch: the first value ever is the time in seconds */
+/** @param now ms since the epoch: no value is below the time in seconds */
 export function nextUidValidity(root: string, now: number): number {
   const path = `${root}/dovecot-uidvalidity`;
   let value = newest(root, path);
   for (let tries = 0; tries < 1000; tries++) {
-    const next = value === undefined ? Math.floor(now / 1000) : value + 1;
+    // Above the time, too: where the store is an older copy put back, values were given that it does not know of.
+    const next = Math.max((value ?? 0) + 1, Math.min(Math.floor(now / 1000), 0xffff_ffff));
     if (claim(path, value, next)) {
       // The link is the commit point; this file is only where to look first.
       const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
@@ -36,7 +37,9 @@ function newest(root: string, path: string): number | undefined {
     if (errno(error) !== "ENOENT") throw error;
   }
   const values = names.filter((text) => /^[0-9a-f]{8}$/.test(text)).map((text) => Number.parseInt(text, 16));
-  return values.length === 0 ? undefined : Math.max(...values);
+  // Nothing could come after the last one there is: that is noise.
+  const believed = values.filter((value) => value < 0xffff_ffff);
+  return believed.length === 0 ? undefined : Math.max(...believed);
 }
 
 /** True when `next` is ours alone. */

@@ -2,10 +2,11 @@
  * Whether a database is as we left it. SQLite does not notice when a block of an index is noise, and a search that believed it would say
  * that there is no such message; so a database that anybody else wrote to is not believed but made anew.
  *
- * `fulltext.stamp` says what `fulltext.db` looked like after our last checkpoint: inode, size, mtime; and the inode of its log, whose
+ * `fulltext.stamp` says what `fulltext.db` looked like after our last checkpoint: inode, size, mtime, ctime (who writes to it in place may put its mtime back); and the inode of its log, whose
  * frames have checksums of their own. A kill within a checkpoint leaves another look than the stamp says; that costs an index.
  */
 import { renameSync, rmSync, statSync, readFileSync, writeFileSync } from "node:fs";
+import { identityOf } from "../durable.ts";
 
 /** Where the files of one index are. */
 export interface IndexFiles {
@@ -23,7 +24,7 @@ export const indexFiles = (side: string): IndexFiles => {
 /** What the database looks like now; undefined when there is none. */
 export function lookOf({ database }: IndexFiles): string | undefined {
   const stats = statSync(database, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? undefined : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+  return stats === undefined ? undefined : identityOf(stats);
 }
 
 /** The inode of the log; "-" when there is none or nothing in it. */

@@ -5,12 +5,12 @@
  *     Invoice $Project-X :1795239834.M115672P15785.vm,S=26,W=30
  *
  * A line has all such keywords of a message, none when it has them no more, and behind the last colon the base name of its file. Lines
- * are added at the end under `posthorn-keywords.lock`, by one write and an fdatasync, which is the commit point. When most lines are void, the file is
- * written anew beside it and renamed. Legal states: absent; whole; with a torn line at its end, which names no message and is passed over.
+ * are added at the end under `posthorn-keywords.lock`, by one write and an fdatasync, which is the commit point. When most lines are void, or an fdatasync failed, the file is
+ * written anew beside it and renamed; the commit point is then the fsync of the directory. Legal states: absent; whole; with a torn line at its end, which names no message and is passed over.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, identityOf, syncData, writeFully } from "../durable.ts";
+import { createOnly, identityOf, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 
 const patience = { attempts: 200, delay: 50, stale: 60_000 };
@@ -41,6 +41,8 @@ export class ExtraKeywords {
   #identity = "";
   /** Lines in the file, void ones too. */
   #lines = 0;
+  /** An fdatasync failed: what the file shows may not be on the disk, and is not written again by another one. */
+  #unsure = false;
 
   constructor(place: { readonly path: string }) {
     this.#place = place;
@@ -88,14 +90,15 @@ export class ExtraKeywords {
   }
 
   /**
-   * Makes lines durable.
+   * Makes lines durable; without any, those that are there.
    *
    * @param alive all lines that are to stay when the file is written anew, these included
    */
   async add(lines: readonly KeywordLine[], alive: () => readonly KeywordLine[]): Promise<void> {
-    if (lines.length === 0) return;
+    if (lines.length === 0 && this.#identity === "") return;
     const lock = await dotlock(`${this.#path}.lock`, patience);
     try {
+      if (this.#unsure) return await this.#replace(alive());
       if (this.#lines + lines.length > 1024) {
         const kept = alive();
         if (this.#lines + lines.length > 4 * kept.length) return await this.#replace(kept);
@@ -112,8 +115,11 @@ export class ExtraKeywords {
     try {
       const { size } = fstatSync(fd);
       const start = size === 0 ? head : readFileSync(this.#path).at(-1) === 0x0a ? "" : "\n";
-      writeFully(fd, Buffer.concat([Buffer.from(start), ...lines.map(formatLine)]));
+      if (lines.length > 0) writeFully(fd, Buffer.concat([Buffer.from(start), ...lines.map(formatLine)]));
+      this.#unsure = true;
       await syncData(fd);
+      if (size === 0) await syncDirectory(this.#place.path);
+      this.#unsure = false;
       this.#lines += lines.length;
       // What another process added is for the next look to find.
       if (!unseen) this.#identity = identityOf(fstatSync(fd, { bigint: true }));
@@ -138,5 +144,7 @@ export class ExtraKeywords {
     } finally {
       closeSync(fd);
     }
+    await syncDirectory(this.#place.path);
+    this.#unsure = false;
   }
 }

@@ -77,7 +77,7 @@ export class FlagPlan {
       lines.push({ keywords: next, base: baseOf(folder.table, row) });
       changed.push(folder.table.at.uid[row]);
     }
-    await folder.others.keep(lines);
+    if (lines.length > 0 || this.#planned.others.length > 0) await folder.others.keep(lines);
     lines.forEach(({ keywords }, i) => folder.others.set(changed[i], keywords));
   }
 

@@ -147,11 +147,12 @@ export function listFolders(root: string): { readonly name: string; readonly pat
   return [...found].map(([name, path]) => ({ name, path }));
 }
 
+/** One that can not be looked at just now (EIO, no memory) is there all the same: who misses it would take it for deleted. */
 function usable(root: string, path: string): boolean {
   try {
     return isFolder(root, path);
-  } catch {
-    return false;
+  } catch (error) {
+    return !(error instanceof StoreFault || errno(error) === "EACCES" || errno(error) === "ELOOP");
   }
 }
 

@@ -1,11 +1,11 @@
 /**
  * `dovecot-keywords`: which keyword a letter a-z in a file name stands for. Lines "0 $Forwarded" (0 is "a"). Shared with other
  * programs: it is looked at before use, and changed under `dovecot-uidlist.lock` by writing a new file and
- * renaming it (the commit point). A letter that was ever given to a keyword stays with it.
+ * renaming it; the commit point is the fsync of the folder's directory. A letter that was ever given to a keyword stays with it.
  */
 import { closeSync, futimesSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, identityOf, readRegular, syncFileNow, writeFully } from "../durable.ts";
+import { createOnly, identityOf, readRegular, syncDirectory, syncFileNow, writeFully } from "../durable.ts";
 import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
@@ -47,6 +47,8 @@ export class KeywordFile {
   #names: (string | undefined)[] = [];
   #byLower = new Map<string, string>();
   #flags = new Map<string, Flags>();
+  /** Our last change of the file may not be durable. */
+  #unsure = false;
 
   constructor(place: { readonly path: string }) {
     this.#place = place;
@@ -134,6 +136,7 @@ export class KeywordFile {
 
   async #make(wanted: readonly string[], taken: () => ReadonlySet<string>): Promise<void> {
     for (const keyword of wanted) if (/[\s\0]/.test(keyword)) throw new StoreFault("limit", "keyword can not be stored");
+    if (this.#unsure) await this.#sync();
     if (wanted.length === 0 || this.names.length >= keywordLimit) return;
     // Dovecot's own dovecot-keywords.lock is a new file about to be renamed: it locks nobody out, and must not be taken away.
     const lock = await dotlock(`${this.#place.path}/dovecot-uidlist.lock`, patience);
@@ -154,6 +157,13 @@ export class KeywordFile {
       await lock.release();
     }
     this.look();
+    if (this.#unsure) await this.#sync();
+  }
+
+  /** Commit point. */
+  async #sync(): Promise<void> {
+    await syncDirectory(this.#place.path);
+    this.#unsure = false;
   }
 
   #write(names: readonly (string | undefined)[]): void {
@@ -173,5 +183,6 @@ export class KeywordFile {
       closeSync(fd);
     }
     renameSync(temporary, this.#path);
+    this.#unsure = true;
   }
 }

@@ -245,14 +245,15 @@ export class MaildirMailbox implements Mailbox {
       const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
       const rows = this.#rowsOf(uids);
       const met = new Uint8Array(folder.table.length);
-      const made = await this.#hearing.unwatched(rows.length, () =>
+      await this.#hearing.unwatched(rows.length, () =>
         renaming(folder, rows, plan, false, (row, wasNew) => {
           met[row] = 1;
           if (wasNew && folder.table.at.place[row] === inCur) folder.recent.add(folder.table.at.uid[row]);
         }),
       );
-      // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file.
-      const durable = made.cur > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
+      // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file. Also those of somebody who was killed, or heard
+      // that it failed, before his: there is nothing left to rename then.
+      const durable = rows.length > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
       return await Promise.all([this.#othersAndTell(plan, rows, met), durable]).then(([flagged]) => flagged);
     });
   }

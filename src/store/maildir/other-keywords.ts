@@ -80,9 +80,8 @@ export class OtherKeywords {
     return this.all.length >= keywordsLimit;
   }
 
-  /** Makes lines durable in `posthorn-keywords`. */
+  /** Makes lines durable in `posthorn-keywords`; without any, what is there. */
   async keep(lines: readonly KeywordLine[]): Promise<void> {
-    if (lines.length === 0) return;
     this.look(false);
     await this.#file.add(lines, () => this.#alive(lines));
     for (const { keywords, base } of lines) this.#waiting?.set(base, keywords);
@@ -133,9 +132,13 @@ export class OtherKeywords {
     }
   }
 
-  /** Whether there are keywords of names that no message has. */
+  /** Whether there are keywords of names that no message has. Never throws: it is asked when messages are there, and what can not be read now is read by the next look. */
   get awaiting(): boolean {
-    if (this.#waiting === undefined) this.look(true);
+    try {
+      if (this.#waiting === undefined) this.look(true);
+    } catch {
+      this.resume("unread");
+    }
     return this.#waiting !== undefined && this.#waiting.size > 0;
   }
 

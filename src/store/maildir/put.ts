@@ -90,7 +90,8 @@ export class Put {
           if (file.place === inNew) made.new++;
           else made.cur++;
         });
-        await folder.others.keep(files.flatMap(({ base }, i) => (others[i].length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others[i].join(" ") }])));
+        const lines = files.flatMap(({ base }, i) => (others[i].length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others[i].join(" ") }]));
+        if (lines.length > 0) await folder.others.keep(lines);
         // Both fsyncs at once: the file system writes them together.
         named = Promise.all([...new Set(files.map(({ place }) => directory(place)))].map(syncDirectory));
         named.catch(() => undefined);

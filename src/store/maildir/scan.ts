@@ -15,6 +15,7 @@
  */
 import { statSync } from "node:fs";
 import { eachName, entryTypes } from "../../sys/directory.ts";
+import { errno } from "../faults.ts";
 import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
 import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
@@ -46,8 +47,9 @@ function isMessage(path: string, octets: Buffer, from: number, to: number, type:
   if (type !== entryTypes.link) return type === entryTypes.unknown;
   try {
     return statSync(Buffer.concat([Buffer.from(`${path}/`), octets.subarray(from, to)])).isFile();
-  } catch {
-    return false;
+  } catch (error) {
+    // One that can not be looked at just now (EIO, no memory) is not gone.
+    return !["ENOENT", "ENOTDIR", "EACCES", "ELOOP"].includes(errno(error));
   }
 }
 

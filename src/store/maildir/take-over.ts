@@ -33,7 +33,8 @@ export async function takeOver(folder: Folder, sync: Sync, source: Folder, wante
       folder.keywords.look();
       sync.look();
       if (folder.pending) sync.admitListed();
-      await folder.others.keep(moves.flatMap(({ base, others }) => (others.length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others.join(" ") }])));
+      const lines = moves.flatMap(({ base, others }) => (others.length === 0 ? [] : [{ base: base.toString("latin1"), keywords: others.join(" ") }]));
+      if (lines.length > 0) await folder.others.keep(lines);
       first = await sync.list(listedFiles(folder, moves));
       await changing(folder, moves, (move, made) => {
         move.from = source.files.withFile(move.uid, (path) => (renameSync(path, move.path), path));

@@ -56,6 +56,8 @@ export class UidlistFile {
   #last = 0;
   #whole = true;
   #first = "";
+  /** An fdatasync failed: what the file shows may not be on the disk, and another one would not write it. */
+  #unsure = false;
   /** Lines of the last look that were none. */
   spoilt = 0;
 
@@ -84,7 +86,7 @@ export class UidlistFile {
 
   /** Lines read or written may be added to by `append`; otherwise the file wants `replace`. */
   get appendable(): boolean {
-    return this.#whole && this.#identity !== undefined;
+    return this.#whole && !this.#unsure && this.#identity !== undefined;
   }
 
   /** Runs `work` while nobody else changes the file. Throws StoreFault "in-use" after half a minute of waiting. */
@@ -195,7 +197,9 @@ export class UidlistFile {
         this.#identity = identityOf(stats);
         if (this.#whole) this.#take(Number(stats.size), true, last, 0);
       }
+      this.#unsure = true;
       await syncData(fd);
+      this.#unsure = false;
     } catch (error) {
       // Lines that may be there are for the next look to find, so that their UIDs are not given again.
       this.#identity = undefined;
@@ -230,6 +234,7 @@ export class UidlistFile {
     }
     try {
       await syncDirectory(this.#place.path);
+      this.#unsure = false;
     } catch (error) {
       this.#identity = undefined;
       throw error;

@@ -70,7 +70,11 @@ export class Journal {
       removeMark(mark);
       throw error;
     }
-    removeMark(mark);
+    try {
+      removeMark(mark);
+    } catch {
+      // Of a whole message it says nothing, and who is told that it failed sends it again.
+    }
   }
 
   /** Writes octets over others. Durable when it resolves. */

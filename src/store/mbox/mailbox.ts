@@ -6,6 +6,7 @@
  * Side files (side.ts): the index and the cache of facts, which can be made again, the journal, and NAME.base.
  */
 import { rmSync } from "node:fs";
+import { syncFile } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
@@ -211,7 +212,8 @@ export class MboxMailbox implements Mailbox {
         if (flags === undefined) results.set(state.flags, (flags = changeFlags(state.flags, own)));
         if (!sameFlags(flags, state.flags)) wanted.set(row, { ...state, flags });
       }
-      if (wanted.size === 0) return;
+      // Somebody who was killed, or heard that it failed, may have written them: durable they are only now.
+      if (wanted.size === 0) return await syncFile(file.fd);
       const changing = [...wanted.keys()].map((row) => contents.table.at.uid[row] ?? 0);
       await writeStates(contents, this.#file.journal, file, wanted);
       for (const uid of changing) changed.add(uid);
@@ -282,7 +284,8 @@ export class MboxMailbox implements Mailbox {
       }
       texts = messages.map((message, i) => mboxText(message, first + i, states[i] ?? nobody, isEmpty && i === 0 ? contents.base : undefined, Date.now()));
       await this.#file.add(file, texts);
-      await readAdded(contents, file);
+      // They are there by now: who is told that it failed appends them again.
+      await readAdded(contents, file).catch(() => (contents.stamp = undefined));
       return messages.map((_, i) => (first + i) as Uid);
     }).then((uids) => {
       this.#deliveries.keepFacts(uids, texts);

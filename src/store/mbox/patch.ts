@@ -103,7 +103,8 @@ export async function recoverPatch(side: Side, fd: number): Promise<number> {
   for (const edit of edits) {
     const there = Buffer.alloc(edit.octets.length);
     if (readSync(fd, there, 0, there.length, edit.at) !== there.length) continue;
-    if (there.equals(edit.octets) || !there.every((octet, i) => octet === edit.old[i] || octet === edit.octets[i])) continue;
+    if (!there.every((octet, i) => octet === edit.old[i] || octet === edit.octets[i])) continue;
+    // Also where they are there: after an fsync that failed they may only seem to be, and another one would not write them.
     writeFully(fd, edit.octets, edit.at);
     done++;
   }

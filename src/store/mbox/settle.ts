@@ -36,8 +36,8 @@ export function timeApart(before: Before | undefined, size: number, now: number)
 
 /** Gives a changed file its time. Never throws: the change is durable by now, and who is told that it failed makes it again. */
 export function tellApart(file: LockedFile, before: Before | undefined): void {
-  const stats = file.stats();
   try {
+    const stats = file.stats();
     futimesSync(file.fd, Number(stats.atimeNs) / 1e9, timeApart(before, Number(stats.size), (performance.timeOrigin + performance.now()) / 1000));
   } catch {
     // The kernel's own time stands.

@@ -34,6 +34,28 @@ const durable: readonly (readonly [kind: Kind, step: string, path: string, times
   ["mbox", "subscribe", "subscriptions"],
 ];
 
+/**
+ * What is there already when it is asked for again, in the page cache at least, is fsynced all the same; and a file written again after an fsync that failed, since another one
+ * would not write it: then `written` is the path that must be.
+ */
+const again: readonly (readonly [kind: Kind, step: string, before: "refused" | "killed", path: string, written?: string])[] = [
+  ["maildir", "set flags", "refused", "/Maildir/cur$"],
+  ["maildir", "set flags", "killed", "/Maildir/cur$"],
+  ["maildir", "replace flags", "refused", "/Maildir/cur$"],
+  ["maildir", "set keywords that are new", "refused", "/Maildir$"],
+  ["maildir", "set many keywords", "killed", "/Maildir/posthorn-keywords$"],
+  ["maildir", "set many keywords", "refused", "/Maildir/posthorn-keywords$", "/Maildir/posthorn-keywords.tmp$"],
+  ["maildir", "subscribe", "refused", "/Maildir$"],
+  ["maildir", "subscribe", "killed", "/Maildir$"],
+  ["maildir", "unsubscribe", "killed", "/Maildir$"],
+  ["maildir", "append", "refused", "/Maildir/dovecot-uidlist$", "/Maildir/dovecot-uidlist.tmp$"],
+  ["mbox", "set flags", "killed", "/inbox$"],
+  ["mbox", "set flags", "refused", "/inbox$", "/inbox$"],
+  ["mbox", "replace flags", "refused", "/inbox$", "/inbox$"],
+  ["mbox", "append", "refused", "/inbox$", "/inbox$"],
+  ["mbox", "subscribe", "killed", "/mail$"],
+];
+
 describe("calls of steps", { skip: noFaults() }, () => {
   let base: string;
   before(async () => {
@@ -61,6 +83,33 @@ describe("calls of steps", { skip: noFaults() }, () => {
     test(`${kind}: ${step} makes ${path} durable`, async () => {
       const count = await counted(step, calls.sync, path, kind);
       assert.ok(count >= times, `${count} times`);
+    });
+
+  async function countedAgain(kind: Kind, name: string, before: "refused" | "killed", path: string, which: number, counted: string): Promise<number> {
+    const room = `${base}/room`;
+    await copyOf(kind, `${base}/${kind}`, stepNamed(name), room);
+    const faults = new Faults();
+    const run = async (program: string, ...args: string[]): Promise<string> => {
+      const child = spawn(process.execPath, [...shortProgram, `${import.meta.dirname}/${program}.ts`, kind, room, name, ...args], { env: faults.environment(room), stdio: ["ignore", "pipe", "inherit"] });
+      let out = "";
+      child.stdout.setEncoding("latin1").on("data", (chunk: string) => (out += chunk));
+      const [code, signal] = await ended(child);
+      assert.ok(code === 0 || signal === "SIGKILL", `${program} ended with ${signal ?? code}`);
+      return out;
+    };
+    try {
+      if (before === "killed") assert.equal(await run("writer", faults.page({ action: "kill", first: 1, calls: calls.sync, match: path }).toString("base64")), "");
+      return Number(await run("again", path, before, String(which), counted));
+    } finally {
+      faults.end();
+      rmSync(room, { recursive: true, force: true });
+    }
+  }
+
+  for (const [kind, step, before, path, written] of again)
+    test(`${kind}: ${step}, ${before} at the fsync of ${path} and asked for again`, async () => {
+      assert.ok((await countedAgain(kind, step, before, path, calls.sync, written ?? path)) > 0, "it is fsynced");
+      if (written !== undefined) assert.ok((await countedAgain(kind, step, before, path, calls.write, written)) > 0, "it is written");
     });
 
   test("each file is fsynced, and each directory once", async () => {

@@ -5,6 +5,7 @@
  * The orders are in the file FAULT_CONTROL, which another process (or this one) writes at any time; see faults.ts for its layout.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,15 +14,18 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum call { MAKE = 1, WRITE = 2, TRUNCATE = 4, SYNC = 8, RENAME = 16, REMOVE = 32, TIMES = 64, READ = 128, LOOK = 256 };
-enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4 };
+enum call { MAKE = 1, WRITE = 2, TRUNCATE = 4, SYNC = 8, RENAME = 16, REMOVE = 32, TIMES = 64, READ = 128, LOOK = 256, STAT = 512, WATCH = 1024 };
+enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4, CURTAIL = 5 };
 
 struct control {
   uint32_t armed, action;
@@ -63,14 +67,22 @@ static void remember(int fd, const char *path) {
   atomic_store(&paths[fd], path == NULL ? NULL : strdup(path));
 }
 
+/* A match that ends with "$" is the end of the path. */
+static int matches(const char *path, const char *match) {
+  size_t length = strlen(match), whole = strlen(path);
+  if (length == 0 || match[length - 1] != '$') return strstr(path, match) != NULL;
+  return whole + 1 >= length && strncmp(path + whole + 1 - length, match, length - 1) == 0;
+}
+
 /* What is to happen to this call: 0 for nothing, FAIL with errno set, TEAR_*. Does not return from a KILL. */
 static int fate(enum call call, const char *path) {
   if (!below(path) || !control->armed || (control->calls & call) == 0) return 0;
-  if (control->match[0] != 0 && strstr(path, control->match) == NULL) return 0;
+  if (!matches(path, control->match)) return 0;
   uint32_t n = atomic_fetch_add(&control->count, 1) + 1;
   if (n < control->first || n > control->last) return 0;
   atomic_fetch_add(&control->hits, 1);
   uint32_t action = control->action;
+  if (action == CURTAIL) return call == WRITE || call == READ ? CURTAIL : 0;
   if (call != WRITE && action == TEAR_AND_KILL) action = KILL;
   if (call != WRITE && action == TEAR_AND_FAIL) action = FAIL;
   if (action == KILL) {
@@ -144,6 +156,7 @@ ssize_t write(int fd, const void *octets, size_t length) {
   REAL("write", ssize_t, int, const void *, size_t)
   int what = fate(WRITE, path_of(fd));
   if (what == 0) return real(fd, octets, length);
+  if (what == CURTAIL) return real(fd, octets, (length + 1) / 2);
   if (what == FAIL) return -1;
   int error = errno;
   if (length > 1) real(fd, octets, length / 2);
@@ -156,6 +169,7 @@ ssize_t pwrite64(int fd, const void *octets, size_t length, off64_t at) {
   REAL("pwrite64", ssize_t, int, const void *, size_t, off64_t)
   int what = fate(WRITE, path_of(fd));
   if (what == 0) return real(fd, octets, length, at);
+  if (what == CURTAIL) return real(fd, octets, (length + 1) / 2, at);
   if (what == FAIL) return -1;
   int error = errno;
   if (length > 1) real(fd, octets, length / 2, at);
@@ -168,6 +182,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
   REAL("writev", ssize_t, int, const struct iovec *, int)
   int what = fate(WRITE, path_of(fd));
   if (what == 0) return real(fd, pieces, count);
+  if (what == CURTAIL) return real(fd, pieces, (count + 1) / 2);
   int error = errno;
   if (what != FAIL && count > 1) real(fd, pieces, count / 2);
   if (what == TEAR_AND_KILL) kill(getpid(), SIGKILL);
@@ -177,15 +192,71 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
 
 ssize_t read(int fd, void *octets, size_t length) {
   REAL("read", ssize_t, int, void *, size_t)
-  return fate(READ, path_of(fd)) == 0 ? real(fd, octets, length) : -1;
+  int what = fate(READ, path_of(fd));
+  return what == FAIL ? -1 : real(fd, octets, what == CURTAIL ? (length + 1) / 2 : length);
 }
 
 ssize_t pread64(int fd, void *octets, size_t length, off64_t at) {
   REAL("pread64", ssize_t, int, void *, size_t, off64_t)
-  return fate(READ, path_of(fd)) == 0 ? real(fd, octets, length, at) : -1;
+  int what = fate(READ, path_of(fd));
+  return what == FAIL ? -1 : real(fd, octets, what == CURTAIL ? (length + 1) / 2 : length, at);
 }
 
 ssize_t readv(int fd, const struct iovec *pieces, int count) {
   REAL("readv", ssize_t, int, const struct iovec *, int)
-  return fate(READ, path_of(fd)) == 0 ? real(fd, pieces, count) : -1;
+  int what = fate(READ, path_of(fd));
+  return what == FAIL ? -1 : real(fd, pieces, what == CURTAIL ? (count + 1) / 2 : count);
+}
+
+/* libuv's stat(2) of any kind. */
+long syscall(long number, ...) {
+  REAL("syscall", long, long, ...)
+  long given[6];
+  va_list rest;
+  va_start(rest, number);
+  for (int i = 0; i < 6; i++) given[i] = va_arg(rest, long);
+  va_end(rest);
+  if (number == SYS_statx) {
+    const char *path = (const char *)given[1];
+    if (fate(STAT, path != NULL && path[0] != 0 ? path : path_of((int)given[0])) != 0) return -1;
+  }
+  return real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+}
+
+int scandir64(const char *path, struct dirent64 ***list, int (*filter)(const struct dirent64 *), int (*compare)(const struct dirent64 **, const struct dirent64 **)) {
+  REAL("scandir64", int, const char *, struct dirent64 ***, int (*)(const struct dirent64 *), int (*)(const struct dirent64 **, const struct dirent64 **))
+  return fate(LOOK, path) == 0 ? real(path, list, filter, compare) : -1;
+}
+
+/* What is called by way of dlsym(3) in a library that was opened by name. */
+
+static int renameat_or_not(int from, const char *name, int to, const char *next) {
+  REAL("renameat", int, int, const char *, int, const char *)
+  const char *directory = path_of(to);
+  char path[PATH_MAX];
+  if (directory != NULL && snprintf(path, sizeof path, "%s/%s", directory, next) < (int)sizeof path && fate(RENAME, path) != 0) return -1;
+  return real(from, name, to, next);
+}
+
+static ssize_t getdents64_or_not(int fd, void *entries, size_t length) {
+  REAL("getdents64", ssize_t, int, void *, size_t)
+  return fate(READ, path_of(fd)) == FAIL ? -1 : real(fd, entries, length);
+}
+
+static int inotify_add_watch_or_not(int fd, const char *path, uint32_t mask) {
+  REAL("inotify_add_watch", int, int, const char *, uint32_t)
+  return fate(WATCH, path) == 0 ? real(fd, path, mask) : -1;
+}
+
+typedef void *(*dlsym_t)(void *, const char *);
+
+void *dlsym(void *library, const char *name) {
+  static dlsym_t real;
+  for (const char *const *version = (const char *const[]){"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17", NULL}; real == NULL && *version != NULL; version++) real = (dlsym_t)dlvsym(RTLD_NEXT, "dlsym", *version);
+  if (library != RTLD_NEXT) {
+    if (strcmp(name, "renameat") == 0) return (void *)renameat_or_not;
+    if (strcmp(name, "getdents64") == 0) return (void *)getdents64_or_not;
+    if (strcmp(name, "inotify_add_watch") == 0) return (void *)inotify_add_watch_or_not;
+  }
+  return real(library, name);
 }

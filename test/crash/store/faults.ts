@@ -2,26 +2,26 @@
  * Faults at one chosen system call of a process: fault.c is compiled and preloaded, and its orders lie in a file that both map.
  *
  * Layout of that file, native byte order: u32 armed, u32 action, i32 errno, u32 first, u32 last, u32 count, u32 hits, u32 calls, then
- * `match`, a string that the path must contain, with a NUL behind it.
+ * `match`, a string that the path must contain, or end with where a "$" is its last character, with a NUL behind it.
  */
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { constants, endianness, tmpdir } from "node:os";
 
 /** Calls that are counted, as fault.c groups them. */
-export const calls = { make: 1, write: 2, truncate: 4, sync: 8, rename: 16, remove: 32, times: 64, read: 128, look: 256 } as const;
+export const calls = { make: 1, write: 2, truncate: 4, sync: 8, rename: 16, remove: 32, times: 64, read: 128, look: 256, stat: 512, watch: 1024 } as const;
 /** Everything that changes a file or directory, or makes a change durable. */
 export const changing = calls.make | calls.write | calls.truncate | calls.sync | calls.rename | calls.remove | calls.times;
 /** What needs room on the disk. A write may be put off until fsync, as NFS does it. */
 export const growing = calls.make | calls.write | calls.sync | calls.rename;
 
-const actions = { kill: 1, fail: 2, "tear and kill": 3, "tear and fail": 4 } as const;
-/** "tear" does the first half of a write(2) before. */
+const actions = { kill: 1, fail: 2, "tear and kill": 3, "tear and fail": 4, curtail: 5 } as const;
+/** "tear" does the first half of a write(2) before; "curtail" does the half of a read or write, and says so. */
 export type Action = keyof typeof actions;
 
 export interface Order {
   readonly action: Action;
-  readonly error?: "ENOSPC" | "EDQUOT" | "EIO" | "EROFS";
+  readonly error?: "ENOSPC" | "EDQUOT" | "EIO" | "EROFS" | "EMFILE" | "ENFILE" | "ENOMEM" | "EINTR";
   /** Number of the first call that meets it, from 1; and of the last one, the same unless given. */
   readonly first: number;
   readonly last?: number;

@@ -1,21 +1,24 @@
 /**
- * A process in which the disk is full, or over quota, from one system call of a step on, or at that one only. Arguments: kind of store,
- * directory with the mail, directory to work in, step, stride. Ends with status 1 and the fault on standard error when the store did something it must not.
+ * A process in which system calls fail from one of a step on, or one of them only. Arguments: kind of store, directory with the mail, directory
+ * to work in, step, what fails (`illnesses`), stride, phase. Ends with status 1 and the fault on standard error when the store did something it must not.
  */
 import assert from "node:assert/strict";
 import { openSync, readSync, writeSync } from "node:fs";
 import { endianness } from "node:os";
 import { StoreFault, type MailStore } from "../../../src/store/mailbox.ts";
-import { Faults, growing, type Order } from "./faults.ts";
-import { copyOf, reopened, whole } from "./room.ts";
 import { exitNow } from "../../../src/sys/exit.ts";
+import { Faults, type Order } from "./faults.ts";
+import { illnessNamed } from "./illnesses.ts";
+import { copyOf, reopened, whole } from "./room.ts";
 import { openAt, stepNamed, type Kind } from "./steps.ts";
 import { assertBetween, assertDone, look, text, type View } from "./views.ts";
 
-const [kindName = "", from = "", room = "", name = "", strideText = "1", phase = "0"] = process.argv.slice(2);
+const [kindName = "", from = "", room = "", name = "", illnessName = "", strideText = "1", phase = "0"] = process.argv.slice(2);
 const kind = kindName as Kind;
 const step = stepNamed(name);
+const illness = illnessNamed(illnessName);
 const stride = Number(strideText);
+const allOrNothing = step.whole === true && illness.undone;
 const control = openSync(process.env.FAULT_CONTROL ?? "", "r+");
 const faults = new Faults();
 
@@ -29,26 +32,32 @@ function hits(): number {
 
 const idsIn = (view: View): string => JSON.stringify(Object.entries(view.folders).map(([folder, { messages }]) => [folder, messages.map(({ id }) => id).sort()]).sort());
 
-/** As long as there is no room all messages that have UIDs are shown, and whole, wherever they are by now; or the mailbox is refused. */
-async function lookFull(store: MailStore, found: View): Promise<void> {
+function assertRefused(fault: unknown): void {
+  // Of a message that can not be read the size of its file is told.
+  if (step.given !== undefined && illness.faults.length > 0 && /has the size that is told/.test(String(fault))) return;
+  assert.ok(fault instanceof StoreFault, `not a fault of the store: ${String(fault)}`);
+  assert.ok(illness.faults.includes(fault.kind), `${fault.kind}: ${fault.message}: ${String(fault.cause)}`);
+}
+
+/** As long as it lasts all messages that have UIDs are shown, and whole, wherever they are by now; or the mailbox is refused. */
+async function lookIll(store: MailStore, found: View): Promise<void> {
   let seen: View;
   try {
     seen = await look(store);
   } catch (fault) {
-    if (!(fault instanceof StoreFault)) throw fault;
-    assert.equal(fault.kind, "no-space", fault.message);
+    assertRefused(fault);
     return;
   }
-  if (step.whole === true) assertDone(found, found, seen);
+  if (allOrNothing) assertDone(found, found, seen);
   else if (step.given === undefined) assertBetween(found, target, seen);
 }
 
 /** False when the step has fewer calls than that. */
-async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean, target: View): Promise<boolean> {
+async function refusedAt(at: number, stays: boolean, target: View): Promise<boolean> {
   const found = await copyOf(kind, from, step, room);
   const store = await openAt(kind, room);
   if (step.given === undefined) for (const folder of ["INBOX", "A"]) await store.open(folder);
-  arm({ action: at % 2 === 0 ? "tear and fail" : "fail", error, first: at, last: stays ? 0xffffffff : at, calls: growing });
+  arm({ ...illness.order(at), first: at, last: stays ? 0xffffffff : at });
   let refusal: unknown;
   try {
     await step.run(store);
@@ -56,25 +65,24 @@ async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean,
     refusal = fault;
   }
   const met = hits() > 0;
-  if (stays && refusal !== undefined) await lookFull(store, found);
+  if (stays && refusal !== undefined) await lookIll(store, found);
   disarm();
   if (refusal === undefined) assertDone(found, target, await look(store), true);
   else {
-    assert.ok(refusal instanceof StoreFault, `not a fault of the store: ${String(refusal)}`);
-    assert.equal(refusal.kind, "no-space", `${refusal.message}: ${String(refusal.cause)}`);
+    assertRefused(refusal);
     const got = await look(store);
-    if (step.whole === true) assertDone(found, found, got);
+    if (allOrNothing) assertDone(found, found, got);
     else assertBetween(found, target, got);
-    if (step.whole === true) {
+    if (allOrNothing) {
       await step.run(store);
       assert.equal(idsIn(await look(store)), idsIn(target), "asked for again, it is done");
     }
   }
   await store.deliver("INBOX", { octets: text("later"), flags: new Set(), internalDate: undefined }, false);
   const last = await look(store);
-  assert.ok(last.folders.INBOX?.messages.some(({ id }) => id === "later"), "mail arrives when there is room again");
+  assert.ok(last.folders.INBOX?.messages.some(({ id }) => id === "later"), "mail arrives when all is well again");
   await store.close();
-  // A folder that was made without room for its UIDVALIDITY, and holds nothing, may get another one.
+  // A folder that was made without its UIDVALIDITY, and holds nothing, may get another one.
   const known = { ...last, folders: Object.fromEntries(Object.entries(last.folders).filter(([folder, { messages }]) => folder in found.folders || messages.length > 0)) };
   assertDone(known, last, await reopened(kind, room));
   return met;
@@ -82,14 +90,13 @@ async function refusedAt(at: number, error: "ENOSPC" | "EDQUOT", stays: boolean,
 
 const target = await whole(kind, from, step, room);
 let count = 0;
-for (const stays of [false, true])
+for (const stays of illness.passes === true ? [false] : [false, true])
   for (let at = 1 + (Number(phase) % stride); ; at += stride) {
-    const error = at % 4 < 2 ? "ENOSPC" : "EDQUOT";
     try {
-      if (!(await refusedAt(at, error, stays, target))) break;
+      if (!(await refusedAt(at, stays, target))) break;
       count++;
     } catch (fault) {
-      throw new Error(`${error} at call ${at}${stays ? " and from there on" : ""}`, { cause: fault });
+      throw new Error(`${JSON.stringify(illness.order(at))} at call ${at}${stays ? " and from there on" : ""}`, { cause: fault });
     }
   }
 faults.end();

@@ -84,6 +84,7 @@ export const steps: readonly Step[] = [
   { name: "set flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 1, 4), { how: "add", flags: flags("\\Seen", "\\Deleted") })) },
   { name: "replace flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 1, 3), { how: "replace", flags: flags("\\Draft") })) },
   { name: "set keywords that are new", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 3), { how: "add", flags: flags("$Fresh", `a-keyword-${"long-".repeat(30)}`) })) },
+  { name: "set many keywords", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 3), { how: "add", flags: flags(...Array.from({ length: 30 }, (_, i) => `many-${i}`)) })) },
   { name: "copy", whole: true, run: (store) => within("INBOX", (inbox) => within("A", (target) => inbox.copy(uids(inbox, 1, 2, 3), target))(store))(store) },
   {
     name: "move",
