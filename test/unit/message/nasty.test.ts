@@ -93,6 +93,17 @@ test("100,000 parts: as many as the limit, the last has all the rest", () => {
   assert.equal(octets.toString("latin1", root.parts[0]?.bodyStart, root.parts[0]?.bodyEnd), "x");
 });
 
+test("the last part that may be made is one undivided part, whatever it says of itself", () => {
+  for (const type of ["message/rfc822", "multipart/mixed; boundary=c"]) {
+    const octets = buffer(`${mixed("b")}--b\r\n\r\none\r\n--b\r\nContent-Type: ${type}\r\n\r\n--c\r\n\r\ntwo\r\n--c--\r\n--b--\r\n`);
+    const scanner = new MimeScanner({ ...mimeLimits, parts: 3 });
+    scanner.push(octets);
+    const root = scanner.end();
+    assert.equal(all(root).length, 3, type);
+    assert.equal(`${root.parts[1]?.type ?? ""}/${root.parts[1]?.subtype ?? ""}`, "application/octet-stream");
+  }
+});
+
 test("1,000,000 header lines: the list of fields is bounded, the header whole", () => {
   const octets = buffer(`${"x:\r\n".repeat(1_000_000)}\r\nbody`);
   const root = scanMime(octets);
