@@ -11,6 +11,7 @@
 #                     patterns (RUNS=25), formail with random options and mails (FORMAIL_RUNS=20000)
 # make power      Posthorn in a virtual machine whose power is cut under load (CUTS=5); wants root and qemu
 # make together   procmail, mutt, mail, Dovecot and Posthorn on one mailbox at once (TOGETHER=180 seconds)
+# make interchange    mailboxes, folders and clients in turn with Dovecot (ODD=40, COURSES=60, TIMES=20, FORMATS=all), as root
 # make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 
 PREFIX ?= /usr
@@ -30,7 +31,7 @@ RUN_TESTS = --single-threaded --test --test-timeout=900000
 BUNDLED = formail lockfile mailstat procmail+mda/command.js+sys/identity.js
 COMMANDS = posthorn mailq newaliases procmail formail lockfile mailstat
 
-.PHONY: all build run test check lint bench crash together power differential install uninstall clean
+.PHONY: all build run test check lint bench crash together power differential interchange install uninstall clean
 
 all: build
 
@@ -74,6 +75,9 @@ power: build
 
 together: build
 	TOGETHER=$${TOGETHER:-180} $(NODE) $(RUN_TESTS) test/interchange/together.test.ts
+
+interchange: build
+	ODD=$${ODD:-40} COURSES=$${COURSES:-60} TIMES=$${TIMES:-20} FORMATS=$${FORMATS:-all} $(NODE) $(RUN_TESTS) --test-concurrency=1 $$(ls test/interchange/*.test.ts | grep -v together)
 
 install: build
 	install -d $(DESTDIR)$(LIBDIR)/bin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \

@@ -1,9 +1,9 @@
 /**
- * What clients remember of a mailbox (mbsync's state, fetchmail's and mpop's unique-ids) holds when the other server takes its files over:
- * nothing is downloaded twice, and what is new comes once.
+ * What clients remember of a mailbox (mbsync's and offlineimap's state, unique-ids of fetchmail, mpop and getmail) holds when the other server takes its
+ * files over: nothing is downloaded twice, and what is new comes once. Then the same with each `pop3_uidl_format` that hosts have (FORMATS=all, else one).
  */
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { have } from "../harness/stack.ts";
@@ -20,6 +20,8 @@ interface Client {
 }
 
 const subjectsOf = (text: string): string[] => [...text.matchAll(/^Subject: (.*?)\r?$/gm)].map((m) => m[1] ?? "");
+
+const subjectsIn = (file: string): string[] => (existsSync(file) ? subjectsOf(readFileSync(file, "utf8")) : []);
 
 function ended(done: Ended, good: readonly number[]): void {
   assert.ok(good.includes(done.status ?? -1), `exit ${done.status}\n${done.stdout}${done.stderr}`);
@@ -52,7 +54,7 @@ const fetchmail = (protocol: "pop3" | "imap"): Make => (d, user, password) => ({
     // 1: there was nothing.
     ended(await run("fetchmail", ["-f", join(d, "rc"), ...(protocol === "pop3" ? ["--uidl"] : []), "--pidfile", join(d, "pid"), "-i", join(d, "ids")], { env: { HOME: d, FETCHMAILHOME: d } }), [0, 1]);
   },
-  subjects: () => (existsSync(join(d, "got")) ? subjectsOf(readFileSync(join(d, "got"), "utf8")) : []),
+  subjects: () => subjectsIn(join(d, "got")),
 });
 
 const mpop: Make = (d, user, password) => {
@@ -67,11 +69,40 @@ const mpop: Make = (d, user, password) => {
   };
 };
 
+const getmail = (protocol: "pop3" | "imap"): Make => (d, user, password) => ({
+  name: `getmail by ${protocol}`,
+  async fetch(ports) {
+    // What it knows stands in a file of that port.
+    for (const file of readdirSync(d)) if (file.startsWith("oldmail-")) renameSync(join(d, file), join(d, file.replace(/-\d{4,5}-/, `-${ports[protocol]}-`)));
+    rcFile(join(d, "rc"), `[retriever]\ntype = Simple${protocol.toUpperCase()}Retriever\nserver = 127.0.0.1\nport = ${ports[protocol]}\nusername = ${user}\npassword = ${password}\n[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "cat >> ${d}/got")\nunixfrom = false\nallow_root_commands = true\n[options]\nread_all = false\ndelete = false\nreceived = false\ndelivered_to = false\n`);
+    ended(await run("getmail", ["--getmaildir", d, "--rcfile", "rc"], { env: { HOME: d } }), [0]);
+  },
+  subjects: () => subjectsIn(join(d, "got")),
+});
+
+const offlineimap: Make = (d, user, password) => ({
+  name: "offlineimap",
+  async fetch({ imap }) {
+    rcFile(join(d, "rc"), `[general]\naccounts = a\nmetadata = ${d}/meta\nui = quiet\n[Account a]\nlocalrepository = near\nremoterepository = far\n[Repository near]\ntype = Maildir\nlocalfolders = ${d}/mail\n[Repository far]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = ${imap}\nremoteuser = ${user}\nremotepass = ${password}\nssl = no\nstarttls = no\nauth_mechanisms = PLAIN, LOGIN\n`);
+    ended(await run("offlineimap", ["-c", join(d, "rc"), "-o"], { env: { HOME: d } }), [0]);
+  },
+  subjects: () => below(join(d, "mail")).filter((f) => /(^|\/)(cur|new)\//.test(f)).flatMap((f) => subjectsOf(readFileSync(join(d, "mail", f), "utf8"))),
+});
+
 const clients: readonly (readonly [program: string, make: Make])[] = [
   ["mbsync", mbsync],
+  ["offlineimap", offlineimap],
   ["fetchmail", fetchmail("pop3")],
   ["fetchmail", fetchmail("imap")],
   ["mpop", mpop],
+  ["getmail", getmail("pop3")],
+  ["getmail", getmail("imap")],
+];
+/** Those that go by unique-ids of POP3. */
+const byUidl: typeof clients = [
+  ["fetchmail", fetchmail("pop3")],
+  ["mpop", mpop],
+  ["getmail", getmail("pop3")],
 ];
 
 let count = 0;
@@ -89,8 +120,17 @@ async function put(world: World, port: number, messages: number): Promise<string
   return subjects;
 }
 
-async function course(t: TestContext, kind: Kind): Promise<void> {
-  const world = await makeWorld(t, { kind, letter: `c${kind.slice(0, 2)}` });
+interface CourseOptions {
+  readonly kind: Kind;
+  readonly letter: string;
+  readonly using: typeof clients;
+  /** pop3_uidl_format; undefined as each has it by itself. */
+  readonly format?: string;
+  readonly sides: readonly Side[];
+}
+
+async function course(t: TestContext, { kind, letter, using, format, sides }: CourseOptions): Promise<void> {
+  const world = await makeWorld(t, { kind, letter, ...(format === undefined ? {} : { set: { pop3_uidl_format: format }, dovecot: `pop3_uidl_format = ${format}\n` }) });
   // Files of a time before either server: with and without a body, in a mailbox without numbers.
   if (kind === "mbox") {
     mkdirSync(world.root, { mode: 0o700 });
@@ -98,7 +138,7 @@ async function course(t: TestContext, kind: Kind): Promise<void> {
     for (const path of [world.root, world.inbox]) chownSync(path, world.user.uid, world.user.gid);
   }
   const all = new Set(kind === "mbox" ? ["n-old1", "n-old2"] : []);
-  const running = clients.filter(([program]) => have(program)).map(([, make]) => make(scratch(t), world.user.name, world.user.password));
+  const running = using.filter(([program]) => have(program)).map(([, make]) => make(scratch(t), world.user.name, world.user.password));
   const fetchAll = async (side: Side): Promise<void> => {
     const ports = side === "ours" ? world.ours.ports : world.theirs;
     for (const client of running) {
@@ -107,7 +147,7 @@ async function course(t: TestContext, kind: Kind): Promise<void> {
     }
   };
   await world.theirs.start();
-  for (const side of ["theirs", "ours", "theirs", "ours"] as const) {
+  for (const side of sides) {
     await fetchAll(side);
     for (const subject of await put(world, side === "ours" ? world.ours.ports.imap : world.theirs.imap, 4)) all.add(subject);
     await fetchAll(side);
@@ -120,4 +160,21 @@ async function course(t: TestContext, kind: Kind): Promise<void> {
   await fetchAll("theirs");
 }
 
-for (const kind of ["maildir", "mbox"] satisfies Kind[]) test(`${kind}: clients download nothing twice`, { skip: missing }, (t) => course(t, kind));
+for (const kind of ["maildir", "mbox"] satisfies Kind[]) test(`${kind}: clients download nothing twice`, { skip: missing }, (t) => course(t, { kind, letter: `c${kind.slice(0, 2)}`, using: clients, sides: ["theirs", "ours", "theirs", "ours"] }));
+
+/** Dovecot's and those it is told to have after UW, Courier, Cyrus, tpop3d and others; %m is each header's, and two mails of one header would be one. */
+const formats: readonly (readonly [Kind, string])[] = [
+  ["maildir", "%f"],
+  ["mbox", "%08Xv%08Xu"],
+  ["maildir", "%v.%u"],
+  ["maildir", "%g"],
+  ["maildir", "%v-%u"],
+  ["maildir", "%Mf"],
+  ["maildir", "UID%u-%v"],
+  ["mbox", "%v.%u"],
+  ["mbox", "%m"],
+  ["mbox", "%g"],
+];
+formats.slice(0, process.env["FORMATS"] === "all" ? formats.length : 1).forEach(([kind, format], i) => {
+  test(`${kind}, pop3_uidl_format = ${format}: clients download nothing twice`, { skip: missing }, (t) => course(t, { kind, letter: `f${i}`, using: byUidl, format, sides: ["theirs", "ours", "theirs"] }));
+});

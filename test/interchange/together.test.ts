@@ -32,7 +32,7 @@ import { forgetDovecotIndex, forgetOurIndex, makeWorld, missing, type Kind, type
 /**
  * With every test: keywords are made before all begin, and an mbox is without mutt and without a second writer by Dovecot: on a busy machine a
  * keyword of such a one was lost in one of some twenty runs, and in one of six of two minutes where nobody but Dovecot wrote
- * (ONLY="theirs1,theirs2,their observer").
+ * (ONLY="theirs1,theirs2,their observer"). Without anything of ours (dovecot-alone.ts) it was one of eight of a minute.
  */
 const short = process.env["TOGETHER"] === undefined;
 const seconds = Number(process.env["TOGETHER"] ?? 15);
