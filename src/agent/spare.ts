@@ -48,6 +48,7 @@ const trials: readonly (readonly Trial[])[] = [
   [{ found: true, commands: begin }, { commands: listing }, { commands: listing }, { commands: changing }],
   [
     ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
+    { found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] },
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
   ],

@@ -5,7 +5,7 @@
  *     0  u8   layout; another number reads as no facts
  *     1  u8   1: the fields are all of the header; 2: the subject says reply or forward; 4: there is a sent date; 8: made of the header alone
  *     2  i16  minutes east of UTC of the sent date
- *     4  u32  octets of the message
+ *     4  u32  octets of the message; 0 where they were made of the header alone
  *     8  u32  octets of its header, empty line included
  *    12  f64  sent date, ms since the epoch
  *    20  u32  one for each section: where it ends, counted from the start; the last is the length of all
@@ -15,13 +15,14 @@
  */
 import { envelope } from "../message/envelope.ts";
 import type { Header } from "../message/header.ts";
-import { scanMime, type Part } from "../message/mime.ts";
+import { toCrlf } from "../message/line-ends.ts";
+import { mimeLimits, scanMime, type Part } from "../message/mime.ts";
 import { ownId, references } from "../message/message-id.ts";
 import { sorted, type SortKeys } from "../message/sort-keys.ts";
 import { headerLength, packFields, wholeHeader } from "./facts-fields.ts";
 import { hashId, idOctets } from "./facts-ids.ts";
 import { withoutNul } from "./nul.ts";
-import { printBody } from "./respond-body.ts";
+import { printBody, type LineEnds } from "./respond-body.ts";
 import { printEnvelope } from "./respond-envelope.ts";
 
 const layout = 3;
@@ -45,40 +46,82 @@ const referenceLimit = 1000;
 export const keyNames = ["subject", "from", "to", "cc", "displayFrom", "displayTo"] as const satisfies readonly (keyof SortKeys)[];
 export type KeyName = (typeof keyNames)[number];
 
+/** A message that was scanned, and how. */
+interface Scanned {
+  readonly part: Part;
+  readonly ends: LineEnds;
+}
+
 /** @param octets all of a message, with CRLF. Never throws. */
 export const makeFacts = (octets: Buffer): Buffer => factsOf(scanMime(withoutNul(octets)));
 
 /** As `makeFacts`, of a message that was scanned already, with lines counted, and holds no NUL. */
-export const factsOf = (message: Part): Buffer => pack(message.header, message.bodyEnd - message.headerStart, message);
+export const factsOf = (part: Part): Buffer => pack(part.header, { part, ends: "crlf" });
+
+/** As `makeFacts`, whether lines end with LF or CRLF. */
+export function storedFacts(octets: Buffer): Buffer {
+  const scanned = scanStored(octets);
+  return pack(scanned.part.header, scanned);
+}
+
+/** Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a message. They are the same whether lines end with LF or CRLF. */
+export const headFacts = (header: Header): Buffer => pack(header, undefined);
 
 /**
- * Facts without BODY and BODYSTRUCTURE, for who does not want to read all of a large message. They are the same whether lines end with LF or CRLF.
+ * Facts of the header alone with what they lack: as `makeFacts` of all of the message.
  *
- * @param size octets of the message, with CRLF
+ * @param message its octets, whether lines end with LF or CRLF, or what was scanned of them as for `factsOf`
  */
-export const headFacts = (header: Header, size: number): Buffer => pack(header, size, undefined);
+export function completed(facts: Buffer, message: Buffer | Part): Buffer {
+  const scanned: Scanned = Buffer.isBuffer(message) ? scanStored(message) : { part: message, ends: "crlf" };
+  const bodyAt = sectionEnd(facts, section.envelope);
+  facts.copy(room, 0, 0, bodyAt);
+  room[1] = (facts[1] ?? 0) & ~bits.headOnly;
+  room.writeUInt32LE(sizeOf(scanned), 4);
+  const fieldsAt = packBody(scanned, bodyAt);
+  const end = endAt(section.fields, fieldsAt + facts.copy(room, fieldsAt, sectionStart(facts, section.fields), sectionEnd(facts, section.fields)));
+  return Buffer.from(room.subarray(0, end));
+}
+
+/** Where there is no CR every LF stands for a CRLF, and no copy is needed to know how long each part is with it. */
+function scanStored(octets: Buffer): Scanned {
+  const clean = withoutNul(octets);
+  if (clean.includes(0x0d)) return { part: scanMime(toCrlf(clean)), ends: "crlf" };
+  return { part: scanMime(clean, 0, clean.length, { ...mimeLimits, lines: "all" }), ends: "lf" };
+}
+
+/** Octets of the message with CRLF. */
+function sizeOf({ part, ends }: Scanned): number {
+  const octets = part.bodyEnd - part.headerStart;
+  return ends === "crlf" ? octets : octets + part.header.bare + part.lines;
+}
 
 const bits = { whole: 1, reply: 2, sent: 4, headOnly: 8 } as const;
 
 /** Facts are put together here; no section is longer than `sectionLimit`. */
 const room = Buffer.allocUnsafeSlow(start + sections * sectionLimit);
 
-function pack(header: Header, size: number, message: Part | undefined): Buffer {
+function pack(header: Header, message: Scanned | undefined): Buffer {
   const e = envelope(header);
   const { keys, reply, sent } = sorted(header, e);
   room[0] = layout;
   room[1] = (wholeHeader(header) ? bits.whole : 0) | (reply ? bits.reply : 0) | (sent === undefined ? 0 : bits.sent) | (message === undefined ? bits.headOnly : 0);
   room.writeInt16LE(sent?.offset ?? 0, 2);
-  room.writeUInt32LE(size, 4);
+  room.writeUInt32LE(message === undefined ? 0 : sizeOf(message), 4);
   room.writeUInt32LE(headerLength(header), 8);
   room.writeDoubleLE(sent?.time ?? 0, 12);
   let at = endAt(section.keys, packKeys(keys, start));
   at = endAt(section.ids, packIds(ownId(header), references(header), at));
   at = endAt(section.envelope, packText(printEnvelope(e), at));
-  at = endAt(section.body, message === undefined ? at : packText(printBody(message, false), at));
-  at = endAt(section.bodyStructure, message === undefined ? at : packText(printBody(message, true), at));
+  at = packBody(message, at);
   at = endAt(section.fields, packFields(header, room, at, sectionLimit));
   return Buffer.from(room.subarray(0, at));
+}
+
+/** BODY and BODYSTRUCTURE. Returns where they end. */
+function packBody(message: Scanned | undefined, at: number): number {
+  const print = (extensible: boolean, from: number): number => (message === undefined ? from : packText(printBody(message.part, extensible, message.ends), from));
+  return endAt(section.bodyStructure, print(true, endAt(section.body, print(false, at))));
 }
 
 function endAt(which: FactsSection, end: number): number {

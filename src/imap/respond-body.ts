@@ -4,6 +4,9 @@ import type { Part } from "../message/mime.ts";
 import { printEnvelope } from "./respond-envelope.ts";
 import { lineString, string } from "./respond.ts";
 
+/** What the lines of the octets that were scanned end with, where octets with CRLF are told. Of those with LF the lines of every part were counted. */
+export type LineEnds = "crlf" | "lf";
+
 /**
  * body = "(" (body-type-1part / body-type-mpart) ")"
  *
@@ -11,13 +14,16 @@ import { lineString, string } from "./respond.ts";
  *
  * @param extensible  BODYSTRUCTURE: with extension data; without it is BODY
  */
-export function printBody(part: Part, extensible: boolean): string {
-  return isPlainAscii(part) ? plainText(part.bodyEnd - part.bodyStart, part.lines, extensible) : body(part, extensible);
+export function printBody(part: Part, extensible: boolean, ends: LineEnds = "crlf"): string {
+  return isPlainAscii(part) ? plainText(octetsOf(part, ends), part.lines, extensible) : body(part, extensible, ends);
 }
 
-function body(part: Part, extensible: boolean): string {
-  return part.type.toLowerCase() === "multipart" ? multipart(part, extensible) : onePart(part, extensible);
+function body(part: Part, extensible: boolean, ends: LineEnds): string {
+  return part.type.toLowerCase() === "multipart" ? multipart(part, extensible, ends) : onePart(part, extensible, ends);
 }
+
+/** Of the body, with CRLF. */
+const octetsOf = ({ bodyStart, bodyEnd, lines }: Part, ends: LineEnds): number => bodyEnd - bodyStart + (ends === "lf" ? lines : 0);
 
 /** Also stands, empty, for the part that a multipart must have and has not. */
 const plainText = (octets: number, lines: number, extensible: boolean): string => `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" ${octets} ${lines}${extensible ? " NIL NIL NIL NIL" : ""})`;
@@ -33,21 +39,21 @@ const isPlainAscii = (part: Part): boolean =>
   part.language.length === 0;
 
 /** body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart] */
-function multipart(part: Part, extensible: boolean): string {
-  const inside = part.parts.length === 0 ? plainText(0, 0, extensible) : part.parts.map((p) => body(p, extensible)).join("");
+function multipart(part: Part, extensible: boolean, ends: LineEnds): string {
+  const inside = part.parts.length === 0 ? plainText(0, 0, extensible) : part.parts.map((p) => body(p, extensible, ends)).join("");
   const ext = extensible ? ` ${params(part.params)} ${extension(part)}` : "";
   return `(${inside} ${string(part.subtype)}${ext})`;
 }
 
 /** body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part] */
-function onePart(part: Part, extensible: boolean): string {
+function onePart(part: Part, extensible: boolean, ends: LineEnds): string {
   const type = part.type.toLowerCase();
-  const octets = part.bodyEnd - part.bodyStart;
+  const octets = octetsOf(part, ends);
   // Clients look at these two names more than at others: they come in one spelling, as from Dovecot.
   const name = part.message === undefined ? `${string(part.type)} ${string(part.subtype)}` : '"message" "rfc822"';
   let out = `(${name} ${params(part.params)} ${lineString(part.id)} ${lineString(part.description)} ${string(part.encoding ?? "7bit")} ${octets}`;
   if (type === "text") out += ` ${part.lines}`;
-  else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${body(part.message, extensible)} ${part.lines}`;
+  else if (part.message !== undefined) out += ` ${printEnvelope(envelope(part.message.header))} ${body(part.message, extensible, ends)} ${part.lines}`;
   if (extensible) out += ` ${lineString(part.md5)} ${extension(part)}`;
   return `${out})`;
 }

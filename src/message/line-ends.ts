@@ -2,6 +2,7 @@
  * Line ends: files carry LF, protocols CRLF. A bare LF is a line end; a bare CR is text and stays (RFC 5322 §2.2 has neither, but
  * stored mail has both).
  */
+import { lineFeeds } from "./line-feeds.ts";
 import type { Octets } from "./octets.ts";
 
 const lf = 0x0a;
@@ -22,7 +23,7 @@ function bareLineFeeds(octets: Buffer, before = 0): number {
 }
 
 /** The length of `toCrlf(octets)`, without making it: RFC822.SIZE and POP3 sizes. */
-export const crlfSize = (octets: Buffer): number => octets.length + bareLineFeeds(octets);
+export const crlfSize = (octets: Buffer): number => octets.length + (octets.includes(cr) ? bareLineFeeds(octets) : lineFeeds(octets, 0, octets.length));
 
 /** The same for a message that may lie in a file. */
 export function crlfSizeOf(octets: Octets): number {

@@ -11,7 +11,8 @@ import { Boundaries, undecided } from "./boundaries.ts";
 import { paramOctets } from "./content.ts";
 import { HeaderCollector } from "./header-collector.ts";
 import { parseHeader, type Header } from "./header.ts";
-import { describe, isMessage, isMultipart, type Building, type Part } from "./part.ts";
+import { lineFeeds } from "./line-feeds.ts";
+import { describe, isMessage, isMultipart, isText, type Building, type Part } from "./part.ts";
 
 export interface MimeLimits {
   /** Multiparts and messages inside each other. */
@@ -24,11 +25,11 @@ export interface MimeLimits {
   readonly fields: number;
   /** Octets of headers in all that are kept of a message in pieces; fields behind are not seen. */
   readonly headerOctets: number;
-  /** False for who needs no `lines`: they are 0 then. */
-  readonly lines: boolean;
+  /** Of which parts `lines` are counted: those that have such a number in IMAP, every one, or none. */
+  readonly lines: "told" | "all" | "none";
 }
 
-export const mimeLimits: MimeLimits = { depth: 100, parts: 10_000, boundary: 200, fields: 100_000, headerOctets: 4_194_304, lines: true };
+export const mimeLimits: MimeLimits = { depth: 100, parts: 10_000, boundary: 200, fields: 100_000, headerOctets: 4_194_304, lines: "told" };
 
 /** A part whose end is not known yet. */
 interface Open {
@@ -161,7 +162,8 @@ export class MimeScanner {
     part.headerStart = state.start;
     part.headerEnd = part.bodyStart = part.bodyEnd = this.#base + next;
     const before = this.#countTo(next);
-    const counted = this.#limits.lines && (part.type.toLowerCase() === "text" || isMessage(part));
+    const { lines } = this.#limits;
+    const counted = lines === "all" || (lines === "told" && (isText(part) || isMessage(part)));
     if (counted) {
       part.lines = -before;
       this.#counting++;
@@ -262,10 +264,7 @@ export class MimeScanner {
     const target = this.#base + to;
     if (target <= this.#counted) return this.#lineFeeds;
     if (this.#counting > 0) {
-      const window = this.#window;
-      let found = 0;
-      for (let i = this.#counted - this.#base; i < to; i++) if (window[i] === lf) found++;
-      this.#lineFeeds += found;
+      this.#lineFeeds += lineFeeds(this.#window, this.#counted - this.#base, to);
     }
     this.#counted = target;
     return this.#lineFeeds;

@@ -24,7 +24,7 @@ export interface Part {
   readonly bodyStart: number;
   /** Without the line end that belongs to the delimiter behind it (RFC 2046 §5.1.1). */
   readonly bodyEnd: number;
-  /** text/* and message/rfc822: LFs in the body. 0 for others, which have no such number in IMAP. */
+  /** LFs in the body, where they were counted (`MimeLimits.lines`), else 0. */
   readonly lines: number;
   /** multipart/*: its parts, maybe none. Empty otherwise. */
   readonly parts: readonly Part[];
@@ -36,6 +36,8 @@ export interface Part {
 export type Building = { -readonly [K in keyof Omit<Part, "parts" | "message">]: Part[K] } & { parts: Building[]; message: Building | undefined };
 
 export const isMultipart = (part: Pick<Part, "type">): boolean => part.type.toLowerCase() === "multipart";
+
+export const isText = (part: Pick<Part, "type">): boolean => part.type.toLowerCase() === "text";
 
 export const isMessage = (part: Pick<Part, "type" | "subtype">): boolean => part.type.toLowerCase() === "message" && part.subtype.toLowerCase() === "rfc822";
 

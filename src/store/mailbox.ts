@@ -155,6 +155,12 @@ export interface Mailbox {
   readHead?(uid: Uid): Buffer | "later" | undefined;
 
   /**
+   * As `read`, but with line ends as they are stored, in a buffer of its own, at once; "later" where `read` is to be asked, which can wait for what keeps it
+   * from that.
+   */
+  readStored?(uid: Uid): Buffer | "later" | undefined;
+
+  /**
    * What other programs go by, in stores where a message is a file (Maildir): its name up to the flags, the id and the POP3 unique-id that its line of
    * the uidlist gives it, where it does.
    */

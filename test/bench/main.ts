@@ -8,7 +8,7 @@
  *   --quick          fewer messages and rounds
  *   --rounds N       rounds of each case (3; 2 in mailboxes of 100,000)
  *   --messages N,M   mailboxes of the store and mbox parts (10,000); the first is that of the IMAP part
- *   --cpu            store and mbox: a second table of what each step costs the CPUs
+ *   --cpu            imap, pop3, store and mbox: a second table of what each step costs the CPUs
  *   --peers-only     without Posthorn
  *   --ours-only      without the others
  *   --dir DIR        where queues and homes lie; a real file system, or fsync costs nothing (/var/tmp)
@@ -153,8 +153,8 @@ try {
     results.note(`The MDA alone: procmail does not fsync what it delivers; Posthorn does.`);
   });
   const readers: Reader[] = [...(ours === undefined ? [] : [{ host: ours, users }]), ...(dovecot === undefined ? [] : [{ host: dovecot, users: theirs }])];
-  await part("imap", () => imapPart(results, readers, directory, messages, rounds));
-  await part("pop3", () => pop3Part(results, readers, directory, quick ? 200 : 1000, rounds));
+  await part("imap", () => imapPart(results, readers, directory, messages, rounds, options.cpu));
+  await part("pop3", () => pop3Part(results, readers, directory, quick ? 200 : 1000, rounds, options.cpu));
   await part("memory", async () => {
     for (const [name, hosts] of stacks) stackMemory(results, "after the load", name, hosts);
     return Promise.resolve();

@@ -20,7 +20,16 @@ function userOf(reader: Reader, n: number): UnixUser {
   return user;
 }
 
-export async function imapPart(results: Results, readers: readonly Reader[], directory: string, messages: number, rounds: number): Promise<void> {
+/** Times, and in a table of its own what the server's processes used. */
+function tell(results: Results, part: string, name: string, times: ImapTimes | Pop3Times): void {
+  for (const [step, ms, cpuMs] of times) {
+    results.add(part, step, "ms", "lower", name, ms);
+    if (cpuMs !== undefined) results.add(`${part}, CPU of the server`, step, "CPU ms", "lower", name, cpuMs);
+  }
+}
+
+/** @param used  also tells what each step costs the CPUs */
+export async function imapPart(results: Results, readers: readonly Reader[], directory: string, messages: number, rounds: number, used: boolean): Promise<void> {
   const template = `${directory}/imap-template`;
   makeMaildir(template, messages);
   const part = `IMAP, ${messages.toLocaleString("en")} messages`;
@@ -29,14 +38,14 @@ export async function imapPart(results: Results, readers: readonly Reader[], dir
       const user = userOf(reader, round);
       install(template, user);
       const before = cpu(reader.host.roots());
-      const times = await generate<ImapTimes>("imap-load.ts", { port: reader.host.imap, user: user.name, password: user.password, messages });
-      for (const [step, ms] of times) results.add(part, step, "ms", "lower", reader.host.name, ms);
+      const times = await generate<ImapTimes>("imap-load.ts", { port: reader.host.imap, user: user.name, password: user.password, messages, ...(used ? { roots: reader.host.roots() } : {}) });
+      tell(results, part, reader.host.name, times);
       results.add(part, "all of these", "CPU ms", "lower", reader.host.name, cpu(reader.host.roots()) - before);
     }
   }
 }
 
-export async function pop3Part(results: Results, readers: readonly Reader[], directory: string, messages: number, rounds: number): Promise<void> {
+export async function pop3Part(results: Results, readers: readonly Reader[], directory: string, messages: number, rounds: number, used: boolean): Promise<void> {
   const template = `${directory}/pop3-template`;
   makeMaildir(template, messages);
   const part = `POP3, ${messages.toLocaleString("en")} messages`;
@@ -45,8 +54,8 @@ export async function pop3Part(results: Results, readers: readonly Reader[], dir
       const user = userOf(reader, 10 + round);
       install(template, user);
       const before = cpu(reader.host.roots());
-      const times = await generate<Pop3Times>("pop3-load.ts", { port: reader.host.pop3, user: user.name, password: user.password, messages });
-      for (const [step, ms] of times) results.add(part, step, "ms", "lower", reader.host.name, ms);
+      const times = await generate<Pop3Times>("pop3-load.ts", { port: reader.host.pop3, user: user.name, password: user.password, messages, ...(used ? { roots: reader.host.roots() } : {}) });
+      tell(results, part, reader.host.name, times);
       results.add(part, "all of these", "CPU ms", "lower", reader.host.name, cpu(reader.host.roots()) - before);
     }
   }

@@ -4,6 +4,7 @@
  */
 import { ImapClient, type Completed } from "./imap-client.ts";
 import { compose } from "./message.ts";
+import { running } from "./processes.ts";
 
 export interface ImapLoad {
   readonly port: number;
@@ -11,18 +12,23 @@ export interface ImapLoad {
   readonly password: string;
   /** Messages in INBOX: every second one unseen, every tenth with "needle" in its subject, every hundredth with "haystack" in its body. */
   readonly messages: number;
+  /** Processes of the server, whose CPU is to be told too. */
+  readonly roots?: readonly number[];
 }
 
-/** ms by name of the step, in order. */
-export type ImapTimes = readonly (readonly [string, number])[];
+/** Name of the step, ms, CPU ms of the server where that is asked for; in order. */
+export type ImapTimes = readonly (readonly [string, number, number?])[];
 
 async function load(plan: ImapLoad): Promise<ImapTimes> {
-  const times: [string, number][] = [];
+  const times: [string, number, number?][] = [];
+  const { roots } = plan;
   let client = await ImapClient.login(plan.port, plan.user, plan.password);
   const timed = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
+    const before = roots === undefined ? 0 : running(roots);
     const start = performance.now();
     const result = await act();
-    times.push([name, performance.now() - start]);
+    const ms = performance.now() - start;
+    times.push(roots === undefined ? [name, ms] : [name, ms, running(roots) - before]);
     return result;
   };
   const want = (name: string, got: number, expected: number): void => {

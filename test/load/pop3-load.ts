@@ -1,44 +1,57 @@
 /** RETR of a whole maildrop, one by one and pipelined (RFC 2449 §6.6): a process of its own. One argument, JSON of Pop3Load; prints JSON of Pop3Times. */
 import { Pop3Client } from "./pop3-client.ts";
+import { running } from "./processes.ts";
 
 export interface Pop3Load {
   readonly port: number;
   readonly user: string;
   readonly password: string;
   readonly messages: number;
+  /** Processes of the server, whose CPU is to be told too. */
+  readonly roots?: readonly number[];
 }
 
-/** ms by name of the step. */
-export type Pop3Times = readonly (readonly [string, number])[];
+/** Name of the step, ms, CPU ms of the server where that is asked for; in order. */
+export type Pop3Times = readonly (readonly [string, number, number?])[];
 
 async function load(plan: Pop3Load): Promise<Pop3Times> {
-  const times: [string, number][] = [];
-  const start = performance.now();
-  const client = await Pop3Client.login(plan.port, plan.user, plan.password);
-  const [count = "0", total = "0"] = (await client.ok("STAT")).split(" ");
-  times.push(["log in and STAT", performance.now() - start]);
+  const times: [string, number, number?][] = [];
+  const { roots } = plan;
+  const timed = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
+    const before = roots === undefined ? 0 : running(roots);
+    const start = performance.now();
+    const result = await act();
+    const ms = performance.now() - start;
+    times.push(roots === undefined ? [name, ms] : [name, ms, running(roots) - before]);
+    return result;
+  };
+  const { client, stat } = await timed("log in and STAT", async () => {
+    const fresh = await Pop3Client.login(plan.port, plan.user, plan.password);
+    return { client: fresh, stat: await fresh.ok("STAT") };
+  });
+  const [count = "0", total = "0"] = stat.split(" ");
   if (Number(count) !== plan.messages) throw new Error(`STAT says ${count} messages`);
 
-  const uidl = performance.now();
-  const listed = await client.lines("UIDL");
-  times.push(["UIDL", performance.now() - uidl]);
+  const listed = await timed("UIDL", () => client.lines("UIDL"));
   if (listed.count !== plan.messages) throw new Error(`UIDL has ${String(listed.count)} lines`);
 
-  let octets = 0;
-  const one = performance.now();
-  for (let n = 1; n <= plan.messages; n++) octets += (await client.lines(`RETR ${String(n)}`)).octets;
-  times.push([`RETR of ${plan.messages.toLocaleString("en")}, one by one`, performance.now() - one]);
+  const octets = await timed(`RETR of ${plan.messages.toLocaleString("en")}, one by one`, async () => {
+    let sum = 0;
+    for (let n = 1; n <= plan.messages; n++) sum += (await client.lines(`RETR ${String(n)}`)).octets;
+    return sum;
+  });
   if (octets !== Number(total)) throw new Error(`RETR brought ${String(octets)} octets, STAT said ${total}`);
 
-  const piped = performance.now();
-  client.wire.write(Array.from({ length: plan.messages }, (_, i) => `RETR ${String(i + 1)}\r\n`).join(""));
-  let again = 0;
-  for (let n = 0; n < plan.messages; n++) {
-    const first = await client.wire.line();
-    if (!first.startsWith("+OK")) throw new Error(first);
-    for (let line = await client.wire.line(); line !== "."; line = await client.wire.line()) again += line.length + 2;
-  }
-  times.push([`RETR of ${plan.messages.toLocaleString("en")}, pipelined`, performance.now() - piped]);
+  const again = await timed(`RETR of ${plan.messages.toLocaleString("en")}, pipelined`, async () => {
+    let sum = 0;
+    client.wire.write(Array.from({ length: plan.messages }, (_, i) => `RETR ${String(i + 1)}\r\n`).join(""));
+    for (let n = 0; n < plan.messages; n++) {
+      const first = await client.wire.line();
+      if (!first.startsWith("+OK")) throw new Error(first);
+      for (let line = await client.wire.line(); line !== "."; line = await client.wire.line()) sum += line.length + 2;
+    }
+    return sum;
+  });
   if (again !== octets) throw new Error(`pipelined RETR brought ${String(again)} octets`);
   await client.quit();
   return times;

@@ -41,7 +41,7 @@ export async function factsOfAll(session: Session, view: View, places: ArrayLike
         failed = storeReply(read.fault);
         continue;
       }
-      const made = ("head" in read ? new Opened(undefined, undefined, read.head) : new Opened(undefined, read.octets)).learn(message.size);
+      const made = new Opened(undefined, read).learn();
       if (made === undefined) continue;
       session.facts.keep(view.mailbox, message.uid, made);
       take(number.get(index) ?? 0, made);

@@ -57,9 +57,9 @@ export function fetchItem(session: Session, view: View, att: FetchAtt): FetchIte
     case "ENVELOPE":
       return printedItem("ENVELOPE ", section.envelope, "header", ({ header }) => (header === undefined ? "NIL" : printEnvelope(envelope(header))));
     case "BODY":
-      return printedItem("BODY ", section.body, "all", ({ part }) => (part === undefined ? "NIL" : printBody(part, false)));
+      return printedItem("BODY ", section.body, "facts", ({ part }) => (part === undefined ? "NIL" : printBody(part, false)));
     case "BODYSTRUCTURE":
-      return printedItem("BODYSTRUCTURE ", section.bodyStructure, "all", ({ part }) => (part === undefined ? "NIL" : printBody(part, true)));
+      return printedItem("BODYSTRUCTURE ", section.bodyStructure, "facts", ({ part }) => (part === undefined ? "NIL" : printBody(part, true)));
     case "RFC822":
       return sectionItem(counts, "RFC822", { text: "all", part: [] }, undefined);
     case "RFC822.HEADER":

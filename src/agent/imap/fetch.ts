@@ -6,7 +6,7 @@ import { describeFault } from "../../daemon/log.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { needForFacts, readBatches, type Item, type Need, type Wanted } from "./reading.ts";
+import { isOctets, needForFacts, readBatches, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
 import { hear, indices, runsOf, type View } from "./view.ts";
@@ -75,9 +75,9 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
         worst = storeReply(read.fault);
       } else {
         const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
-        const opened = read === undefined ? new Opened(facts) : "octets" in read ? new Opened(facts, read.octets) : new Opened(facts, undefined, read.head);
+        const opened = new Opened(facts, read);
         if (plan.factual && read !== undefined) {
-          const made = opened.learn(message.size);
+          const made = opened.learn();
           if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
         }
         fetchOne(session, view, index, message, opened, plan);
@@ -94,14 +94,14 @@ function needOf({ items, count, factual }: Plan, message: Message, facts: Buffer
   for (const item of items) {
     const one = item.need(facts);
     if (one === "all") return one;
-    if (one === "header") need = one;
+    if (one === "facts" || need === "nothing") need = one;
   }
   return need === "header" && factual && facts === undefined ? needForFacts(message, count) : need;
 }
 
 /** Sets \Seen on what was read and has it not yet; the view hears it and the responses below tell it. */
 async function markSeen(session: Session, view: View, batch: readonly Item[]): Promise<void> {
-  const uids = batch.filter((i) => (i.read === undefined || "octets" in i.read || "head" in i.read) && view.messages[i.index]?.flags.has("\\Seen") === false && !view.expunged.has(i.message.uid)).map((i) => i.message.uid);
+  const uids = batch.filter((i) => (i.read === undefined || isOctets(i.read)) && view.messages[i.index]?.flags.has("\\Seen") === false && !view.expunged.has(i.message.uid)).map((i) => i.message.uid);
   if (uids.length === 0) return;
   try {
     hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how: "add", flags: new Set(["\\Seen"]) }) });

@@ -144,9 +144,9 @@ async function read(session: Session, view: View, matcher: Matcher, open: readon
         continue;
       }
       const facts = session.facts.get(view.mailbox, message.uid);
-      const opened = "head" in got ? new Opened(facts, undefined, got.head) : new Opened(facts, got.octets);
+      const opened = new Opened(facts, got);
       // Who has facts of the header needs no more of them for this.
-      const made = facts === undefined ? opened.learn(message.size) : undefined;
+      const made = facts === undefined ? opened.learn() : undefined;
       if (made !== undefined) session.facts.keep(view.mailbox, message.uid, made);
       if (matcher.test({ index, message, facts: opened.facts, opened }) === true) found.push(index);
       if ("octets" in got && got.octets.length > 1 << 18) await breathe();

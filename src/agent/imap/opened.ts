@@ -1,25 +1,31 @@
 import { parseHeader, type Header } from "../../message/header.ts";
 import { toCrlf } from "../../message/line-ends.ts";
 import { mimeLimits, scanMime, type Part } from "../../message/mime.ts";
-import { factsOf, hasHeader, hasSection, headFacts, ofHeadOnly, section, sectionEnd, sectionStart } from "../../imap/facts.ts";
+import { completed, factsOf, hasHeader, hasSection, headFacts, ofHeadOnly, section, sectionEnd, sectionStart, storedFacts } from "../../imap/facts.ts";
 import { fieldsStart } from "../../imap/facts-fields.ts";
+
+/** What was read of a message: its octets with CRLF; or with line ends as they are stored all of them, or those up to the end of the header. */
+export type Octets = { readonly octets: Buffer } | { readonly stored: Buffer } | { readonly head: Buffer };
 
 /** A message being looked at: its facts, its octets or its header, each parsed once and only when asked for. */
 export class Opened {
   /** All of it. */
   readonly octets: Buffer | undefined;
-  /** Octets from the start up to the end of the header, with line ends as they are stored, where not all of it was read. */
+  /** With line ends as they are stored: octets from the start, at least up to the end of the header; and all octets. */
   readonly #head: Buffer | undefined;
+  readonly #stored: Buffer | undefined;
   /** Known before, or made here. */
   facts: Buffer | undefined;
   #header: Header | undefined;
   #part: Part | undefined;
   #structure: Part | undefined;
 
-  constructor(facts: Buffer | undefined, octets?: Buffer, head?: Buffer) {
+  constructor(facts: Buffer | undefined, read?: Octets) {
     this.facts = facts;
-    this.octets = octets;
-    this.#head = head;
+    if (read === undefined) return;
+    if ("octets" in read) this.octets = read.octets;
+    else if ("stored" in read) this.#head = this.#stored = read.stored;
+    else this.#head = read.head;
   }
 
   /** Undefined when neither the octets nor the whole header are at hand; so with all below. */
@@ -43,21 +49,31 @@ export class Opened {
   /** As `part`, maybe without numbers of lines: for SEARCH. */
   get structure(): Part | undefined {
     if (this.#part !== undefined) return this.#part;
-    if (this.#structure === undefined && this.octets !== undefined) this.#structure = scanMime(this.octets, 0, this.octets.length, { ...mimeLimits, lines: false });
+    if (this.#structure === undefined && this.octets !== undefined) this.#structure = scanMime(this.octets, 0, this.octets.length, { ...mimeLimits, lines: "none" });
     return this.#structure;
   }
 
   /**
    * Makes facts where what is read gives more than is known.
    *
-   * @param size octets of the message
    * @returns those to keep
    */
-  learn(size: number): Buffer | undefined {
-    if (this.facts !== undefined && !(ofHeadOnly(this.facts) && this.octets !== undefined)) return undefined;
+  learn(): Buffer | undefined {
+    const made = this.facts === undefined ? this.#made() : ofHeadOnly(this.facts) ? this.#completed(this.facts) : undefined;
+    if (made !== undefined) this.facts = made;
+    return made;
+  }
+
+  #completed(facts: Buffer): Buffer | undefined {
+    const message = this.#stored ?? this.part;
+    return message === undefined ? undefined : completed(facts, message);
+  }
+
+  #made(): Buffer | undefined {
+    if (this.#stored !== undefined) return storedFacts(this.#stored);
     const { part } = this;
-    if (part !== undefined) return (this.facts = factsOf(part));
+    if (part !== undefined) return factsOf(part);
     const header = this.#head === undefined ? this.header : parseHeader(this.#head);
-    return header === undefined ? undefined : (this.facts = headFacts(header, size));
+    return header === undefined ? undefined : headFacts(header);
   }
 }

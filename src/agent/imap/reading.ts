@@ -1,12 +1,15 @@
 /** Reading many messages in order: a batch is on its way while the one before it is worked on, and what is held is bounded. */
 import { withoutNul } from "../../imap/nul.ts";
 import { StoreFault, type Mailbox, type Message } from "../../store/mailbox.ts";
+import type { Octets } from "./opened.ts";
 
-/** What came of reading a message: its octets, those up to the end of its header, that it is gone, or why it could not be read. */
-export type Read = { readonly octets: Buffer } | { readonly head: Buffer } | { readonly gone: true } | { readonly fault: StoreFault };
+/** What came of reading a message: octets, that it is gone, or why it could not be read. */
+export type Read = Octets | { readonly gone: true } | { readonly fault: StoreFault };
 
-/** How much of a message must be read. */
-export type Need = "nothing" | "header" | "all";
+export const isOctets = (read: Read): read is Octets => !("gone" in read || "fault" in read);
+
+/** How much of a message must be read; "facts": all of it, for nothing else than its facts. */
+export type Need = "nothing" | "header" | "facts" | "all";
 
 /** An index in the view, its message, and what of it is needed besides its facts. */
 export interface Wanted {
@@ -28,7 +31,7 @@ const readWhole = 32_768;
 const many = 500;
 
 /** How much to read of a message whose facts are needed, as far as its header makes them. @param count messages asked for */
-export const needForFacts = (message: Message, count: number): Need => (count < many && roughly(message) <= readWhole ? "all" : "header");
+export const needForFacts = (message: Message, count: number): "facts" | "header" => (count < many && roughly(message) <= readWhole ? "facts" : "header");
 
 /** Octets, about: nothing is counted to know them. */
 export const roughly = (message: Message): number => message.roughSize ?? message.size;
@@ -38,7 +41,7 @@ const batchCost = 64;
 const batchOctets = 2 << 20;
 
 /** About how much longer this takes than a whole message. */
-const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, all: 1 };
+const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, facts: 1, all: 1 };
 
 /** Yields batches in the order given. Faults of single messages are values. */
 export async function* readBatches(mailbox: Mailbox, wanted: Iterable<Wanted>): AsyncGenerator<readonly Item[], void, void> {
@@ -71,10 +74,10 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
       items.push({ index, message, read: undefined });
       continue;
     }
-    const head = need === "header" ? readHead(mailbox, message) : undefined;
-    if (head !== undefined) {
-      if ("head" in head) octets += head.head.length;
-      items.push({ index, message, read: head });
+    const read = need === "all" ? undefined : readAtOnce(mailbox, message, need);
+    if (read !== undefined) {
+      octets += "head" in read ? read.head.length : "stored" in read ? read.stored.length : 0;
+      items.push({ index, message, read });
       continue;
     }
     octets += roughly(message);
@@ -88,13 +91,13 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
   return items.length === 0 ? undefined : { items, waiting };
 }
 
-/** Undefined when the store can not, or not now. */
-function readHead(mailbox: Mailbox, message: Message): Read | undefined {
-  if (mailbox.readHead === undefined) return undefined;
+/** Reads what makes the header or the facts of a message without a wait. Undefined when the store can not, or not now. */
+function readAtOnce(mailbox: Mailbox, message: Message, need: "header" | "facts"): Read | undefined {
   try {
-    const head = mailbox.readHead(message.uid);
-    if (head === "later") return undefined;
-    return head === undefined ? { gone: true } : { head: withoutNul(head) };
+    const octets = need === "header" ? mailbox.readHead?.(message.uid) : mailbox.readStored?.(message.uid);
+    if (octets === "later") return undefined;
+    if (octets !== undefined) return need === "header" ? { head: withoutNul(octets) } : { stored: withoutNul(octets) };
+    return (need === "header" ? mailbox.readHead : mailbox.readStored) === undefined ? undefined : { gone: true };
   } catch (fault) {
     if (fault instanceof StoreFault) return { fault };
     throw fault;

@@ -23,7 +23,7 @@ const octetLimit = 4 * textLimit;
  * @param octets  as SEARCH reads them: with CRLF, without NUL
  */
 export function indexedText(octets: Buffer): IndexedText | undefined {
-  const message = scanMime(octets, 0, octets.length, { ...mimeLimits, lines: false });
+  const message = scanMime(octets, 0, octets.length, { ...mimeLimits, lines: "none" });
   const header: string[] = [];
   const body: string[] = [];
   let room = textLimit;

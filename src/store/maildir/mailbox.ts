@@ -200,6 +200,17 @@ export class MaildirMailbox implements Mailbox {
     }
   }
 
+  readStored(uid: Uid): Buffer | "later" | undefined {
+    const folder = this.#folder;
+    try {
+      const row = folder.rowOf(uid);
+      if (row < 0) return undefined;
+      return (folder.files.namedSize(row) ?? 0) > readNow ? "later" : folder.files.storedOf(uid);
+    } catch (error) {
+      throw storeFault(error);
+    }
+  }
+
   names(uid: Uid): { readonly file: string; readonly guid: string | undefined; readonly uidl: string | undefined } | undefined {
     const { table } = this.#folder;
     const row = this.#folder.rowOf(uid);

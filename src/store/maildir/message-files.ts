@@ -112,6 +112,21 @@ export class MessageFiles implements Source {
     return octets;
   }
 
+  /** All octets as they are in the file, in a buffer of its own; size and date are known then. Undefined when the file is gone. */
+  storedOf(uid: number): Buffer | undefined {
+    return this.withFile(uid, (path) =>
+      withOctets(path, (stored, stats) => {
+        const row = this.#folder.rowOf(uid);
+        if (row >= 0 && stats.isFile()) {
+          const { size, date } = this.#folder.table.at;
+          if (Number.isNaN(size[row])) this.#learn("size", uid, crlfSize(stored));
+          if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
+        }
+        return Buffer.from(stored);
+      }),
+    );
+  }
+
   /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */
   headOf(uid: number): Buffer | undefined {
     return this.withFile(uid, (path) =>

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { areFacts, hasHeader, headFacts, hasSection, headerSize, isReply, keyNames, makeFacts, messageSize, section, sectionEnd, sectionStart, sentOffset, sentTime, sortKey, type FactsSection } from "../../../src/imap/facts.ts";
+import { areFacts, completed, hasHeader, headFacts, hasSection, headerSize, isReply, keyNames, makeFacts, messageSize, section, sectionEnd, sectionStart, sentOffset, sentTime, sortKey, storedFacts, type FactsSection } from "../../../src/imap/facts.ts";
 import { chosenHeader, chosenRuns, fieldChoice, fieldsStart, kept, needsWhole } from "../../../src/imap/facts-fields.ts";
 import { idOctets } from "../../../src/imap/facts-ids.ts";
 import { withoutNul } from "../../../src/imap/nul.ts";
@@ -113,13 +113,33 @@ test("a header makes the same facts whether its lines end with LF, CRLF or both"
     const head = end < 0 ? octets : octets.subarray(0, end);
     const header = parseHeader(head);
     if (header.bare > 0) lf++;
-    assert.equal(headFacts(header, 12345).toString("latin1"), headFacts(parseHeader(toCrlf(head)), 12345).toString("latin1"), head.toString("latin1"));
+    assert.equal(headFacts(header).toString("latin1"), headFacts(parseHeader(toCrlf(head))).toString("latin1"), head.toString("latin1"));
   }
   assert.ok(lf > 1000);
   for (const folded of ["a\n".repeat(20_000), " b\n".repeat(20_000), "X: y\n\tz\r\n".repeat(1500)]) {
     const head = Buffer.from(`Subject: a\n${folded}To: b@c\n\n`, "latin1");
-    assert.deepEqual(headFacts(parseHeader(head), 1), headFacts(parseHeader(toCrlf(head)), 1));
+    assert.deepEqual(headFacts(parseHeader(head)), headFacts(parseHeader(toCrlf(head))));
   }
+});
+
+test("all of a message makes the same facts as it is stored, and adds the same to those of its header", () => {
+  const c = new Chance(11);
+  const texts = Array.from({ length: 2000 }, () => mutated(c.oneIn(5) ? plain : generatedMessage(c), generatedMessage(c), c));
+  const nested = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n--b\nContent-Type: message/rfc822\n\n\n--b\nContent-Type: image/png\n\na\nb\n\n--b\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n--b--\n";
+  const sorts = { lf: 0, crlf: 0, mixed: 0 };
+  for (const text of [...texts, nested, "", "\n", "a", "\n\n", plain, `${plain}\0`]) {
+    for (const octets of [Buffer.from(text, "latin1"), Buffer.from(text.replaceAll("\r", ""), "latin1"), toCrlf(Buffer.from(text, "latin1"))]) {
+      const all = toCrlf(octets);
+      sorts[!octets.includes(0x0d) ? "lf" : all === octets ? "crlf" : "mixed"]++;
+      const expected = makeFacts(all).toString("latin1");
+      assert.equal(storedFacts(octets).toString("latin1"), expected, text);
+      const end = headerEnd(octets);
+      const head = headFacts(parseHeader(withoutNul(end < 0 ? octets : octets.subarray(0, end))));
+      assert.equal(completed(head, octets).toString("latin1"), expected, text);
+      assert.equal(completed(head, scanMime(withoutNul(all))).toString("latin1"), expected, text);
+    }
+  }
+  assert.ok(Math.min(...Object.values(sorts)) > 300);
 });
 
 test("damaged facts are none", () => {

@@ -87,7 +87,7 @@ export function differences(message: Message, answer: Value): Difference[] {
   compareEnvelope(note, "ENVELOPE", root, root.header, told.get("ENVELOPE") ?? null);
   compareBody(note, "BODY", root, valueOf(printBody(root, false)), told.get("BODY") ?? null, false);
   compareBody(note, "BODYSTRUCTURE", root, valueOf(printBody(root, true)), told.get("BODYSTRUCTURE") ?? null, true);
-  const opened = new Opened(undefined, octets);
+  const opened = new Opened(undefined, { octets });
   for (const { section, part } of message.sections) {
     const name = `BODY${printSection(section)}`;
     // Dovecot has the names of fields in capitals in its answer.
