@@ -14,6 +14,7 @@
  * So the last octets of a file say what there is altogether, and are believed without the rest (`outlineOf`).
  */
 import { crc32 } from "node:zlib";
+import type { Gap } from "./history.ts";
 import { numbersOver, octetsOf, widthOf, type Column, type Columns, type Kind, type Numbers, type Schema } from "./columns.ts";
 
 /** The part of a change that is no array. */
@@ -22,9 +23,10 @@ export interface Text {
   readonly head: unknown;
   /** So many there are now. */
   readonly rows: number;
-  /** The highest MODSEQ given, and the one above which the history is complete. */
+  /** The highest MODSEQ given, and the one above which the history is complete, but for a gap. */
   readonly modSeq: number;
   readonly floor: number;
+  readonly gap?: Gap | undefined;
   /** Which cache file, and how far it has been looked through. */
   readonly cache: { readonly inode: string; readonly end: number };
   /** Strings added. */
@@ -91,7 +93,7 @@ const foot = 8;
 
 /** Pieces to be written one behind the other. */
 export function encodeChange(change: Change, schema: Schema): Buffer[] {
-  const { head, rows, modSeq, floor, cache, sets, unmark } = change;
+  const { head, rows, modSeq, floor, gap, cache, sets, unmark } = change;
   const counts: Counts = {
     columns: describe(schema),
     removed: change.removed.length,
@@ -101,7 +103,7 @@ export function encodeChange(change: Change, schema: Schema): Buffer[] {
     expunged: change.expungedUids.length,
     marks: change.marks.length,
   };
-  const text = Buffer.from(JSON.stringify({ head, rows, modSeq, floor, cache, sets, unmark, ...counts } satisfies Text & Counts));
+  const text = Buffer.from(JSON.stringify({ head, rows, modSeq, floor, gap, cache, sets, unmark, ...counts } satisfies Text & Counts));
   const end = Buffer.alloc(padded(text.length) + foot, " ");
   const length = end.length - foot;
   text.copy(end);
@@ -156,8 +158,8 @@ function sections(octets: Buffer, text: Text & Counts, kinds: readonly Kind[]): 
     const expungedUids = take("u32", text.expunged) as Uint32Array;
     const expungedModSeqs = take("f64", text.expunged) as Float64Array;
     const marks = take("u32", text.marks) as Uint32Array;
-    const { head, rows, modSeq, floor, cache, sets, unmark } = text;
-    return { head, rows, modSeq, floor, cache, sets, unmark, removed, addedRows: text.added, added, cells, heap, expungedUids, expungedModSeqs, marks };
+    const { head, rows, modSeq, floor, gap, cache, sets, unmark } = text;
+    return { head, rows, modSeq, floor, gap, cache, sets, unmark, removed, addedRows: text.added, added, cells, heap, expungedUids, expungedModSeqs, marks };
   } catch (error) {
     // More was announced than is there.
     if (error instanceof RangeError || error instanceof TypeError) return undefined;
@@ -184,6 +186,7 @@ function isText(value: unknown): value is Text & Counts {
     typeof value.unmark === "boolean" &&
     isNumber(value.modSeq) &&
     isNumber(value.floor) &&
+    (value.gap === undefined || (Array.isArray(value.gap) && value.gap.length === 2 && value.gap.every(isNumber))) &&
     [value.rows, value.removed, value.added, value.heap, value.expunged, value.marks].every(isCount)
   );
 }

@@ -5,11 +5,15 @@ import { Columns } from "./columns.ts";
 /** Expunges remembered; half of them are dropped when there are more. */
 export const historyLimit = 65_536;
 
+/** Who was told of something between these two may know of messages that are not known here. */
+export type Gap = readonly [after: number, before: number];
+
 export class History {
   readonly #gone = new Columns({ uid: "u32", modSeq: "f64" } as const);
   #written = 0;
   #highest: number;
   #floor: number;
+  #gap: Gap | undefined;
 
   /** @param now µs since the epoch: nothing is known of the time before */
   constructor(now: number) {
@@ -21,9 +25,13 @@ export class History {
     return this.#highest as ModSeq;
   }
 
-  /** Expunges with a higher MODSEQ are all known. */
+  /** Expunges with a higher MODSEQ are all known, but for those in the gap. */
   get floor(): number {
     return this.#floor;
+  }
+
+  get gap(): Gap | undefined {
+    return this.#gap;
   }
 
   next(now: number): ModSeq {
@@ -31,10 +39,15 @@ export class History {
     return this.#highest as ModSeq;
   }
 
-  /** Somebody may have been told of changes up to this MODSEQ. What is empty knows nothing of them. */
+  /** Somebody may have been told of changes up to this MODSEQ, of messages among them that came and went since. */
   reach(modSeq: number): void {
-    if (this.#floor === this.#highest) this.#floor = Math.max(this.#floor, modSeq);
-    this.#highest = Math.max(this.#highest, modSeq);
+    if (modSeq <= this.#highest) return;
+    if (this.#floor === this.#highest) this.#floor = modSeq;
+    else {
+      if (this.#gap !== undefined) this.#floor = Math.max(this.#floor, this.#gap[1]);
+      this.#gap = [this.#highest, modSeq];
+    }
+    this.#highest = modSeq;
   }
 
   add(uid: number, modSeq: ModSeq): void {
@@ -67,7 +80,7 @@ export class History {
   }
 
   since(modSeq: number): readonly Uid[] | undefined {
-    if (modSeq < this.#floor) return undefined;
+    if (modSeq < this.#floor || (this.#gap !== undefined && this.#gap[0] < modSeq && modSeq < this.#gap[1])) return undefined;
     return [...this.#gone.view(0, this.#firstAbove(modSeq))].sort((a, b) => a - b) as Uid[];
   }
 
@@ -87,10 +100,11 @@ export class History {
     this.#written = this.#gone.length;
   }
 
-  take(change: { readonly modSeq: number; readonly floor: number; readonly expungedUids: Uint32Array; readonly expungedModSeqs: Float64Array }): void {
+  take(change: { readonly modSeq: number; readonly floor: number; readonly gap?: Gap | undefined; readonly expungedUids: Uint32Array; readonly expungedModSeqs: Float64Array }): void {
     this.#gone.addAll([change.expungedUids, change.expungedModSeqs], change.expungedUids.length);
     this.#highest = change.modSeq;
     this.#floor = change.floor;
+    this.#gap = change.gap;
     this.#dropForgotten();
   }
 }

@@ -300,8 +300,8 @@ export class Table<X extends Schema> {
     };
   }
 
-  #text(): Pick<Change, "head" | "rows" | "modSeq" | "floor" | "cache"> {
-    return { head: this.#head ?? null, rows: this.length, modSeq: this.modSeq, floor: this.#history.floor, cache: this.#cache };
+  #text(): Pick<Change, "head" | "rows" | "modSeq" | "floor" | "gap" | "cache"> {
+    return { head: this.#head ?? null, rows: this.length, modSeq: this.modSeq, floor: this.#history.floor, gap: this.#history.gap, cache: this.#cache };
   }
 
   /** Everything, as a change of an empty table. Names that no row has any more are dropped first. Good until the table changes. */

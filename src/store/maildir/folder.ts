@@ -138,8 +138,9 @@ export class Folder {
         if (!this.index.load()) this.#lost();
         return this.#resume();
       }
-      if (head.keywords !== this.keywords.identity) this.#relabelled();
+      // First: what changes from here on is higher.
       this.table.reach(lastChange(this.place.path, Date.now()));
+      if (head.keywords !== this.keywords.identity) this.#relabelled();
     }
     this.counts = outline === undefined ? undefined : head.counts;
     this.#telling.resume(this.counts);

@@ -6,6 +6,7 @@ import { readSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
+import { modSeqOf } from "../last-change.ts";
 import type { Changes, ModSeq } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { BaseFile } from "./base-file.ts";
@@ -66,6 +67,8 @@ export class Contents {
   /** Of a table that is not read yet: no session has to be told of a message. */
   #noneRecent = false;
   #modSeq: ModSeq | undefined;
+  /** What is known is of the index, and of no look at the file yet. */
+  #resumed = true;
   #changing = false;
   /** As the index has it. */
   #head = "";
@@ -109,6 +112,11 @@ export class Contents {
   /** Messages as sessions were told of them. */
   get list(): MessageList<MboxMessage> {
     return this.#telling.list;
+  }
+
+  /** That is known without rows. */
+  get noneRecent(): boolean {
+    return this.#noneRecent;
   }
 
   /** Rows of messages that no session was told of. */
@@ -156,6 +164,16 @@ export class Contents {
     this.#telling.resume(outline?.rows, head.counts?.unseen);
     if (outline !== undefined && head.counts === undefined) this.#load();
     this.#noneRecent = this.index.outline !== undefined && head.counts?.recent === 0;
+  }
+
+  /**
+   * The file is looked at. Where it is not as the index says when that is done first, the index may have missed what clients were told.
+   *
+   * @param changed ctime of the file where it is not as it is known, ms since the epoch
+   */
+  looking(changed: number | undefined): void {
+    if (this.#resumed && changed !== undefined) this.table.reach(modSeqOf([changed], Date.now()));
+    this.#resumed = false;
   }
 
   /** Forgets what the file says itself; UIDVALIDITY, the last UID and the keywords are remembered. */

@@ -187,6 +187,8 @@ export class MboxMailbox implements Mailbox {
   async claimRecent(peek: boolean): Promise<readonly Uid[]> {
     const contents = this.#contents;
     const uidsOf = (rows: readonly number[]): Uid[] => rows.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
+    // Rows may turn out damaged, and then are those of the file.
+    if (!contents.noneRecent) await this.load();
     const rows = await this.#alone(async () => contents.recent());
     if (peek || this.readOnly || rows.length === 0) return uidsOf(rows);
     return await this.#changing(async (file) => {

@@ -36,10 +36,13 @@ const batch = 4096;
 
 /** Takes over the file as it is; under a lock. True when something was read. */
 export async function look(contents: Contents, file: LockedFile): Promise<boolean> {
-  const now = stampOf(file.stats());
+  const stats = file.stats();
+  const now = stampOf(stats);
   // What is not what the index said is not current either.
   void contents.table;
-  if (contents.isCurrent(now)) return false;
+  const current = contents.isCurrent(now);
+  contents.looking(current ? undefined : Number(stats.ctimeNs / 1_000_000n));
+  if (current) return false;
   contents.begin();
   const { stamp } = contents;
   const maySame = stamp !== undefined && stamp.inode === now.inode && now.size >= stamp.size && (contents.pseudo !== undefined || contents.table.length > 0);
