@@ -1,5 +1,5 @@
 /** The mailboxes of one user that are open: one object per folder, counted; some are kept for a while when nobody uses them. */
-export class OpenMailboxes<M extends { close(): void }> {
+export class OpenMailboxes<M extends { close(): void | Promise<void> }> {
   readonly #open = new Map<string, { readonly mailbox: Promise<M>; users: number }>();
   readonly #keep: number;
 
@@ -38,21 +38,22 @@ export class OpenMailboxes<M extends { close(): void }> {
     this.#open.delete(name);
     this.#open.set(name, entry);
     const unused = [...this.#open].filter(([, { users }]) => users === 0);
-    for (const [old] of unused.slice(0, Math.max(0, unused.length - this.#keep))) this.drop(old);
+    for (const [old] of unused.slice(0, Math.max(0, unused.length - this.#keep))) void this.drop(old);
   }
 
   names(): string[] {
     return [...this.#open.keys()];
   }
 
-  /** Forgets the mailbox of this name, whoever uses it. */
-  drop(name: string): void {
+  /** Forgets the mailbox of this name, whoever uses it. Resolves when it is closed; never rejects. */
+  async drop(name: string): Promise<void> {
     const entry = this.#open.get(name);
     this.#open.delete(name);
-    entry?.mailbox.then(
-      (mailbox) => mailbox.close(),
-      () => undefined,
-    );
+    try {
+      await (await entry?.mailbox)?.close();
+    } catch {
+      // Whoever opened it has heard of it.
+    }
   }
 
   renamed(from: string, to: string): void {
@@ -62,7 +63,8 @@ export class OpenMailboxes<M extends { close(): void }> {
     this.#open.set(to, entry);
   }
 
-  closeAll(): void {
-    for (const name of this.names()) this.drop(name);
+  /** Resolves when all are closed, and what is kept of them for another time is written; never rejects. */
+  async closeAll(): Promise<void> {
+    await Promise.all(this.names().map((name) => this.drop(name)));
   }
 }

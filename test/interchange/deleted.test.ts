@@ -1,5 +1,6 @@
 /** A folder that one session has selected, by its counts alone, and another one deletes. */
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { test } from "node:test";
 import { openStore } from "../../src/store/open.ts";
 import { startSessions } from "../unit/imap/session.ts";
@@ -34,3 +35,17 @@ for (const kind of ["maildir", "mbox"] as const)
       assert.match((await one.ask("STATUS X (MESSAGES)")).at(-1) ?? "", /^NO \[NONEXISTENT\]/);
       assert.deepEqual(log, []);
     });
+
+for (const kind of ["maildir", "mbox"] as const)
+  test(`${kind}: when a store is closed its indexes are written: an agent ends then`, async (t) => {
+    const home = temporary(t);
+    const store = await openStore(user(kind === "maildir" ? `maildir:${home}/Maildir` : `mbox:${home}/mail:INBOX=${home}/inbox`), { ...settings, mailbox_auto_create: [] });
+    const index = `${home}/${kind === "maildir" ? "Maildir/posthorn.index" : "mail/.imap/.posthorn/INBOX.index"}`;
+    const inbox = await store.open("INBOX");
+    await inbox.append([plain("one")]);
+    const before = statSync(index, { throwIfNoEntry: false })?.size ?? 0;
+    // What is under way is waited for.
+    if (kind === "mbox") void inbox.append([plain("two")]);
+    await store.close();
+    assert.ok(statSync(index).size > before, `${before} octets`);
+  });

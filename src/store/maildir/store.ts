@@ -97,7 +97,7 @@ export class MaildirStore implements MailStore {
         this.#seen.forget();
         (await this.#open.peek(own))?.removed();
         this.#quota.changed(-octets, -messages);
-        this.#open.drop(own);
+        void this.#open.drop(own);
         await syncDirectory(this.#root);
       }),
     );
@@ -172,7 +172,7 @@ export class MaildirStore implements MailStore {
       if (removeEmptyFolder(folderPath(this.#root, target))) {
         this.#seen.forget();
         mailbox?.removed();
-        this.#open.drop(target);
+        void this.#open.drop(target);
       }
       throw error;
     }
@@ -301,7 +301,7 @@ export class MaildirStore implements MailStore {
 
   async close(): Promise<void> {
     this.#delivered?.finish();
-    this.#open.closeAll();
+    await this.#open.closeAll();
   }
 }
 

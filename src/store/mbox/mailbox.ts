@@ -392,11 +392,10 @@ export class MboxMailbox implements Mailbox {
     this.#contents.close();
   }
 
-  close(): void {
+  /** Behind what is under way. */
+  async close(): Promise<void> {
     this.#hearing.stop();
-    if (this.#removed) return;
-    // Behind what is under way.
-    void this.#serial.run(async () => this.#contents.close());
+    if (!this.#removed) await this.#serial.run(async () => this.#contents.close());
   }
 }
 

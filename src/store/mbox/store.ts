@@ -150,7 +150,7 @@ export class MboxStore implements MailStore {
           (await this.#open.peek(own))?.removed();
           forgetSide(this.side, own);
         }
-        this.#open.drop(own);
+        void this.#open.drop(own);
         await syncDirectory(dirname(path));
       }),
     );
@@ -291,7 +291,7 @@ export class MboxStore implements MailStore {
   }
 
   async close(): Promise<void> {
-    this.#open.closeAll();
+    await this.#open.closeAll();
   }
 }
 
