@@ -13,6 +13,8 @@ import { breathe } from "./session.ts";
 export interface FieldReader {
   /** Another one for each way and field. */
   readonly key: string;
+  /** To make the text costs more than to look for something in it message by message. */
+  readonly dear: boolean;
   textOf(facts: Buffer): string | undefined;
 }
 
@@ -48,7 +50,7 @@ const none: FieldText = { pieces: [], covered: new UidBits(), octets: 0 };
 export class FieldTexts {
   readonly #limit: number;
   readonly #kept = new Map<string, FieldText>();
-  /** Asked for once: not worth it yet. */
+  /** Dear ones, asked for once: not worth it yet. */
   readonly #once = new Set<string>();
   /** They are longer than the limit. */
   readonly #tooLong = new Set<string>();
@@ -59,7 +61,7 @@ export class FieldTexts {
   }
 
   /**
-   * Which messages of the mailbox hold a text, of all whose facts are known; undefined: no help, as when a field is asked for the first time.
+   * Which messages of the mailbox hold a text, of all whose facts are known; undefined: no help, as when a dear field is asked for the first time.
    *
    * @param uids   of all messages
    * @param needle as `searchable` of message/text.ts makes it, not empty
@@ -68,7 +70,7 @@ export class FieldTexts {
     const key = `${messagesKey(mailbox)} ${reader.key}`;
     if (needle.includes(end) || !needle.isWellFormed() || this.#tooLong.has(key)) return undefined;
     const before = this.#kept.get(key);
-    if (before === undefined && !this.#once.has(key)) {
+    if (before === undefined && reader.dear && !this.#once.has(key)) {
       noteIn(this.#once, key);
       return undefined;
     }
@@ -119,20 +121,19 @@ async function extend(before: FieldText, mailbox: Mailbox, uids: Uint32Array, fa
 function pieceOf(mailbox: Mailbox, uids: Uint32Array, facts: KnownFacts, reader: FieldReader): Piece {
   const known: number[] = [];
   const ends: number[] = [];
-  const texts: Buffer[] = [];
+  let all = "";
   let length = 0;
   for (const uid of uids) {
     const of = facts.get(mailbox, uid as Uid);
     const text = of === undefined ? undefined : reader.textOf(of);
     // Half a character is another one in UTF-8.
     if (text === undefined || !text.isWellFormed()) continue;
-    const octets = Buffer.from(text + end);
-    texts.push(octets);
-    length += octets.length;
+    all += text + end;
+    length += Buffer.byteLength(text) + end.length;
     known.push(uid);
     ends.push(length);
   }
-  return { text: Buffer.concat(texts), ends: Uint32Array.from(ends), uids: Uint32Array.from(known) };
+  return { text: Buffer.from(all), ends: Uint32Array.from(ends), uids: Uint32Array.from(known) };
 }
 
 /** UIDs of the messages that hold it. */

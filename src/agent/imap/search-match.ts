@@ -229,6 +229,7 @@ function fieldReader({ name, as }: HeaderKey): FieldReader {
   const runs: number[] = [];
   return {
     key: `${as} ${name.toLowerCase()}`,
+    dear: as === "addresses",
     textOf(facts) {
       if (!hasFields(facts, choice)) return undefined;
       chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
