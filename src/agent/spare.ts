@@ -6,10 +6,11 @@
  */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import type { Settings } from "../config/table.ts";
 import { muteLog } from "../daemon/log.ts";
+import { passClient, receiveClient } from "../daemon/pass-client.ts";
 import type { AgentUser, MailUser } from "../daemon/protocol.ts";
 import { makeFacts } from "../imap/facts.ts";
 import { textVersion } from "../store/fulltext/text.ts";
@@ -94,8 +95,7 @@ async function session(user: MailUser, settings: Settings, path: string, command
   try {
     server.listen(path);
     await once(server, "listening");
-    const client = connect(path);
-    const [socket] = (await once(server, "connection")) as [Socket];
+    const [client, socket] = await connected(server, path);
     await rehearse(user, context, 0);
     const served = serveImap(socket, user, { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true }, context);
     const dialogue = new Dialogue(client);
@@ -107,6 +107,21 @@ async function session(user: MailUser, settings: Settings, path: string, command
     server.close();
     await store.close();
   }
+}
+
+/** Both ends of a connection, of which the one to be served came as those of clients do: Node's objects are then of the same kind as theirs. */
+async function connected(server: Server, path: string): Promise<readonly [Socket, Socket]> {
+  const pair = async (): Promise<readonly [Socket, Socket]> => {
+    const one = connect(path);
+    const [other] = (await once(server, "connection")) as [Socket];
+    return [one, other];
+  };
+  const [client, accepted] = await pair();
+  const [carrier, channel] = await pair();
+  passClient(accepted, carrier, Buffer.alloc(0));
+  const socket = await receiveClient(channel);
+  if (socket === undefined) throw new Error("a connection did not arrive");
+  return [client, socket];
 }
 
 /** The client's side. */
