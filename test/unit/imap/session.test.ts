@@ -186,6 +186,28 @@ test("search text that is not in its charset is refused; without a charset 8 bit
   assert.deepEqual(await client.ask("SEARCH SUBJECT {1+}\r\n\xe9"), ["* SEARCH 1", "OK Search completed."]);
 });
 
+test("the day sent is the sender's, read from the message or from what is kept of it", async (t) => {
+  const store = new MemoryStore();
+  const dated = (date: string): ReturnType<typeof mail> => ({ ...mail("x"), octets: Buffer.from(`Date: ${date}\nSubject: x\n\nx\n`) });
+  store.mailbox("INBOX").add([dated("Wed, 1 Jan 2020 23:30:00 -1200"), dated("Thu, 2 Jan 2020 00:30:00 +1400"), mail("undated"), dated("Tue, 31 Dec 2019 23:59:60 +0000")]);
+  const client = await selected(await place(t, store));
+  const found = async (): Promise<unknown> => [await client.ask("SEARCH SENTON 1-Jan-2020"), await client.ask("SEARCH SENTSINCE 2-Jan-2020"), await client.ask("SEARCH SENTBEFORE 1-Jan-2020")].map((r) => r[0]);
+  const expected = ["* SEARCH 1", "* SEARCH 2", "* SEARCH 4"];
+  assert.deepEqual(await found(), expected);
+  await client.ask("FETCH 1:* (ENVELOPE)");
+  assert.deepEqual(await found(), expected);
+});
+
+test("the day a message came is the server's", async (t) => {
+  const zone = process.env["TZ"];
+  t.after(() => void (zone === undefined ? delete process.env["TZ"] : (process.env["TZ"] = zone)));
+  process.env["TZ"] = "Pacific/Kiritimati";
+  const store = new MemoryStore();
+  store.mailbox("INBOX").add([{ ...mail("x"), internalDate: Date.UTC(2020, 0, 1, 12) }]);
+  const client = await selected(await place(t, store));
+  assert.deepEqual([await client.ask("SEARCH ON 1-Jan-2020"), await client.ask("SEARCH ON 2-Jan-2020")].map((r) => r[0]), ["* SEARCH", "* SEARCH 1"]);
+});
+
 test("headers and structures are kept, messages are read once for them", async (t) => {
   const store = new MemoryStore();
   const inbox = store.mailbox("INBOX");

@@ -23,7 +23,7 @@ function expected(open: readonly Open[], line: string, more: boolean): number {
 }
 
 test("of few boundaries and of many the longest that fits counts, of equal ones the innermost, and none beyond one that is all of the line", () => {
-  const names = ["a", "ab", "abc", "ab", "b", "abcd", "a", "abd", "bb", "abc", "a-", "a--", "b--"];
+  const names = ["b-", "a", "ab", "abc", "ab", "b", "abcd", "a", "abd", "bb", "abc", "a-", "a--", "b--"];
   const lines = ["--", "--a", "--ab", "--abc", "--abcd", "--abcde", "--abd--", "--b", "--bb", "--c", "--abx", "--a--", "--a--\r\n", "--a-\n--", "--a \r\n", "--ab\r\n", "--ab--\n", "--b----", "--b--"];
   const boundaries = new Boundaries();
   const open: Open[] = [];
@@ -40,7 +40,7 @@ test("of few boundaries and of many the longest that fits counts, of equal ones 
     open.push({ boundary, level });
     check();
   });
-  for (const boundary of ["b--", "ab", "abc", "a", "bb", "a-", "a--", "abd", "abcd", "b", "ab", "abc", "a"]) {
+  for (const boundary of ["b--", "b-", "ab", "abc", "a", "bb", "a-", "a--", "abd", "abcd", "b", "ab", "abc", "a"]) {
     boundaries.close(boundary);
     open.splice(open.findLastIndex((o) => o.boundary === boundary), 1);
     check();

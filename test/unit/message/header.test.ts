@@ -30,6 +30,11 @@ test("what is odd is kept", () => {
   assert.deepEqual(names("\rA: b\n\n"), ["\rA"]);
 });
 
+test("the colon of a continuation line ends no name", () => {
+  const header = parseHeader(Buffer.from("Subject\r\n : a\r\nTo: b\r\n\r\n"));
+  assert.deepEqual(header.fields.map((f) => f.name), ["", "To"]);
+});
+
 test("without an empty line the body is empty", () => {
   const h = parse("A: b\nC: d");
   assert.equal(h.bodyStart, 9);
