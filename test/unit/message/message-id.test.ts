@@ -48,3 +48,8 @@ test("long values take no longer than they are", () => {
   assert.equal(messageIds("<a@b> ".repeat(n)).length, n);
   assert.equal(messageIds("<a@b> ".repeat(n), 3).length, 3);
 });
+
+test("a bracket that is far away is looked for once", () => {
+  // Looked for at each of the others it takes an hour.
+  assert.deepEqual(messageIds(`${"<".repeat(4_000_000)}>`), []);
+});
