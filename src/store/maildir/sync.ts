@@ -26,6 +26,8 @@ import { LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
 
 /** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
 const passedOver = 1000;
+/** Nobody gets there, but by a list that is damaged; the rest is room for what comes at once. */
+const lastUid = 0xffff_ffff - 0x10_0000;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 
@@ -75,6 +77,15 @@ export class Sync {
 
   /** Takes over what the uidlist says now. */
   look(): void {
+    const folder = this.#folder;
+    this.#look();
+    if (folder.nextUid <= lastUid) return;
+    folder.log(`${folder.place.path}/dovecot-uidlist: no UIDs are left: they begin anew`);
+    folder.forgetAll();
+    folder.rewrite = true;
+  }
+
+  #look(): void {
     const folder = this.#folder;
     const reading = new ListReading(folder);
     switch (folder.uidlist.look(reading)) {

@@ -167,6 +167,20 @@ test("an mtime that was put back does not make a longer file ours", async () => 
   }
 });
 
+test("octets changed in place, with the mtime put back: not believed", async () => {
+  let indexed = await built();
+  try {
+    indexed = await indexed.again();
+    const { database } = indexFiles(indexed.side);
+    const { atime, mtime, size } = statSync(database);
+    overwrite(database, size - 6144, noise(64));
+    utimesSync(database, atime, mtime);
+    await heals(indexed, /made anew/);
+  } finally {
+    await indexed.close();
+  }
+});
+
 test("a directory that can not be written: no index, no harm", async () => {
   const indexed = startIndexed();
   try {

@@ -269,7 +269,10 @@ test("leftovers in tmp/ go after 36 hours", async (t) => {
   sweep(root, Date.now());
   assert.deepEqual(readdirSync(`${root}/tmp`).sort(), ["old", "young"]);
   utimesSync(`${root}/tmp/young`, Date.now() / 1000 + 86400, Date.now() / 1000 + 86400);
-  sweep(root, Date.now() + 37 * 3_600_000);
+  const hours = 36 * 3_600_000;
+  sweep(root, Date.now() + hours - 60_000);
+  assert.deepEqual(readdirSync(`${root}/tmp`).sort(), ["old", "young"]);
+  sweep(root, Date.now() + hours + 60_000);
   assert.deepEqual(readdirSync(`${root}/tmp`), ["young"]);
 });
 
