@@ -34,6 +34,8 @@ const lineLength = 1000;
 const begin = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)"];
 const listing = [...begin, "UID FETCH 1:* (FLAGS)", "FETCH 1:20 (BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (SUBJECT)])", "FETCH 1:100 (BODY.PEEK[])", "SORT (ARRIVAL) UTF-8 ALL", "SORT (REVERSE DATE SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL", "SEARCH UNSEEN SUBJECT report", "NOOP"];
 const changing = ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Flagged)", `CREATE ${folder}`, `COPY 1:100 ${folder}`, "STORE 1:20 +FLAGS (\\Deleted)", "EXPUNGE", "LIST \"\" *", `STATUS ${folder} (MESSAGES)`, "CLOSE"];
+/** The first of each in a session looks at all messages, the next do not. */
+const ordering = ["SELECT INBOX", "SORT (ARRIVAL) UTF-8 ALL", "SORT (DATE) UTF-8 ALL", "SORT (SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL"];
 /** A session, of a store opened anew; `found`: only the messages are there. */
 interface Trial {
   readonly found?: true;
@@ -51,6 +53,7 @@ const trials: readonly (readonly Trial[])[] = [
     ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
     { found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] },
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
+    ...times<Trial>(4, { commands: ordering }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
   ],
 ];
