@@ -10,11 +10,11 @@ const mostWords = 255;
 /** How many of the octets in [from, to) are LF. */
 export function lineFeeds(octets: Buffer, from: number, to: number): number {
   if (to - from < worthWords) return oneByOne(octets, from, to);
-  const shift = (octets.byteOffset + from) & 3;
-  const first = shift === 0 ? from : from + 4 - shift;
-  const count = (to - first) >> 2;
-  const words = new Int32Array(octets.buffer, octets.byteOffset + first, count);
-  let found = oneByOne(octets, from, first) + oneByOne(octets, first + 4 * count, to);
+  const part = octets.subarray(from, to);
+  const first = -part.byteOffset & 3;
+  const count = (part.length - first) >> 2;
+  const words = new Int32Array(part.buffer, part.byteOffset + first, count);
+  let found = oneByOne(part, 0, first) + oneByOne(part, first + 4 * count, part.length);
   for (let at = 0; at < count; ) {
     const end = Math.min(count, at + mostWords);
     let columns = 0;

@@ -32,6 +32,12 @@ export function counting(octets: Buffer): Counting {
             };
           case "subarray":
             return (from?: number, to?: number): Buffer => wrap(target.subarray(from, to));
+          // Whoever looks into it by words.
+          case "buffer":
+            work += target.length;
+            return target.buffer;
+          case "byteOffset":
+            return target.byteOffset;
           case "length":
             return target.length;
           default:
