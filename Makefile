@@ -3,7 +3,7 @@
 # make test       every test that can run here; what needs a missing program is skipped by name
 # make check      build, lint, tests
 # make bench      beside Debian's Postfix, procmail and Dovecot where installed
-# make crash      the long crash suite (KILLS=200 STRIDE=1)
+# make crash      the long crash suite (KILLS=200 STRIDE=1, NOISE=2000 damaged indexes of each kind)
 # make differential   thousands of generated and mutated messages beside Dovecot (MUTATIONS=3000), searches and sessions by chance (SEARCHES=3000, COURSES=50),
 #                     mailboxes as others leave them
 #                     (MBOXES=300, MAILDIRS=300), all rc files of the suite with all of its
@@ -59,7 +59,7 @@ bench: build
 	$(NODE) test/bench/main.ts $(BENCH)
 
 crash: build
-	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} STRIDE=$${STRIDE:-1} $(NODE) $(RUN_TESTS) --test-concurrency=1 test/crash/*.test.ts test/crash/*/*.test.ts
+	KILLS=$${KILLS:-200} CONNECTIONS=$${CONNECTIONS:-10000} STRIDE=$${STRIDE:-1} NOISE=$${NOISE:-2000} $(NODE) $(RUN_TESTS) --test-concurrency=1 test/crash/*.test.ts test/crash/*/*.test.ts test/unit/store/index-noise.test.ts
 
 differential: node_modules/.stamp
 	MUTATIONS=$${MUTATIONS:-3000} $(NODE) $(RUN_TESTS) test/unit/message/dovecot.test.ts

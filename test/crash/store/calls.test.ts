@@ -5,9 +5,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { ended, shortProgram } from "../../harness/child.ts";
-import { calls, Faults, noFaults } from "./faults.ts";
-import { copyOf } from "./room.ts";
+import { calls, Faults, noFaults, type Order } from "./faults.ts";
+import { copyOf, reopened } from "./room.ts";
 import { fill, kinds, stepNamed, type Kind } from "./steps.ts";
+import type { View } from "./views.ts";
 
 const never = 0xffff_ffff;
 
@@ -111,6 +112,33 @@ describe("calls of steps", { skip: noFaults() }, () => {
       assert.ok((await countedAgain(kind, step, before, path, calls.sync, written ?? path)) > 0, "it is fsynced");
       if (written !== undefined) assert.ok((await countedAgain(kind, step, before, path, calls.write, written)) > 0, "it is written");
     });
+
+  /** Does a step of a Maildir while calls fail; what is there then. */
+  async function failing(name: string, order: Pick<Order, "error" | "calls" | "match">): Promise<View> {
+    const room = `${base}/room`;
+    await copyOf("maildir", `${base}/maildir`, stepNamed(name), room);
+    const faults = new Faults();
+    try {
+      const page = faults.page({ action: "fail", first: 1, last: never, ...order }).toString("base64");
+      const child = spawn(process.execPath, [...shortProgram, `${import.meta.dirname}/writer.ts`, "maildir", room, name, page], { env: faults.environment(room), stdio: ["ignore", "ignore", "inherit"] });
+      assert.deepEqual(await ended(child), [0, null]);
+      assert.ok(faults.hits > 0);
+      return await reopened("maildir", room);
+    } finally {
+      faults.end();
+      rmSync(room, { recursive: true, force: true });
+    }
+  }
+
+  test("a lock whose text can not be written locks, and is let go", async () => {
+    const { INBOX } = (await failing("append", { error: "EIO", calls: calls.write, match: "/.lock-" })).folders;
+    assert.equal(INBOX?.messages.length, 8);
+  });
+
+  test("a folder that can not be looked at is not taken for deleted: it is renamed with the others", async () => {
+    const { folders } = await failing("rename with children", { error: "ENOMEM", calls: calls.stat, match: "/.Work.one/cur$" });
+    assert.deepEqual(Object.keys(folders).filter((name) => /^(Work|Job)/.test(name)).sort(), ["Job/one", "Job/two"]);
+  });
 
   test("each file is fsynced, and each directory once", async () => {
     assert.equal(await counted("deliver three at once", calls.sync, "/Maildir/tmp/"), 3);
