@@ -1,5 +1,6 @@
 /** An index that is not as we left it is never believed: searches read messages until it has been made anew. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -172,9 +173,12 @@ test("octets changed in place, with the mtime put back: not believed", async () 
   try {
     indexed = await indexed.again();
     const { database } = indexFiles(indexed.side);
-    const { atime, mtime, size } = statSync(database);
+    const { size } = statSync(database);
+    const times = `${indexed.side}/times`;
+    spawnSync("touch", ["-r", database, times]);
     overwrite(database, size - 6144, noise(64));
-    utimesSync(database, atime, mtime);
+    // To the nanosecond.
+    spawnSync("touch", ["-r", times, database]);
     await heals(indexed, /made anew/);
   } finally {
     await indexed.close();
