@@ -11,6 +11,8 @@ export function* fromLines(octets: Octets): Generator<number, undefined> {
   for (let at = octets.indexOf(wordBehindLine); at >= 0; at = octets.indexOf(wordBehindLine, at + 1)) yield at + 1;
 }
 
+export const hasFromLine = (octets: Octets): boolean => fromLines(octets).next().done !== true;
+
 /** The octets in pieces, with a ">" put in at these places, which ascend. A piece is good until the next, and until the octets are looked at. */
 export function* quoted(octets: Octets, places: Iterable<number>): Generator<Buffer, undefined> {
   let from = 0;

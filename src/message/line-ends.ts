@@ -82,7 +82,8 @@ export function headerEnd(octets: Buffer): number {
 
 /** Every CRLF as LF; other CRs stay. The same buffer when there is nothing to do, else a new one. */
 export function toLf(octets: Buffer): Buffer {
-  const at = octets.indexOf("\r\n", 0, "latin1");
+  // One octet is found faster than two.
+  const at = octets.includes(cr) ? octets.indexOf("\r\n", 0, "latin1") : -1;
   return at < 0 ? octets : moveLf(octets, at, Buffer.allocUnsafe(octets.length - 1));
 }
 

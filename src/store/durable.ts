@@ -63,11 +63,12 @@ export function writeFully(fd: number, octets: Buffer, position: number | null =
   while (done < octets.length) done += writeSync(fd, octets, done, octets.length - done, position === null ? null : position + done);
 }
 
-/** Shorter pieces go together in one write, octets. */
-const together = 16 << 10;
-
-/** All pieces, one behind the other, at the descriptor's place or at `position`; a piece need only last until the next. Returns their octets. */
-export function writePieces(fd: number, octets: Octets | Iterable<Buffer>, position: number | null = null): number {
+/**
+ * All pieces, one behind the other, at the descriptor's place or at `position`; a piece need only last until the next. Returns their octets.
+ *
+ * @param together octets up to which shorter pieces go in one write
+ */
+export function writePieces(fd: number, octets: Octets | Iterable<Buffer>, position: number | null = null, together = 16 << 10): number {
   const memory = "pieces" in octets ? octets.memory : undefined;
   if (memory !== undefined) {
     writeFully(fd, memory, position);
@@ -87,7 +88,10 @@ export function writePieces(fd: number, octets: Octets | Iterable<Buffer>, posit
     if (piece.length > together) {
       writeFully(fd, piece, position === null ? null : position + written);
       written += piece.length;
-    } else filled += piece.copy((room ??= Buffer.allocUnsafe(together)), filled);
+    } else {
+      (room ??= Buffer.allocUnsafe(together)).set(piece, filled);
+      filled += piece.length;
+    }
   }
   flush();
   return written;

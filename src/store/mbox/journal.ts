@@ -16,6 +16,8 @@
  * Taking out empty lines is cutting the file, or, when another program appended behind them meanwhile, a rewrite that moves its mail up:
  * they would be text of the message before them.
  *
+ * A rewrite by nothing (N = 0) is one ftruncate(2), its commit point, and an fsync.
+ *
  * The file grows (by empty lines) before the commit and shrinks after it, so in the committed state what other programs append lies
  * behind the octets we write again, and is never overwritten. A full disk shows while it grows, when going back is still possible.
  */
@@ -33,6 +35,8 @@ export type Piece = Buffer | { readonly length: number; readonly make: () => Buf
 
 export const lengthOf = (piece: Piece): number => ("length" in piece ? piece.length : piece.to - piece.from);
 
+/** Octets of messages appended together that go in one write, at most. */
+const atOnce = 256 << 10;
 /** Octets written between two breaths. */
 const breath = 1024 * 1024;
 const magic = "posthorn mbox rewrite 2";
@@ -62,7 +66,8 @@ export class Journal {
     const old = fstatSync(fd).size;
     writeMark(mark, fd, old, gap, texts);
     try {
-      writePieces(fd, added(gap, texts), old);
+      const octets = texts.reduce((sum, { length }) => sum + length, gap.length);
+      writePieces(fd, added(gap, texts), old, texts.length > 1 ? Math.min(octets, atOnce) : undefined);
       // Commit point.
       await syncFile(fd);
     } catch (error) {
@@ -90,6 +95,11 @@ export class Journal {
     this.side.ready();
     const stats = fstatSync(fd);
     const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
+    if (length === 0) {
+      // Nothing moves: the file is cut, or is not yet.
+      ftruncateSync(fd, at);
+      return await syncFile(fd);
+    }
     const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: at + length };
     const journal = await this.#prepare(fd, plan, pieces);
     try {

@@ -14,8 +14,9 @@ import { noChanges } from "../hearers.ts";
 import { Hearing } from "../hearing.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
-import { Serial, breathe } from "../serial.ts";
+import { Serial } from "../serial.ts";
 import { Contents } from "./contents.ts";
+import { copyMessages, storedIn } from "./copy.ts";
 import { Deliveries } from "./deliver.ts";
 import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
 import type { LockedFile } from "./lock.ts";
@@ -27,8 +28,6 @@ import { expungeRows, writeStates } from "./writing.ts";
 
 /** Keywords of one mailbox: X-IMAPbase is one line. */
 const keywordLimit = 100;
-/** Octets of copied messages in memory. */
-const copied = 16 * 1024 * 1024;
 const nobody: State = { flags: new Set(), old: false };
 
 export class MboxMailbox implements Mailbox {
@@ -240,23 +239,34 @@ export class MboxMailbox implements Mailbox {
     return own;
   }
 
-  read(uid: Uid): Promise<Buffer | undefined> {
-    const { uidValidity } = this;
+  async read(uid: Uid): Promise<Buffer | undefined> {
+    const contents = this.#contents;
+    const octets = await this.#looking(this.uidValidity, (fd) => {
+      const row = contents.table.rowOf(uid);
+      return row < 0 ? "gone" : (octetsOf(fd, contents.place(row)) ?? "changed");
+    });
+    return octets === "gone" ? undefined : octets;
+  }
+
+  /**
+   * Runs `look` on the file as it is known, which is read again where it is not that; undefined when there is none, or another mailbox in its place.
+   *
+   * @param look "changed": the stamp was right and a header was not
+   */
+  #looking<T>(uidValidity: number, look: (fd: number) => T | "changed"): Promise<T | undefined> {
     const contents = this.#contents;
     return this.#alone(async () => {
       for (let tries = 0; tries < 5; tries++) {
         if (contents.uidValidity !== uidValidity) return undefined;
-        const octets = await this.#file.reading((fd) => {
-          const row = contents.table.rowOf(uid);
-          return row < 0 ? "gone" : (octetsOf(fd, contents.place(row)) ?? "changed");
-        });
-        if (octets === "gone") return undefined;
-        if (Buffer.isBuffer(octets)) return octets;
-        // The stamp was right and the header was not: all of it is read again.
-        if (octets === "changed") contents.stamp = undefined;
+        const seen = await this.#file.reading((fd) => ({ value: look(fd) }));
+        if (seen !== undefined && seen !== "stale") {
+          if (seen.value !== "changed") return seen.value;
+          // All of it is read again.
+          contents.stamp = undefined;
+        }
         await this.#file.load();
         this.#tell();
-        if (octets === undefined) return undefined;
+        if (seen === undefined) return undefined;
       }
       throw new StoreFault("in-use", "mailbox changes all the time");
     });
@@ -301,37 +311,12 @@ export class MboxMailbox implements Mailbox {
   }
 
   copy(uids: readonly Uid[], target: Mailbox): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
+    const { uidValidity } = this;
     return faulting(async () => {
-      const from: Uid[] = [];
-      const messages: NewMessage[] = [];
       const chosen = new Set(uids);
-      let octets = 0;
-      for (const { uid, flags, internalDate } of this.messages.filter((message) => chosen.has(message.uid))) {
-        const one = await this.read(uid);
-        if (one === undefined) continue;
-        from.push(uid);
-        messages.push({ octets: one, flags, internalDate });
-        octets += one.length;
-        if (octets > copied) {
-          octets = 0;
-          await breathe();
-        }
-      }
-      const to = messages.length === 0 ? [] : await target.append(messages);
-      this.#copyFacts(from, to, target);
-      return { from, to };
+      const wanted = this.messages.filter(({ uid }) => chosen.has(uid));
+      return await copyMessages(this, wanted, target, (some) => this.#looking(uidValidity, (fd) => storedIn(fd, this.#contents, some) ?? "changed"));
     });
-  }
-
-  /** Where the copy has the same octets; another kind of store may have quoted some. */
-  #copyFacts(from: readonly Uid[], to: readonly Uid[], target: Mailbox): void {
-    const sizes = new Map(this.messages.map(({ uid, size }) => [uid, size]));
-    const copies = new Map(target.messages.slice(-2 * to.length).map(({ uid, size }) => [uid, size]));
-    for (const [i, uid] of from.entries()) {
-      const copy = to[i];
-      const facts = copy !== undefined && sizes.get(uid) === copies.get(copy) ? this.facts(uid) : undefined;
-      if (copy !== undefined && facts !== undefined) target.keepFacts(copy, Buffer.from(facts));
-    }
   }
 
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {

@@ -34,9 +34,7 @@ export function metadataFields(header: string): MetadataField[] {
   let at = 0;
   while (at < header.length) {
     let end = lineEnd(header, at);
-    // Only these two first letters can begin a name we want.
-    const first = header.charCodeAt(at) | 0x20;
-    const m = first === 0x78 || first === 0x73 || first === 0x63 ? wanted.exec(header.slice(at, Math.min(end, at + 40))) : null;
+    const m = mayBeWanted(header, at) ? wanted.exec(header.slice(at, Math.min(end, at + 40))) : null;
     if (m !== null) {
       while (end < header.length && (header[end] === " " || header[end] === "\t")) end = lineEnd(header, end);
       fields.push({ name: (m[1] ?? "").toLowerCase() as MetadataName, start: at, end, value: header.slice(at + m[0].length, end).replace(/^[ \t]+/, "").trimEnd() });
@@ -44,6 +42,20 @@ export function metadataFields(header: string): MetadataField[] {
     at = end;
   }
   return fields;
+}
+
+/** By a letter or two: passes over Subject, Content-Type and nearly all X- fields. */
+function mayBeWanted(header: string, at: number): boolean {
+  switch (header.charCodeAt(at) | 0x20) {
+    case 0x78:
+      return "iusk".includes(String.fromCharCode(header.charCodeAt(at + 2) | 0x20));
+    case 0x73:
+      return (header.charCodeAt(at + 1) | 0x20) === 0x74;
+    case 0x63:
+      return (header.charCodeAt(at + 8) | 0x20) === 0x6c;
+    default:
+      return false;
+  }
 }
 
 function lineEnd(text: string, at: number): number {

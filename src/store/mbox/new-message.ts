@@ -1,6 +1,6 @@
 /** From a message as it came to the octets an mbox gets. Pure. */
 import { crc32 } from "node:zlib";
-import { fromLines, quoted } from "../../message/from-lines.ts";
+import { fromLines, hasFromLine, quoted } from "../../message/from-lines.ts";
 import { Octets } from "../../message/octets.ts";
 import { lfOctets } from "../incoming.ts";
 import type { NewMessage } from "../mailbox.ts";
@@ -53,7 +53,11 @@ export function mboxText(message: NewMessage, uid: number, state: State, base: B
   const date = Math.floor((message.internalDate ?? now) / 1000) * 1000;
   const header: Buffer[] = [];
   // A header line that looks like a separator would be one, so it is quoted too.
-  const add = (lines: Buffer): void => void header.push(...quoted(Octets.of(lines), fromLines(Octets.of(lines))));
+  const add = (lines: Buffer): void => {
+    const some = Octets.of(lines);
+    if (hasFromLine(some)) header.push(...quoted(some, fromLines(some)));
+    else header.push(lines);
+  };
   let from = 0;
   for (const field of metadataFields(text)) {
     add(head.subarray(from, field.start));
@@ -64,9 +68,10 @@ export function mboxText(message: NewMessage, uid: number, state: State, base: B
   const rest = octets.subarray(Math.min(end + 1, octets.length));
   const ending = rest.length > 0 && rest.at(rest.length - 1) !== 0x0a ? [newline] : [];
   const front = [Buffer.from(formatFromLine(senderOf(message, text), date), "latin1"), ...header, Buffer.from(formatMetadata({ uid, state, base }), "latin1"), newline];
-  const body = (): Iterable<Buffer> => quoted(rest, fromLines(rest));
+  const quotes = fromLines(rest).reduce((count) => count + 1, 0);
+  const body = (): Iterable<Buffer> => (quotes === 0 ? rest.pieces() : quoted(rest, fromLines(rest)));
   return {
-    length: lengthOf(front) + rest.length + fromLines(rest).reduce((count) => count + 1, 0) + ending.length + 1,
+    length: lengthOf(front) + rest.length + quotes + ending.length + 1,
     pieces: function* () {
       yield* front;
       yield* body();

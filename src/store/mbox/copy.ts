@@ -1,0 +1,60 @@
+/** Messages of an mbox into another mailbox: octets as they are stored, many under one lock, and their facts. */
+import type { Mailbox, Message, NewMessage, Uid } from "../mailbox.ts";
+import { breathe } from "../serial.ts";
+import type { Contents } from "./contents.ts";
+import { storedMessages } from "./octets-of.ts";
+
+/** Octets and messages read under one lock, one message at least. */
+const octetsAtOnce = 8 * 1024 * 1024;
+const messagesAtOnce = 4096;
+
+/** What became of messages that were to be read: their octets, without those that are gone. */
+export type StoredIn = ReadonlyMap<Uid, Buffer>;
+
+/** Messages with line ends as they are stored; undefined when a header is not as it was. @param messages ascending */
+export function storedIn(fd: number, contents: Contents, messages: readonly Message[]): StoredIn | undefined {
+  const there = messages.map(({ uid }) => ({ uid, row: contents.table.rowOf(uid) })).filter(({ row }) => row >= 0);
+  const stored = storedMessages(fd, there.map(({ row }) => contents.place(row)));
+  return stored === undefined ? undefined : new Map(stored.map((octets, i) => [there[i]?.uid ?? (0 as Uid), octets]));
+}
+
+/** @param read undefined when the mailbox is gone, or another one */
+export async function copyMessages(source: Mailbox, wanted: readonly Message[], target: Mailbox, read: (some: readonly Message[]) => Promise<StoredIn | undefined>): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
+  const found: Message[] = [];
+  const copies: NewMessage[] = [];
+  for (let at = 0; at < wanted.length; ) {
+    const some = batchFrom(wanted, at);
+    const stored = await read(some);
+    if (stored === undefined) break;
+    for (const message of some) {
+      const octets = stored.get(message.uid);
+      if (octets === undefined) continue;
+      found.push(message);
+      copies.push({ octets, flags: message.flags, internalDate: message.internalDate });
+    }
+    at += some.length;
+    if (at < wanted.length) await breathe();
+  }
+  const to = copies.length === 0 ? [] : await target.append(copies);
+  copyFacts(source, found, target, to);
+  return { from: found.map(({ uid }) => uid), to };
+}
+
+function batchFrom(wanted: readonly Message[], from: number): readonly Message[] {
+  let to = from;
+  for (let octets = 0; to < wanted.length && to - from < messagesAtOnce; to++) {
+    octets += wanted[to]?.size ?? 0;
+    if (octets > octetsAtOnce && to > from) break;
+  }
+  return wanted.slice(from, to);
+}
+
+/** Where the copy has the same octets; another kind of store may have quoted some. */
+function copyFacts(source: Mailbox, found: readonly Message[], target: Mailbox, to: readonly Uid[]): void {
+  const sizes = new Map(target.messages.slice(-2 * to.length).map(({ uid, size }) => [uid, size]));
+  for (const [i, { uid, size }] of found.entries()) {
+    const copy = to[i];
+    const facts = copy !== undefined && sizes.get(copy) === size ? source.facts(uid) : undefined;
+    if (copy !== undefined && facts !== undefined) target.keepFacts(copy, Buffer.from(facts));
+  }
+}
