@@ -81,6 +81,49 @@ function ascending(values: Float64Array): Uint32Array | undefined {
 }
 
 function rankSorted(values: Float64Array): Uint32Array {
+  const places = 2 ** Math.ceil(Math.log2(values.length));
+  const { least, unit, steps } = scaleOf(values);
+  return steps * places <= 2 ** 53 ? rankWithPlaces(values, least, unit, places) : rankDistinct(values);
+}
+
+/** Between whole numbers, which seconds in ms are, counted in a unit that divides all of them. */
+function scaleOf(values: Float64Array): { readonly least: number; readonly unit: number; readonly steps: number } {
+  let least = Infinity;
+  let most = -Infinity;
+  let seconds = true;
+  let whole = true;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    if (value < least) least = value;
+    if (value > most) most = value;
+    const second = value / 1000;
+    seconds &&= Math.floor(second) === second;
+    whole &&= Math.floor(value) === value;
+  }
+  const unit = seconds ? 1000 : 1;
+  return { least, unit, steps: whole ? (most - least) / unit + 1 : Infinity };
+}
+
+/** Each value goes with its place through the sorting, in one exact number: value * `places` + place. */
+function rankWithPlaces(values: Float64Array, least: number, unit: number, places: number): Uint32Array {
+  const sorted = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) sorted[i] = (((values[i] ?? 0) - least) / unit) * places + i;
+  sorted.sort();
+  const ranks = new Uint32Array(values.length);
+  let before = 0;
+  let rank = 0;
+  for (let i = 0; i < sorted.length; i++) {
+    const one = sorted[i] ?? 0;
+    // `places` is a power of two: what is divided by it is exact.
+    const value = Math.floor(one / places);
+    if (value !== before) rank++;
+    before = value;
+    ranks[one - value * places] = rank;
+  }
+  return ranks;
+}
+
+function rankDistinct(values: Float64Array): Uint32Array {
   const sorted = values.slice().sort();
   let distinct = 0;
   for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0;

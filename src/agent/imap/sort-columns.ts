@@ -24,6 +24,16 @@ interface NumberRanks {
   readonly ranks: Uint32Array;
 }
 
+/** The number of a message among those asked for, and its facts, good as long as it runs. */
+type TakeFacts = (n: number, facts: Buffer) => void;
+
+interface Extended {
+  readonly columns: Columns;
+  readonly failed: Reply | undefined;
+  /** Whoever wanted the facts as well has got them. */
+  readonly looked: boolean;
+}
+
 /** Never changed: another state is another object. */
 export interface Columns {
   /** Of each row, ascending. */
@@ -51,11 +61,12 @@ const noColumns: Columns = { uids: new Uint32Array(0), texts: new Map(), numbers
  *
  * @param uids    of these messages
  * @param before  columns of mostly the same messages; their own stay
+ * @param also    takes the facts of each row, where all of them are looked at
  */
-async function extend(session: Session, view: View, places: Uint32Array, uids: Uint32Array, names: readonly ColumnName[], before: Columns): Promise<{ readonly columns: Columns; readonly failed: Reply | undefined }> {
+async function extend(session: Session, view: View, places: Uint32Array, uids: Uint32Array, names: readonly ColumnName[], before: Columns, also?: TakeFacts): Promise<Extended> {
   const same = equal(uids, before.uids);
   const missing = names.filter((name) => !has(before, name));
-  if (same && missing.length === 0) return { columns: before, failed: undefined };
+  if (same && missing.length === 0) return { columns: before, failed: undefined, looked: false };
   const from = rowsFrom(before.uids, uids);
   const added = rowsAdded(from);
   const everything = missing.some((name) => isText(name) || name === "sent");
@@ -69,16 +80,16 @@ async function extend(session: Session, view: View, places: Uint32Array, uids: U
   const rows = everything ? countTo(uids.length) : added;
   // Arrival and size are in the list of messages.
   const factual = fresh.size > 0 || sentOf !== undefined;
-  const failed = !factual ? undefined : await factsOfAll(session, view, Uint32Array.from(rows, (row) => places[row] ?? 0), (n, facts) => {
+  const failed = !factual ? undefined : await factsOfAll(session, view, placesAt(places, rows), (n, facts) => {
     const row = rows[n] ?? 0;
     for (const [name, keys] of fresh) {
       const at = before.texts.has(name) ? (addedAt[row] ?? -1) : row;
       if (at >= 0) keys[at] = sortKey(facts, name);
     }
     if (sentOf !== undefined) sentOf[row] = sentTime(facts) ?? NaN;
+    if (everything) also?.(row, facts);
   });
-  // RFC 5256 §2.2: without a Date that can be read, INTERNALDATE; so too where the message could not be read.
-  if (sentOf !== undefined) for (let row = 0; row < sentOf.length; row++) if (Number.isNaN(sentOf[row])) sentOf[row] = wholeSecond(view.messages[places[row] ?? 0]?.internalDate ?? 0);
+  if (sentOf !== undefined) arrivedInstead(sentOf, view, places);
   const texts = new Map<KeyName, TextRanks>();
   for (const [name, keys] of fresh) {
     const old = before.texts.get(name);
@@ -94,7 +105,20 @@ async function extend(session: Session, view: View, places: Uint32Array, uids: U
       numbers.set(name, { values, ranks: rankNumbers(values) });
     }
   }
-  return { columns: { uids, texts, numbers, threads: same ? before.threads : noColumns.threads }, failed };
+  return { columns: { uids, texts, numbers, threads: same ? before.threads : noColumns.threads }, failed, looked: everything && also !== undefined };
+}
+
+/** RFC 5256 §2.2: without a Date that can be read, INTERNALDATE; so too where the message could not be read. */
+function arrivedInstead(sent: Float64Array, view: View, places: Uint32Array): void {
+  for (let row = 0; row < sent.length; row++) if (Number.isNaN(sent[row])) sent[row] = wholeSecond(view.messages[places[row] ?? 0]?.internalDate ?? 0);
+}
+
+/** The places of these rows, which are distinct and ascend. */
+function placesAt(places: Uint32Array, rows: Uint32Array): Uint32Array {
+  if (rows.length === places.length) return places;
+  const some = new Uint32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) some[i] = places[rows[i] ?? 0] ?? 0;
+  return some;
 }
 
 const has = (columns: Columns, name: ColumnName): boolean => (isText(name) ? columns.texts.has(name) : columns.numbers.has(name));
@@ -157,10 +181,12 @@ function rowsFrom(before: Uint32Array, uids: Uint32Array): Int32Array {
   return from;
 }
 
+const octetsOfThreads = ({ roots, firstChild, nextSibling }: Threads): number => roots.byteLength + firstChild.byteLength + nextSibling.byteLength;
+
 /** Octets in memory, about. */
 function octetsOf({ uids, texts, numbers, threads }: Columns): number {
   let octets = uids.length * (4 + 4 * texts.size + 12 * numbers.size);
-  for (const { roots, firstChild, nextSibling } of threads.values()) octets += roots.byteLength + firstChild.byteLength + nextSibling.byteLength;
+  for (const one of threads.values()) octets += octetsOfThreads(one);
   for (const { keys } of texts.values()) for (const key of keys) octets += 32 + key.length;
   return octets;
 }
@@ -177,9 +203,10 @@ export class SortColumns {
 
   /**
    * @param found  places in the view, ascending, that are to be compared
+   * @param also   takes the facts of all of `found`, when these and no others are looked at for the columns: `looked`
    * @returns columns, and for each of `found` its row
    */
-  async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[]): Promise<{ readonly columns: Columns; readonly rows: Uint32Array; readonly failed: Reply | undefined }> {
+  async of(session: Session, view: View, found: readonly number[], names: readonly ColumnName[], also?: TakeFacts): Promise<Extended & { readonly rows: Uint32Array }> {
     const key = messagesKey(view.mailbox);
     const before = this.#kept.get(key);
     const places = Uint32Array.from(found);
@@ -187,21 +214,22 @@ export class SortColumns {
     const some = found.length < uids.length / 2;
     const ready = before !== undefined && names.every((name) => has(before.columns, name));
     // A few of many messages are not worth a look at all of them.
-    if (some && !ready) return { ...(await extend(session, view, places, places.map((place) => uids[place] ?? 0), names, noColumns)), rows: countTo(places.length) };
-    const { columns, failed } = await extend(session, view, countTo(uids.length), uids, names, before?.columns ?? noColumns);
-    if (failed === undefined && columns !== before?.columns) this.#keep(key, columns);
-    return { columns, rows: places, failed };
+    if (some && !ready) return { ...(await extend(session, view, places, places.map((place) => uids[place] ?? 0), names, noColumns, also)), rows: countTo(places.length) };
+    const extended = await extend(session, view, countTo(uids.length), uids, names, before?.columns ?? noColumns, found.length === uids.length ? also : undefined);
+    const { columns, failed } = extended;
+    if (failed === undefined && columns !== before?.columns) this.#keep(key, columns, octetsOf(columns));
+    return { ...extended, rows: places };
   }
 
   /** Threads of all rows of these columns, for the next who asks. */
   keepThreads(mailbox: Mailbox, columns: Columns, algorithm: ThreadAlgorithm, threads: Threads): void {
     const key = messagesKey(mailbox);
-    if (this.#kept.get(key)?.columns === columns) this.#keep(key, { ...columns, threads: new Map([...columns.threads, [algorithm, threads]]) });
+    const kept = this.#kept.get(key);
+    if (kept?.columns === columns) this.#keep(key, { ...columns, threads: new Map([...columns.threads, [algorithm, threads]]) }, kept.octets + octetsOfThreads(threads));
   }
 
-  #keep(key: string, columns: Columns): void {
+  #keep(key: string, columns: Columns, octets: number): void {
     this.#kept.delete(key);
-    const octets = octetsOf(columns);
     if (octets > this.#limit) return;
     this.#kept.set(key, { columns, octets });
     let sum = 0;

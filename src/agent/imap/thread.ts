@@ -3,23 +3,24 @@ import { isReply, section, sectionEnd, sectionStart } from "../../imap/facts.ts"
 import { idOctets } from "../../imap/facts-ids.ts";
 import { IdNumbers } from "../../imap/id-numbers.ts";
 import type { ThreadAlgorithm } from "../../imap/sort-criteria.ts";
-import { ok, type Reply } from "../../imap/respond.ts";
+import { ok } from "../../imap/respond.ts";
 import { orderedSubject, references, refs, type Referring, type Threads } from "../../imap/thread.ts";
 import { factsOfAll } from "./facts-of-all.ts";
 import { matching } from "./matching.ts";
 import type { Output } from "./output.ts";
 import { ranksOf, type Columns } from "./sort-columns.ts";
-import type { SelectedHandler, Session } from "./session.ts";
-import type { View } from "./view.ts";
+import type { SelectedHandler } from "./session.ts";
 
 export const thread: SelectedHandler<"THREAD"> = async (session, view, { uid, algorithm, charset, key }) => {
   const outcome = await matching(session, view, key, charset);
   if ("status" in outcome) return outcome;
   const { found } = outcome;
-  const { columns, rows, failed } = await session.columns.of(session, view, found, ["sent", "subject"]);
+  const linked = algorithm === "ORDEREDSUBJECT" ? undefined : new Links(found.length);
+  const { columns, rows, failed, looked } = await session.columns.of(session, view, found, ["sent", "subject"], linked && ((n, facts) => linked.take(n, facts)));
   const whole = found.length === columns.uids.length;
   const known = whole ? columns.threads.get(algorithm) : undefined;
-  const { threads, unread } = known === undefined ? await threadsOf(session, view, algorithm, found, columns, rows) : { threads: known, unread: undefined };
+  const unread = known !== undefined || linked === undefined || looked ? undefined : await factsOfAll(session, view, found, (n, facts) => linked.take(n, facts));
+  const threads = known ?? threadsOf(algorithm, found.length, columns, rows, linked);
   if (whole && known === undefined && failed === undefined && unread === undefined) session.columns.keepThreads(view.mailbox, columns, algorithm, threads);
   const out = session.out.output;
   out.write("* THREAD");
@@ -29,52 +30,64 @@ export const thread: SelectedHandler<"THREAD"> = async (session, view, { uid, al
   return outcome.failed ?? failed ?? unread ?? ok("Thread completed.");
 };
 
-async function threadsOf(session: Session, view: View, algorithm: ThreadAlgorithm, found: readonly number[], columns: Columns, rows: Uint32Array): Promise<{ readonly threads: Threads; readonly unread: Reply | undefined }> {
-  const shared = { count: found.length, date: ranksOf(columns, "sent", rows), subject: ranksOf(columns, "subject", rows) };
-  if (algorithm === "ORDEREDSUBJECT") return { threads: orderedSubject(shared), unread: undefined };
+function threadsOf(algorithm: ThreadAlgorithm, count: number, columns: Columns, rows: Uint32Array, linked: Links | undefined): Threads {
+  const shared = { count, date: ranksOf(columns, "sent", rows), subject: ranksOf(columns, "subject", rows) };
+  if (linked === undefined) return orderedSubject(shared);
   const noSubject = columns.texts.get("subject")?.keys[0] === "" ? 0 : -1;
-  const { failed, ...links } = await linksOf(session, view, found);
-  return { threads: (algorithm === "REFS" ? refs : references)({ ...shared, ...links, noSubject }), unread: failed };
+  return (algorithm === "REFS" ? refs : references)({ ...shared, ...linked.inOrder(), noSubject });
 }
 
-type Links = Pick<Referring, "reply" | "own" | "refs" | "refsFrom" | "ids"> & { readonly failed: Reply | undefined };
-
-/** Identifiers of the messages at these places, as numbers. */
-async function linksOf(session: Session, view: View, found: readonly number[]): Promise<Links> {
-  const count = found.length;
-  const numbers = new IdNumbers();
-  const reply = new Uint8Array(count);
-  const own = new Int32Array(count).fill(-1);
+/** Identifiers of messages, as numbers. */
+class Links {
+  readonly #numbers = new IdNumbers();
+  readonly #reply: Uint8Array;
+  readonly #own: Int32Array;
   /** In the order that facts come in: those of message n from start[n] on. */
-  let all = new Int32Array(4 * count + 1024);
-  let filled = 0;
-  const start = new Uint32Array(count);
-  const length = new Uint32Array(count);
-  const failed = await factsOfAll(session, view, found, (n, facts) => {
+  #all: Int32Array;
+  #filled = 0;
+  readonly #start: Uint32Array;
+  readonly #length: Uint32Array;
+
+  /** @param count messages, of which some may have no facts */
+  constructor(count: number) {
+    this.#reply = new Uint8Array(count);
+    this.#own = new Int32Array(count).fill(-1);
+    this.#all = new Int32Array(4 * count + 1024);
+    this.#start = new Uint32Array(count);
+    this.#length = new Uint32Array(count);
+  }
+
+  /** Facts of message n, once, in any order. */
+  take(n: number, facts: Buffer): void {
     const from = sectionStart(facts, section.ids);
     const refCount = (sectionEnd(facts, section.ids) - from) / idOctets - 1;
-    reply[n] = isReply(facts) ? 1 : 0;
-    own[n] = numbers.of(facts, from);
-    start[n] = filled;
-    if (filled + refCount > all.length) {
-      const more = new Int32Array(2 * all.length + refCount);
-      more.set(all);
-      all = more;
+    this.#reply[n] = isReply(facts) ? 1 : 0;
+    this.#own[n] = this.#numbers.of(facts, from);
+    this.#start[n] = this.#filled;
+    if (refCount <= 0) return;
+    if (this.#filled + refCount > this.#all.length) {
+      const more = new Int32Array(2 * this.#all.length + refCount);
+      more.set(this.#all);
+      this.#all = more;
     }
-    for (let i = 1; i <= refCount; i++) all[filled++] = numbers.of(facts, from + i * idOctets);
-    length[n] = filled - (start[n] ?? 0);
-  });
-  const refsFrom = new Uint32Array(count + 1);
-  const ordered = new Int32Array(filled);
-  let at = 0;
-  for (let n = 0; n < count; n++) {
-    refsFrom[n] = at;
-    const from = start[n] ?? 0;
-    ordered.set(all.subarray(from, from + (length[n] ?? 0)), at);
-    at += length[n] ?? 0;
+    for (let i = 1; i <= refCount; i++) this.#all[this.#filled++] = this.#numbers.of(facts, from + i * idOctets);
+    this.#length[n] = refCount;
   }
-  refsFrom[count] = at;
-  return { reply, own, refs: ordered, refsFrom, ids: numbers.size, failed };
+
+  inOrder(): Pick<Referring, "reply" | "own" | "refs" | "refsFrom" | "ids"> {
+    const count = this.#own.length;
+    const refsFrom = new Uint32Array(count + 1);
+    const ordered = new Int32Array(this.#filled);
+    let at = 0;
+    for (let n = 0; n < count; n++) {
+      refsFrom[n] = at;
+      const from = this.#start[n] ?? 0;
+      const to = from + (this.#length[n] ?? 0);
+      for (let i = from; i < to; i++) ordered[at++] = this.#all[i] ?? 0;
+    }
+    refsFrom[count] = at;
+    return { reply: this.#reply, own: this.#own, refs: ordered, refsFrom, ids: this.#numbers.size };
+  }
 }
 
 /** Marks among nodes. */
