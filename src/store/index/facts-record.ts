@@ -24,6 +24,8 @@ export const factsLimit = 1 << 20;
 const keyLimit = 4096;
 export const recordLimit = recordHead + keyLimit + factsLimit;
 
+const u32 = (octets: Buffer, at: number): number => ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;
+
 const lengthOf = ({ key, facts }: FactsRecord): number => recordHead + key.length + facts.length;
 
 /** Records one behind the other. */
@@ -54,16 +56,16 @@ export const fits = ({ key, facts }: FactsRecord): boolean => facts.length > 0 &
  */
 export function recordEnd(octets: Buffer, at: number, sound = false): number | "short" | undefined {
   if (at + recordHead > octets.length) return "short";
-  const length = octets.readUInt32LE(at + 8);
+  const length = u32(octets, at + 8);
   const keyLength = keyLengthOf(octets, at);
-  if (octets.readUInt32LE(at) !== magicNumber || length > factsLimit || keyLength > keyLimit) return undefined;
+  if (u32(octets, at) !== magicNumber || length > factsLimit || keyLength > keyLimit) return undefined;
   const end = at + recordHead + keyLength + length;
   if (end > octets.length) return "short";
-  return sound || crc32(octets.subarray(at + 8, end)) === octets.readUInt32LE(at + 4) ? end : undefined;
+  return sound || crc32(new Uint8Array(octets.buffer, octets.byteOffset + at + 8, end - at - 8)) === u32(octets, at + 4) ? end : undefined;
 }
 
 /** Octets of the key of the record at `at`. */
-export const keyLengthOf = (octets: Buffer, at: number): number => octets.readUInt32LE(at + 12);
+export const keyLengthOf = (octets: Buffer, at: number): number => u32(octets, at + 12);
 
 /** As `recordEnd`, with the record, whose buffers are views. */
 export function recordAt(octets: Buffer, at: number): (FactsRecord & { readonly end: number }) | "short" | undefined {
