@@ -92,14 +92,14 @@ export class Journal {
    * the commit point (full disk).
    */
   async rewrite(fd: number, at: number, pieces: readonly Piece[]): Promise<void> {
-    this.side.ready();
-    const stats = fstatSync(fd);
     const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
     if (length === 0) {
       // Nothing moves: the file is cut, or is not yet.
       ftruncateSync(fd, at);
       return await syncFile(fd);
     }
+    this.side.ready();
+    const stats = fstatSync(fd);
     const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: at + length };
     const journal = await this.#prepare(fd, plan, pieces);
     try {

@@ -8,6 +8,7 @@
  */
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
+import { syncFile } from "../durable.ts";
 import { breathe } from "../serial.ts";
 import type { Contents } from "./contents.ts";
 import type { Journal, Piece } from "./journal.ts";
@@ -251,10 +252,11 @@ function pseudoPlace(start: number, octets: Buffer): Place {
 /** Takes messages out, by row, ascending. Durable when it resolves. */
 export async function expungeRows(contents: Contents, journal: Journal, file: LockedFile, going: readonly number[]): Promise<void> {
   file.stillOurs();
-  contents.begin();
   const { table } = contents;
   const first = going[0];
-  if (first === undefined) return;
+  // Somebody who was killed may have cut them off: durable that is only now.
+  if (first === undefined) return await syncFile(file.fd);
+  contents.begin();
   const out = new Set(going);
   const size = Number(file.stats().size);
   const writer = new Writer(contents, file.fd, size, new Map());

@@ -32,6 +32,7 @@ const durable: readonly (readonly [kind: Kind, step: string, path: string, times
   ["mbox", "copy", "/mail/A"],
   ["mbox", "set flags", "/inbox"],
   ["mbox", "expunge", "/inbox"],
+  ["mbox", "expunge the last", "/inbox"],
   ["mbox", "subscribe", "subscriptions"],
 ];
 
@@ -54,6 +55,7 @@ const again: readonly (readonly [kind: Kind, step: string, before: "refused" | "
   ["mbox", "set flags", "refused", "/inbox$", "/inbox$"],
   ["mbox", "replace flags", "refused", "/inbox$", "/inbox$"],
   ["mbox", "append", "refused", "/inbox$", "/inbox$"],
+  ["mbox", "expunge the last", "killed", "/inbox$"],
   ["mbox", "subscribe", "killed", "/mail$"],
 ];
 

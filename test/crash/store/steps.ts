@@ -97,6 +97,8 @@ export const steps: readonly Step[] = [
       )(store),
   },
   { name: "expunge", run: within("INBOX", (inbox) => inbox.expunge(uids(inbox, 0, 2))) },
+  // By UID: asked for again they are gone.
+  { name: "expunge the last", run: within("INBOX", (inbox) => inbox.expunge([5, 6] as Uid[])) },
   { name: "create", run: (store) => store.create("Fresh/deep") },
   { name: "delete", run: (store) => store.remove("A") },
   { name: "rename", run: (store) => store.rename("A", "Archive") },

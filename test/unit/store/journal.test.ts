@@ -44,6 +44,15 @@ test("a rewrite: moved octets, shorter and longer", async (t) => {
   closeSync(fd);
 });
 
+test("a rewrite by nothing cuts the file, and needs no side file", async (t) => {
+  const { path, journal, content, side } = setUp(t, old);
+  const fd = openSync(path, "r+");
+  await journal.rewrite(fd, 5, []);
+  assert.equal(content(), "head\n");
+  assert.ok(!existsSync(side));
+  closeSync(fd);
+});
+
 test("killed after the commit, half of the file written: the next opener completes it", async (t) => {
   const { path, journal, content, recover, side } = setUp(t, old);
   await dying(path, journal, 5, [kept]);
