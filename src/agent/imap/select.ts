@@ -2,7 +2,7 @@
 import { no, ok } from "../../imap/respond.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
 import { removeDeleted } from "./expunge.ts";
-import { flagsOf, recentCount } from "./sync.ts";
+import { flagsOf } from "./sync.ts";
 import { hear, newView } from "./view.ts";
 import type { Reply } from "../../imap/respond.ts";
 
@@ -18,8 +18,7 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
     const recent = await mailbox.claimRecent(readOnly);
     // From here to `watch` nothing may wait: a change between the two would be lost.
-    const view = newView(mailbox, readOnly);
-    for (const uid of recent) view.recent.add(uid);
+    const view = newView(mailbox, readOnly, recent);
     const unwatch = mailbox.watch((changes) => {
       hear(view, changes);
       out.nudge();
@@ -29,7 +28,7 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     session.folderSeen(store, mailbox);
     const firstUnseen = mailbox.list.unseen.first;
     out.write(
-      `${flagsOf(mailbox, readOnly)}* ${view.count} EXISTS\r\n* ${recentCount(view)} RECENT\r\n` +
+      `${flagsOf(mailbox, readOnly)}* ${view.count} EXISTS\r\n* ${view.recent.size} RECENT\r\n` +
         (firstUnseen < 0 ? "" : `* OK [UNSEEN ${firstUnseen + 1}] First unseen.\r\n`) +
         `* OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid\r\n* OK [UIDNEXT ${mailbox.uidNext}] Predicted next UID\r\n`,
     );

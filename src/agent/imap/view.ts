@@ -38,7 +38,8 @@ export interface Before {
   readonly flags: (Flags | undefined)[];
 }
 
-export function newView(mailbox: Mailbox, readOnly: boolean): View {
+/** @param recent \Recent in this session */
+export function newView(mailbox: Mailbox, readOnly: boolean, recent: readonly Uid[]): View {
   /** Let go when it was looked into: messages of then hold on to whatever took their place. */
   let list: Mailbox["list"] | undefined = mailbox.list;
   let messages: Message[] | undefined;
@@ -73,7 +74,7 @@ export function newView(mailbox: Mailbox, readOnly: boolean): View {
       return ofStore() ?? Uint32Array.from(made(), ({ uid }) => uid);
     },
     numbers: (name) => (ofStore() === undefined ? undefined : Float64Array.from(mailbox.numbers?.(name) ?? [])),
-    recent: new Set(),
+    recent: new Set(recent),
     arrived: [],
     expunged: new Set(),
     told: new Map(),

@@ -19,9 +19,10 @@ import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
 import { addRow, addRows } from "./new-rows.ts";
-import { inCur, isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
+import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
+import { Unclaimed } from "./unclaimed.ts";
 import type { UidlistHeader } from "./uidlist.ts";
 
 export interface MaildirPlace {
@@ -52,8 +53,8 @@ export class Folder {
   dead = 0;
   /** The uidlist on disk says less than we know: write all of it. */
   rewrite = false;
-  /** Recent although in cur/: appended, flagged or given a UID by us before any session claimed them. */
-  readonly recent = new Set<number>();
+  /** Recent although in cur/: appended, flagged or given a UID by us before any session claimed them. Some may be gone. */
+  readonly recent = new Unclaimed();
 
   /** Of a table that is not read yet: `load` reads it. */
   counts: Counts | undefined;
@@ -303,7 +304,7 @@ export class Folder {
     const { length } = table;
     const from = table.rowFrom(first);
     this.#telling.arrivedAll(uid, from, length);
-    for (let row = from; row < length; row++) if (table.at.place[row] === inCur) this.recent.add(uid[row]);
+    if (from < length) this.recent.addRange(uid[from], uid[length - 1] + 1);
     if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
     this.cache.note();
@@ -345,7 +346,6 @@ export class Folder {
         this.#telling.expunged(row);
         seen.push(row);
       }
-      this.recent.delete(uid);
     }
     this.dead += rows.length;
     this.#telling.neverMind(new Set(never.map((row) => this.table.at.uid[row])));

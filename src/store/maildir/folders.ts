@@ -5,7 +5,7 @@
  * Other programs make folders too, and name them as they like: a component that is no modified UTF-7, or that would be no name, stands for
  * itself in UTF-8 (a recipe's `.Entwürfe/`), and INBOX may be written in any case. Where the name that we would give it is there as well, that one counts.
  */
-import { closeSync, existsSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { encodeMutf7 } from "../../syntax/mutf7.ts";
 import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
@@ -89,6 +89,17 @@ export function makeFolder(root: string, path: string): void {
 /** Makes what is missing of a folder that is there. Throws what mkdir(2) says. */
 export function completeFolder(path: string): void {
   for (const part of ["tmp", "new", "cur"]) if (lstatSync(`${path}/${part}`, { throwIfNoEntry: false }) === undefined) make(`${path}/${part}`);
+}
+
+/** Whether the messages of a folder can only be read. Throws what access(2) says when it is not that. */
+export function isReadOnly(path: string): boolean {
+  try {
+    accessSync(`${path}/cur`, constants.W_OK);
+    return false;
+  } catch (error) {
+    if (errno(error) === "EACCES" || errno(error) === "EROFS") return true;
+    throw error;
+  }
 }
 
 /** Runs `work`, and once more when a directory was missing in a folder that is there. */

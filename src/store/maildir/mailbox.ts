@@ -3,7 +3,6 @@
  *
  * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own. Reading waits for nobody.
  */
-import { accessSync, constants } from "node:fs";
 import { toCrlf } from "../../message/line-ends.ts";
 import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
@@ -15,15 +14,16 @@ import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
+import { flagging } from "./flagging.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
-import { completing } from "./folders.ts";
+import { completing, isReadOnly } from "./folders.ts";
 import { octetsLater, readNow } from "./message-file.ts";
-import { removing, renaming } from "./own-changes.ts";
+import { removing, rowsOf } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
 import { Recent } from "./recent.ts";
 import { readAnew } from "./resync.ts";
-import { baseOf, fieldsOf, inCur, pathOf } from "./row.ts";
+import { baseOf, fieldsOf, pathOf } from "./row.ts";
 import { Sync } from "./sync.ts";
 import { fieldText } from "./uidlist.ts";
 
@@ -109,12 +109,7 @@ export class MaildirMailbox implements Mailbox {
   async open(now: number): Promise<void> {
     const { path } = this.#folder.place;
     await faulting(async () => {
-      try {
-        accessSync(`${path}/cur`, constants.W_OK);
-      } catch (error) {
-        if (errno(error) !== "EACCES" && errno(error) !== "EROFS") throw error;
-        this.#readOnly = true;
-      }
+      this.#readOnly = isReadOnly(path);
       if (!this.#readOnly) await completing(path, async () => sweep(path, now));
       await this.refresh();
     });
@@ -155,16 +150,6 @@ export class MaildirMailbox implements Mailbox {
       return await work();
     };
     return this.#serial.run(() => faulting(() => this.#folder.working(loaded)));
-  }
-
-  /** They are the same until the work under way is done. */
-  #rowsOf(uids: readonly Uid[]): number[] {
-    const rows: number[] = [];
-    for (const uid of uids) {
-      const row = this.#folder.rowOf(uid);
-      if (row >= 0) rows.push(row);
-    }
-    return rows;
   }
 
   #tell(): Changes {
@@ -242,7 +227,10 @@ export class MaildirMailbox implements Mailbox {
     return await this.#alone(async () => {
       const { table } = this.#folder;
       const rows = this.#recent.rows();
-      if (rows.length > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(rows.length, () => this.#recent.claim(rows));
+      if (rows.length > 0 && !peek && !this.#readOnly) {
+        const renamed = this.#recent.renamed(rows);
+        await this.#hearing.unwatched(renamed.length, () => this.#recent.claim(renamed));
+      }
       return rows.map((row) => table.at.uid[row] as Uid);
     });
   }
@@ -254,14 +242,8 @@ export class MaildirMailbox implements Mailbox {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
       const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
-      const rows = this.#rowsOf(uids);
-      const met = new Uint8Array(folder.table.length);
-      await this.#hearing.unwatched(rows.length, () =>
-        renaming(folder, rows, plan, false, (row, wasNew) => {
-          met[row] = 1;
-          if (wasNew && folder.table.at.place[row] === inCur) folder.recent.add(folder.table.at.uid[row]);
-        }),
-      );
+      const rows = rowsOf(folder, uids);
+      const met = await this.#hearing.unwatched(rows.length, () => flagging(folder, rows, plan));
       // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file. Also those of somebody who was killed, or heard
       // that it failed, before his: there is nothing left to rename then.
       const durable = rows.length > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
@@ -346,7 +328,7 @@ export class MaildirMailbox implements Mailbox {
       const folder = this.#folder;
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const rows = this.#rowsOf(uids);
+      const rows = rowsOf(folder, uids);
       const { gone, octets } = await this.#hearing.unwatched(rows.length, () => removing(folder, rows));
       this.#context.quota.changed(-octets, -gone.length);
       this.#tell();

@@ -17,6 +17,16 @@ export interface Made {
   new: number;
 }
 
+/** Rows of messages that are there; they are the same until the work under way is done. */
+export function rowsOf(folder: Folder, uids: readonly Uid[]): number[] {
+  const rows: number[] = [];
+  for (const uid of uids) {
+    const row = folder.rowOf(uid);
+    if (row >= 0) rows.push(row);
+  }
+  return rows;
+}
+
 /** Fewer renames are counted, however few messages there are. */
 const many = 1000;
 
