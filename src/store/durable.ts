@@ -11,6 +11,7 @@
 import { accessSync, closeSync, constants, fdatasync, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync, type BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import type { Octets } from "../message/octets.ts";
+import { errno } from "./faults.ts";
 
 const onThread = (fd: number, call: typeof fsync): Promise<void> => new Promise((resolve, reject) => call(fd, (fault) => (fault === null ? resolve() : reject(fault))));
 
@@ -142,5 +143,15 @@ export function readRegular(path: string): Buffer {
     return readFileSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** A file of text, one character for each octet; undefined when there is no file of that name. Throws what open(2) says otherwise. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readRegular(path).toString("latin1");
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -8,8 +8,7 @@
 import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { decodeMutf7, encodeMutf7 } from "../syntax/mutf7.ts";
 import { dotlock } from "./dotlock.ts";
-import { createOnly, readRegular, syncDirectory, syncFile, writeFully } from "./durable.ts";
-import { errno } from "./faults.ts";
+import { createOnly, readIfThere, syncDirectory, syncFile, writeFully } from "./durable.ts";
 
 const patience = { attempts: 200, delay: 50, stale: 60_000 };
 
@@ -77,9 +76,9 @@ export class Subscriptions {
   }
 
   read(): readonly string[] {
-    const own = readIf(this.#path);
+    const own = readIfThere(this.#path);
     if (own !== undefined) return parseSubscriptions(own, this.#separator);
-    const foreign = this.#foreign === undefined ? undefined : readIf(this.#foreign.path);
+    const foreign = this.#foreign === undefined ? undefined : readIfThere(this.#foreign.path);
     return foreign === undefined ? [] : (this.#foreign?.parse(foreign) ?? []);
   }
 
@@ -109,15 +108,5 @@ export class Subscriptions {
     } finally {
       closeSync(fd);
     }
-  }
-}
-
-/** One character per octet; undefined when it is not there. */
-function readIf(path: string): string | undefined {
-  try {
-    return readRegular(path).toString("latin1");
-  } catch (error) {
-    if (errno(error) === "ENOENT") return undefined;
-    throw error;
   }
 }

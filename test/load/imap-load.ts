@@ -4,7 +4,7 @@
  */
 import { ImapClient, type Completed } from "./imap-client.ts";
 import { compose } from "./message.ts";
-import { running } from "./processes.ts";
+import { Steps, type StepTime } from "./steps.ts";
 
 export interface ImapLoad {
   readonly port: number;
@@ -16,21 +16,13 @@ export interface ImapLoad {
   readonly roots?: readonly number[];
 }
 
-/** Name of the step, ms, CPU ms of the server where that is asked for; in order. */
-export type ImapTimes = readonly (readonly [string, number, number?])[];
+/** In order. */
+export type ImapTimes = readonly StepTime[];
 
 async function load(plan: ImapLoad): Promise<ImapTimes> {
-  const times: [string, number, number?][] = [];
-  const { roots } = plan;
+  const steps = new Steps(plan.roots);
   let client = await ImapClient.login(plan.port, plan.user, plan.password);
-  const timed = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
-    const before = roots === undefined ? 0 : running(roots);
-    const start = performance.now();
-    const result = await act();
-    const ms = performance.now() - start;
-    times.push(roots === undefined ? [name, ms] : [name, ms, running(roots) - before]);
-    return result;
-  };
+  const timed = steps.timed.bind(steps);
   const want = (name: string, got: number, expected: number): void => {
     if (got !== expected) throw new Error(`${name}: ${String(got)} instead of ${String(expected)}`);
   };
@@ -83,7 +75,7 @@ async function load(plan: ImapLoad): Promise<ImapTimes> {
     want("EXPUNGE", done.untagged.filter((u) => u.line.endsWith(" EXPUNGE")).length, 100);
   });
   await client.logout();
-  return times;
+  return steps.times;
 }
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `m${String(i)}`);

@@ -1,6 +1,6 @@
 /** RETR of a whole maildrop, one by one and pipelined (RFC 2449 §6.6): a process of its own. One argument, JSON of Pop3Load; prints JSON of Pop3Times. */
 import { Pop3Client } from "./pop3-client.ts";
-import { running } from "./processes.ts";
+import { Steps, type StepTime } from "./steps.ts";
 
 export interface Pop3Load {
   readonly port: number;
@@ -11,20 +11,12 @@ export interface Pop3Load {
   readonly roots?: readonly number[];
 }
 
-/** Name of the step, ms, CPU ms of the server where that is asked for; in order. */
-export type Pop3Times = readonly (readonly [string, number, number?])[];
+/** In order. */
+export type Pop3Times = readonly StepTime[];
 
 async function load(plan: Pop3Load): Promise<Pop3Times> {
-  const times: [string, number, number?][] = [];
-  const { roots } = plan;
-  const timed = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
-    const before = roots === undefined ? 0 : running(roots);
-    const start = performance.now();
-    const result = await act();
-    const ms = performance.now() - start;
-    times.push(roots === undefined ? [name, ms] : [name, ms, running(roots) - before]);
-    return result;
-  };
+  const steps = new Steps(plan.roots);
+  const timed = steps.timed.bind(steps);
   const { client, stat } = await timed("log in and STAT", async () => {
     const fresh = await Pop3Client.login(plan.port, plan.user, plan.password);
     return { client: fresh, stat: await fresh.ok("STAT") };
@@ -54,7 +46,7 @@ async function load(plan: Pop3Load): Promise<Pop3Times> {
   });
   if (again !== octets) throw new Error(`pipelined RETR brought ${String(again)} octets`);
   await client.quit();
-  return times;
+  return steps.times;
 }
 
 try {

@@ -8,8 +8,7 @@
  *                             .N.BASE was such a file
  */
 import { existsSync, readdirSync } from "node:fs";
-import { readRegular } from "../durable.ts";
-import { errno } from "../faults.ts";
+import { readIfThere } from "../durable.ts";
 import { eachLine, LineWriter, formatHeader, parseHeader, type UidlistHeader } from "./uidlist.ts";
 
 export interface Maildrop {
@@ -52,15 +51,6 @@ export function parseKeywordFiles(names: readonly string[], read: (name: string)
   return keywords;
 }
 
-function textOf(path: string): string | undefined {
-  try {
-    return readRegular(path).toString("latin1");
-  } catch (error) {
-    if (errno(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 /**
  * What Courier knows as the text of a uidlist; undefined when that is nothing. Throws what the kernel says.
  *
@@ -68,9 +58,9 @@ function textOf(path: string): string | undefined {
  * @param nextUidValidity for files that name none
  */
 export function courierList(path: string, nextUidValidity: () => number): Buffer | undefined {
-  const text = textOf(`${path}/courierimapuiddb`);
+  const text = readIfThere(`${path}/courierimapuiddb`);
   const listed = text === undefined ? undefined : parseUids(Buffer.from(text, "latin1"));
-  const drop = parseMaildrop(textOf(`${path}/courierpop3dsizelist`) ?? "");
+  const drop = parseMaildrop(readIfThere(`${path}/courierpop3dsizelist`) ?? "");
   if (listed === undefined && drop.uidls.size === 0) return undefined;
   const uids = new Map(listed?.uids);
   let { uidValidity, nextUid } = listed?.header ?? drop;
@@ -106,5 +96,5 @@ function parseUids(octets: Buffer): { readonly header: UidlistHeader; readonly u
 export function courierKeywords(path: string): ReadonlyMap<string, readonly string[]> | undefined {
   const directory = `${path}/courierimapkeywords`;
   if (!existsSync(directory)) return undefined;
-  return parseKeywordFiles(readdirSync(directory, "latin1"), (name) => textOf(`${directory}/${name}`) ?? "");
+  return parseKeywordFiles(readdirSync(directory, "latin1"), (name) => readIfThere(`${directory}/${name}`) ?? "");
 }

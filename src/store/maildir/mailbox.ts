@@ -225,13 +225,9 @@ export class MaildirMailbox implements Mailbox {
   async claimRecent(peek: boolean): Promise<readonly Uid[]> {
     if (this.#recent.any === false) return [];
     return await this.#alone(async () => {
-      const { table } = this.#folder;
-      const rows = this.#recent.rows();
-      if (rows.length > 0 && !peek && !this.#readOnly) {
-        const renamed = this.#recent.renamed(rows);
-        await this.#hearing.unwatched(renamed.length, () => this.#recent.claim(renamed));
-      }
-      return rows.map((row) => table.at.uid[row] as Uid);
+      const { uids, fresh } = this.#recent.find();
+      if (uids.length > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));
+      return uids;
     });
   }
 

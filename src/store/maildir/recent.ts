@@ -1,4 +1,5 @@
 /** Messages that no session has claimed as \Recent yet: those in new/, and those in cur/ that this process put there or gave a UID. */
+import type { Uid } from "../mailbox.ts";
 import { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
 import { renaming } from "./own-changes.ts";
@@ -19,27 +20,26 @@ export class Recent {
     return counts === undefined ? undefined : counts.fresh > 0 || !recent.none;
   }
 
-  /** Their rows. Where there were none, none are looked for until some message is elsewhere. */
-  rows(): number[] {
+  /** Their UIDs, and the rows that `claim` would rename; both ascend. Where there were none, none are looked for until some message is elsewhere. */
+  find(): { readonly uids: readonly Uid[]; readonly fresh: readonly number[] } {
     const { table, recent } = this.#folder;
     const state = table.changesOf("place");
-    if (recent.none && this.#none === state) return [];
+    const uids: Uid[] = [];
+    const fresh: number[] = [];
+    if (recent.none && this.#none === state) return { uids, fresh };
     const { length } = table;
     const { uid, place } = table.at;
-    const rows: number[] = [];
-    if (recent.none) for (let row = table.rowWith("place", inNew); row >= 0; row = table.rowWith("place", inNew, row + 1)) rows.push(row);
-    else for (let row = 0; row < length; row++) if (place[row] === inNew || (place[row] === inCur && recent.has(uid[row]))) rows.push(row);
-    if (rows.length === 0) this.#none = state;
-    return rows;
+    for (let row = recent.none ? table.rowWith("place", inNew) : 0; row >= 0 && row < length; row = recent.none ? table.rowWith("place", inNew, row + 1) : row + 1) {
+      const isFresh = place[row] === inNew;
+      if (!isFresh && (place[row] !== inCur || !recent.has(uid[row]))) continue;
+      uids.push(uid[row] as Uid);
+      if (isFresh) fresh.push(row);
+    }
+    if (uids.length === 0) this.#none = state;
+    return { uids, fresh };
   }
 
-  /** Rows of those, ascending, that `claim` would rename. */
-  renamed(rows: readonly number[]): readonly number[] {
-    const { table } = this.#folder;
-    return table.rowWith("place", inNew) < 0 ? [] : rows.filter((row) => table.at.place[row] === inNew);
-  }
-
-  /** They are no longer. @param fresh as `renamed` says */
+  /** They are no longer. @param fresh as `find` says */
   async claim(fresh: readonly number[]): Promise<void> {
     const { recent, index } = this.#folder;
     if (fresh.length > 0) await renaming(this.#folder, fresh, new FlagPlan(this.#folder, undefined), true, () => undefined);

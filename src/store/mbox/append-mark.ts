@@ -12,8 +12,7 @@
  * The mark itself is not fsynced: against kill -9 it need not be; a power cut without fsync is a message not acknowledged.
  */
 import { fstatSync, readSync, rmSync, writeFileSync } from "node:fs";
-import { readRegular } from "../durable.ts";
-import { errno } from "../faults.ts";
+import { readIfThere } from "../durable.ts";
 import { fromLineLimit, parseFromLine } from "./from-line.ts";
 import { FileWindow } from "./window.ts";
 
@@ -60,7 +59,7 @@ export interface Half {
 
 /** Undefined when there is no half. */
 export function halfAppend(path: string, fd: number): Half | undefined {
-  const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)(?: ([\d,]+))?\n$/.exec(readIf(path));
+  const m = /^(\d+) (\d+) (\d+) ([0-9a-f]+)(?: ([\d,]+))?\n$/.exec(readIfThere(path) ?? "");
   const stats = fstatSync(fd);
   if (m === null || m[1] !== String(stats.ino)) return undefined;
   const [old, added] = [Number(m[2]), Number(m[3])];
@@ -75,15 +74,6 @@ export function halfAppend(path: string, fd: number): Half | undefined {
   // Not ours from early on: either the other's message begins there, perhaps behind a line end, or the mark is an old one.
   if (same < begin.length && (foreign === undefined || foreign - old > same + 1)) return undefined;
   return { from: old, to: foreign ?? stats.size };
-}
-
-function readIf(path: string): string {
-  try {
-    return readRegular(path).toString("latin1");
-  } catch (error) {
-    if (errno(error) === "ENOENT") return "";
-    throw error;
-  }
 }
 
 const fromWord = Buffer.from("From ");

@@ -1,9 +1,12 @@
 /** INBOX opened before it is asked for: nothing of it is to be seen, and what others do behind it is. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import type { AgentContext } from "../../../src/agent/context.ts";
 import { rehearse } from "../../../src/agent/imap/rehearse.ts";
+import { serveImap } from "../../../src/agent/imap/serve.ts";
 import { stayAwake } from "../../../src/sys/awake.ts";
 import { openStore } from "../../../src/store/open.ts";
 import type { MailStore } from "../../../src/store/mailbox.ts";
@@ -94,6 +97,21 @@ test("not without an index, not again within the pause, and what fails is for th
   t.mock.method(without, "open", () => assert.fail("opened"));
   await rehearse(alice, contextOf(without), 0);
 });
+
+for (const [who, remote, awake] of [["this host", "192.0.2.1", true], ["another host", "192.0.2.7", false]] as const)
+  test(`behind the login of a client of ${who} the agent ${awake ? "stays awake" : "may sleep"}`, async (t) => {
+    const store = await at(await maildir(t));
+    t.after(() => store.close());
+    const client = new Duplex({ read: () => {}, write: (_octets, _encoding, written) => written() });
+    const immediate = t.mock.method(globalThis, "setImmediate");
+    const served = serveImap(client as unknown as Socket, alice, { op: "session", service: "imap", session: "s", remote, local: "192.0.2.1", secured: true }, contextOf(store));
+    // The greeting is out; nothing but staying awake asks for turns of the event loop.
+    for (let n = 0; n < 20; n++) await Promise.resolve();
+    const turns = immediate.mock.callCount();
+    client.push(null);
+    await served;
+    assert.equal(turns > 0, awake);
+  });
 
 test("an event loop is kept awake until what is waited for has come, or not for long", async () => {
   let asked = 0;
