@@ -192,7 +192,7 @@ export interface Mailbox {
    */
   copy(uids: readonly Uid[], target: Mailbox, moving?: boolean): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }>;
 
-  /** Remove these for good. Unknown UIDs are passed over. Returns those removed by this call. */
+  /** Remove these for good. Unknown UIDs are passed over. Returns those removed by this call. With none, what an earlier call that failed has done is made durable. */
   expunge(uids: readonly Uid[]): Promise<readonly Uid[]>;
 
   /** Hear of every change, whoever made it, until the returned function is called. Starts the file watch on first use. */

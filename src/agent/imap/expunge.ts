@@ -26,8 +26,9 @@ export async function removeDeleted(session: Session, view: View, among: Readonl
   // Flags set by other programs count, but not messages the client has not heard of.
   await mailbox.refresh();
   const uids = view.messages.filter((m) => m.flags.has("\\Deleted") && !view.expunged.has(m.uid) && (among === undefined || among.has(m.uid))).map((m) => m.uid);
-  if (uids.length === 0) return;
+  // Also without any: an earlier one that failed may have something to make durable.
   const gone = await mailbox.expunge(uids);
+  if (gone.length === 0) return;
   session.counts.expunged += gone.length;
   hear(view, { arrived: [], flagged: [], expunged: gone });
 }

@@ -18,10 +18,11 @@ import { flagging } from "./flagging.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { completing, isReadOnly } from "./folders.ts";
 import { octetsLater, readNow } from "./message-file.ts";
-import { removing, rowsOf } from "./own-changes.ts";
+import { rowsOf } from "./own-changes.ts";
 import { Put, type Copied } from "./put.ts";
 import type { Quota } from "./quota.ts";
 import { Recent } from "./recent.ts";
+import { Removal } from "./removal.ts";
 import { readAnew } from "./resync.ts";
 import { baseOf, fieldsOf, pathOf } from "./row.ts";
 import { Sync } from "./sync.ts";
@@ -41,6 +42,7 @@ export class MaildirMailbox implements Mailbox {
   readonly #sync: Sync;
   readonly #put: Put;
   readonly #recent: Recent;
+  readonly #removal: Removal;
   readonly #serial = new Serial();
   readonly #hearing: Hearing;
   #readOnly = false;
@@ -51,6 +53,7 @@ export class MaildirMailbox implements Mailbox {
     this.#sync = new Sync(this.#folder, context.nextUidValidity);
     this.#put = new Put(this.#folder, this.#sync, context.quota);
     this.#recent = new Recent(this.#folder);
+    this.#removal = new Removal(this.#folder, context.quota);
     this.#hearing = new Hearing(() => ["new", "cur"].map((part) => `${place.path}/${part}`), async () => void (await this.refresh()), context.alone);
   }
 
@@ -318,15 +321,15 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
-  expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+  async expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+    if (uids.length === 0 && this.#removal.settled) return [];
     const { uidValidity } = this;
-    return this.#alone(async () => {
-      const folder = this.#folder;
+    return await this.#alone(async () => {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const rows = rowsOf(folder, uids);
-      const { gone, octets } = await this.#hearing.unwatched(rows.length, () => removing(folder, rows));
-      this.#context.quota.changed(-octets, -gone.length);
+      const rows = rowsOf(this.#folder, uids);
+      if (rows.length < uids.length) this.#removal.doubt();
+      const gone = await this.#hearing.unwatched(rows.length, () => this.#removal.run(rows));
       this.#tell();
       return gone;
     });

@@ -1,15 +1,13 @@
-/** Renames and removals of our own, of which we know how many events they make, and which follow a file that another program renamed. */
-import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+/** Renames and removals (removal.ts) of our own, of which we know how many events they make, and which follow a file that another program renamed. */
+import { closeSync, constants, openSync } from "node:fs";
 import { renameAt } from "../../sys/rename.ts";
-import { syncDirectory } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { StoreFault, type Uid } from "../mailbox.ts";
 import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
-import { removeHeld } from "./held-files.ts";
-import { directoryOf, inCur, inNew, nowhere, pathOf } from "./row.ts";
+import { inCur, inNew, nowhere } from "./row.ts";
 
 /** Events that own path operations made, by directory. */
 export interface Made {
@@ -31,7 +29,7 @@ export function rowsOf(folder: Folder, uids: readonly Uid[]): number[] {
 const many = 1000;
 
 /** Tries before a file that is renamed all the time is let go. */
-const patience = 8;
+export const patience = 8;
 
 /**
  * Runs path operations of our own on each of these, with a breath after every batch. When the directories were known before, they are
@@ -161,48 +159,4 @@ function end(name: Buffer, at: number, suffix: string): void {
   const { length } = suffix;
   for (let i = 0; i < length; i++) name[at + i] = suffix.charCodeAt(i);
   name[at + length] = 0;
-}
-
-/** Removes messages of rows; durable when it resolves. UIDs of those that this call removed, ascending, and octets of their files. */
-export async function removing(folder: Folder, rows: readonly number[]): Promise<{ readonly gone: readonly Uid[]; readonly octets: number }> {
-  const gone: Uid[] = [];
-  let octets = 0;
-  const directories = new Set<string>();
-  try {
-    await changing(folder, rows, (row, made) => {
-      const uid = folder.table.at.uid[row] as Uid;
-      const size = folder.files.storedSize(uid) ?? 0;
-      const directory = unlink(folder, row, made);
-      if (directory === undefined) return;
-      gone.push(uid);
-      octets += size;
-      directories.add(`${folder.place.path}/${directory}`);
-    });
-  } finally {
-    folder.drop(gone.map((uid) => folder.table.rowOf(uid)).sort((a, b) => a - b));
-  }
-  // Commit point.
-  await Promise.all([...directories].map(syncDirectory));
-  return { gone: gone.sort((a, b) => a - b), octets };
-}
-
-/** Removes the file of a row's message; where it was, or undefined when it is gone already: the next refresh says so. */
-function unlink(folder: Folder, row: number, made: Made): "cur" | "new" | undefined {
-  const { at } = folder.table;
-  for (let tries = 0; tries < patience; tries++) {
-    if (at.place[row] === nowhere) return undefined;
-    const directory = directoryOf(at.place[row]);
-    try {
-      const path = pathOf(folder.place.path, folder.table, row);
-      if (folder.cur.isLocal) removeHeld(path);
-      else unlinkSync(path);
-    } catch (error) {
-      if (errno(error) !== "ENOENT") throw error;
-      if (!folder.files.follow(at.uid[row])) return undefined;
-      continue;
-    }
-    made[directory]++;
-    return directory;
-  }
-  return undefined;
 }

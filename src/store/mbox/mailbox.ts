@@ -33,6 +33,8 @@ const nobody: State = { flags: new Set(), old: false };
 export class MboxMailbox implements Mailbox {
   readonly #place: MboxPlace;
   readonly #serial = new Serial();
+  /** An EXPUNGE failed: what it did may not be durable. */
+  #owing = false;
   readonly #hearing: Hearing;
   readonly #contents: Contents;
   readonly #file: MboxFile;
@@ -319,15 +321,18 @@ export class MboxMailbox implements Mailbox {
     });
   }
 
-  expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+  async expunge(uids: readonly Uid[]): Promise<readonly Uid[]> {
+    if (uids.length === 0 && !this.#owing) return [];
     const { uidValidity } = this;
     const contents = this.#contents;
-    return this.#changing(async (file) => {
+    return await this.#changing(async (file) => {
       // Another file is in its place: the caller's UIDs mean other messages.
       if (contents.uidValidity !== uidValidity) return [];
       const going = this.#rows(uids);
       const gone = going.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
+      this.#owing = true;
       await expungeRows(contents, this.#file.journal, file, going);
+      this.#owing = false;
       return gone;
     });
   }

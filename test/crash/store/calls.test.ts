@@ -51,11 +51,16 @@ const again: readonly (readonly [kind: Kind, step: string, before: "refused" | "
   ["maildir", "subscribe", "killed", "/Maildir$"],
   ["maildir", "unsubscribe", "killed", "/Maildir$"],
   ["maildir", "append", "refused", "/Maildir/dovecot-uidlist$", "/Maildir/dovecot-uidlist.tmp$"],
+  ["maildir", "expunge the last", "refused", "/Maildir/new$"],
+  ["maildir", "expunge the last", "killed", "/Maildir/new$"],
+  ["maildir", "expunge what is gone", "refused", "/Maildir/new$"],
   ["mbox", "set flags", "killed", "/inbox$"],
   ["mbox", "set flags", "refused", "/inbox$", "/inbox$"],
   ["mbox", "replace flags", "refused", "/inbox$", "/inbox$"],
   ["mbox", "append", "refused", "/inbox$", "/inbox$"],
   ["mbox", "expunge the last", "killed", "/inbox$"],
+  ["mbox", "expunge the last", "refused", "/inbox$"],
+  ["mbox", "expunge what is gone", "refused", "/inbox$"],
   ["mbox", "subscribe", "killed", "/mail$"],
 ];
 

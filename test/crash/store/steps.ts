@@ -99,6 +99,8 @@ export const steps: readonly Step[] = [
   { name: "expunge", run: within("INBOX", (inbox) => inbox.expunge(uids(inbox, 0, 2))) },
   // By UID: asked for again they are gone.
   { name: "expunge the last", run: within("INBOX", (inbox) => inbox.expunge([5, 6] as Uid[])) },
+  // As a session asks: when it asks again it knows of none.
+  { name: "expunge what is gone", run: within("INBOX", (inbox) => inbox.expunge(inbox.messages.filter(({ uid }) => uid >= 5).map(({ uid }) => uid))) },
   { name: "create", run: (store) => store.create("Fresh/deep") },
   { name: "delete", run: (store) => store.remove("A") },
   { name: "rename", run: (store) => store.rename("A", "Archive") },
