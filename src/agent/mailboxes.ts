@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { describeFault, logger, printable } from "../daemon/log.ts";
 import type { AgentOrder, MailboxReply } from "../daemon/protocol.ts";
 import { sendFrame } from "../daemon/wire.ts";
+import { Namespace } from "../imap/namespace.ts";
 import { storeFault } from "../store/faults.ts";
 import type { MailStore, StoreFault } from "../store/mailbox.ts";
 import { mailboxReplies } from "../store/work.ts";
@@ -26,7 +27,8 @@ export async function serveMailboxes(socket: Socket, { user, work, folder }: Ext
     sendFrame(socket, { kind: "end" } satisfies MailboxReply);
     return void socket.destroySoon();
   }
-  for await (const reply of mailboxReplies(store, work, folder, note)) {
+  const namespace = new Namespace(context.settings.namespace_prefix, context.settings.namespace_separator);
+  for await (const reply of mailboxReplies(store, namespace, work, folder, note)) {
     if (reply.kind === "resynced") log.info(`resync of ${printable(user.name, 100)} ${printable(JSON.stringify(reply.folder))}: ${reply.messages} messages, ${reply.mended.length === 0 ? "nothing to mend" : printable(reply.mended.join("; "), 2000)}`);
     if (socket.destroyed || context.stopping.aborted) break;
     if (!sendFrame(socket, reply)) await Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => undefined);

@@ -15,6 +15,7 @@ import type { HandoffReply, MailboxHello, MailboxReply, MailboxWork, MailUser } 
 import { socketPath } from "../daemon/sockets.ts";
 import { sendFrame, WireFramer } from "../daemon/wire.ts";
 import type { StoreFaultKind } from "../store/mailbox.ts";
+import { Namespace } from "../imap/namespace.ts";
 import { openStore } from "../store/open.ts";
 import { storeFault } from "../store/faults.ts";
 import { mailboxReplies } from "../store/work.ts";
@@ -127,7 +128,7 @@ async function* withStore(settings: Settings, user: MailUser, { work, folder }: 
   try {
     const store = await openStore(resolveAuto(user, settings), settings);
     try {
-      yield* mailboxReplies(store, work, folder, () => undefined);
+      yield* mailboxReplies(store, new Namespace(settings.namespace_prefix, settings.namespace_separator), work, folder, () => undefined);
     } finally {
       await store.close();
     }

@@ -7,6 +7,7 @@
  */
 import { KindFault } from "./kinds.ts";
 import { locationOptions } from "./mail-location.ts";
+import { prefixFault } from "./namespace.ts";
 import { table, type SettingName, type Settings } from "./table.ts";
 
 export interface Assignment {
@@ -122,6 +123,8 @@ function contradictions(s: Settings): [SettingName, string][] {
   if (!/^(?:|(?:\[[^[\]\s]+\]|[^[\]\s:]+)(?::(?:\d{1,5}|smtp|submission|lmtp))?)$/i.test(s.relayhost)) found.push(["relayhost", `"${clip(s.relayhost)}" is not [host]:port, [host], domain:port or domain`]);
   const location = locationFault(s.mail_location);
   if (location !== undefined) found.push(["mail_location", location]);
+  const prefix = prefixFault(s.namespace_prefix, s.namespace_separator);
+  if (prefix !== undefined) found.push(["namespace_prefix", `"${clip(s.namespace_prefix)}" ${prefix}`]);
   for (const w of s.resolver) if (!/^(?:[\d.]+|\[[\da-f:]+\]|[\da-f]*:[\da-f:]+)(?::\d{1,5})?$/i.test(w)) found.push(["resolver", `"${clip(w)}" is not an address or address:port`]);
   for (const w of s.mailbox_auto_create) if (!/^[^:]+(?::\\(?:All|Archive|Drafts|Flagged|Junk|Sent|Trash))?$/i.test(w)) found.push(["mailbox_auto_create", `"${clip(w)}" is not a folder or folder:\\Use of RFC 6154`]);
   if (s.agent_limit < 1) found.push(["agent_limit", "must be 1 or more: without agents no mail is delivered"]);

@@ -21,6 +21,8 @@ export const accessSettings = {
   pop3_reuse_xuidl: setting(yesno, "no", "The X-UIDL field of a message, where it has one, is its unique-id. Every header is read for it; whoever sends mail can set the field."),
   pop3_no_flag_updates: setting(yesno, "no", "RETR does not set \\Seen."),
   pop3_lock_session: setting(yesno, "yes", "One POP3 session per maildrop at a time (RFC 1939 §4)."),
-  mailbox_auto_create: setting(list, "Drafts:\\Drafts Sent:\\Sent Trash:\\Trash Junk:\\Junk Archive:\\Archive", "Folders with their special use (RFC 6154); made when first used."),
+  mailbox_auto_create: setting(list, "Drafts:\\Drafts Sent:\\Sent Trash:\\Trash Junk:\\Junk Archive:\\Archive", "Folders with their special use (RFC 6154); made when first used. Without namespace_prefix, with \"/\" between levels."),
+  namespace_prefix: setting(text, "", "What clients have before the name of every mailbox but INBOX, with the separator at its end: INBOX. or INBOX/ as Courier and Cyrus had it, as in prefix = of Dovecot's namespace that has inbox = yes. Files and subscriptions are without it, so it says nothing of where mail is; but clients take a mailbox with another name for another mailbox, and read it anew."),
+  namespace_separator: setting(choice("/", "."), "/", "What is between the levels of a mailbox name for clients, as in separator = of Dovecot's namespace. It says nothing of the files. Settings have \"/\" whatever it is. A level with a \".\" in it (a file of mbox) has \"\\2e\" there."),
   mail_index: setting(choice("memory"), "memory", "Where what is known of messages is kept between commands."),
 };

@@ -1,4 +1,4 @@
-/** Mailbox names and patterns. RFC 3501 §5.1, §5.1.3 and §9. */
+/** Mailbox names and patterns, as clients have them (namespace.ts). RFC 3501 §5.1.3 and §9. */
 import { decodeMutf7 } from "../syntax/mutf7.ts";
 import { listChar } from "./octets.ts";
 import { astring, string, type CommandScanner } from "./strings.ts";
@@ -6,12 +6,11 @@ import { astring, string, type CommandScanner } from "./strings.ts";
 /**
  * mailbox = "INBOX" / astring
  *
- * Modified UTF-7 is decoded; "INBOX" in any case, also as the first level of a name, becomes "INBOX". Throws SyntaxFault when
- * the name is not modified UTF-7.
+ * Modified UTF-7 is decoded. Throws SyntaxFault when the name is none.
  */
 export function mailbox(s: CommandScanner): string {
   const at = s.position;
-  return inbox(decoded(s, astring(s), at));
+  return decoded(s, astring(s), at);
 }
 
 /**
@@ -24,9 +23,6 @@ export function listMailbox(s: CommandScanner): string {
   const next = s.peek();
   return decoded(s, next === 0x22 || next === 0x7b ? string(s) : s.some(listChar, "list-mailbox"), at);
 }
-
-/** The first level has no case when it is INBOX; the rest has. */
-export const inbox = (name: string): string => (/^inbox(?=\/|$)/i.test(name) ? `INBOX${name.slice(5)}` : name);
 
 function decoded(s: CommandScanner, octets: Buffer, at: number): string {
   const name = decodeMutf7(octets.toString("latin1"));

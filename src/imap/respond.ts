@@ -59,6 +59,9 @@ export function flagList(flags: Iterable<string>, recent = false): string {
 export const listResponse = (kind: "LIST" | "LSUB", attributes: readonly string[], separator: string, name: string): string =>
   `* ${kind} (${attributes.join(" ")}) "${separator}" ${mailboxName(name)}\r\n`;
 
+/** Namespace-Response of one personal namespace. RFC 2342 §6 */
+export const namespaceResponse = (prefix: string, separator: string): string => `* NAMESPACE ((${string(encodeMutf7(prefix))} "${separator}")) NIL NIL\r\n`;
+
 /** RFC 3501 §7.2.4 */
 export const statusResponse = (name: string, items: readonly (readonly [StatusItem, number])[]): string =>
   `* STATUS ${mailboxName(name)} (${items.map(([item, n]) => `${item} ${n}`).join(" ")})\r\n`;

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { freePorts } from "../harness/stack.ts";
 import { answers, until } from "../bench/place.ts";
 import type { UnixUser } from "../root/users.ts";
+import { plainSpace, type Space } from "./operations.ts";
 
 const dovecot = "/usr/sbin/dovecot";
 
@@ -28,8 +29,9 @@ export class Dovecot {
   /**
    * @param location as mail_location
    * @param more     further lines of dovecot.conf
+   * @param space    of all mailboxes
    */
-  static async make(directory: string, users: readonly UnixUser[], location: string, more = ""): Promise<Dovecot> {
+  static async make(directory: string, users: readonly UnixUser[], location: string, more = "", { prefix, separator }: Space = plainSpace): Promise<Dovecot> {
     const [imap = 0, pop3 = 0] = await freePorts(2);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     writeFileSync(`${directory}/users`, users.map((u) => `${u.name}:{PLAIN}${u.password}:${u.uid}:${u.gid}::${u.home}::\n`).join(""), { mode: 0o644 });
@@ -38,7 +40,7 @@ export class Dovecot {
     const settings =
       `base_dir = ${directory}/run\nstate_dir = ${directory}/state\nlog_path = ${directory}/log\nprotocols = imap pop3\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\n` +
       `first_valid_uid = 1\nmail_privileged_group = mail\nmail_max_userip_connections = 1000\nmail_location = ${location}\n` +
-      `${database("passdb")}${database("userdb")}namespace inbox {\n  inbox = yes\n  separator = /\n}\n${login("imap", imap)}${login("pop3", pop3)}${more}\n`;
+      `${database("passdb")}${database("userdb")}namespace inbox {\n  inbox = yes\n  prefix = ${prefix}\n  separator = ${separator}\n}\n${login("imap", imap)}${login("pop3", pop3)}${more}\n`;
     return new Dovecot(directory, imap, pop3, settings);
   }
 

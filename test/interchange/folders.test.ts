@@ -17,7 +17,7 @@ import { dovecotLog, dovecotSettings, DovecotSession } from "./turns/session.ts"
 import { quote, unquote } from "./view.ts";
 import type { Kind } from "./world.ts";
 
-const courses = Number(process.env["COURSES"] ?? 3);
+const courses = Number(process.env["COURSES"] ?? 2);
 const from = Number(process.env["FROM"] ?? 1);
 const steps = Number(process.env["STEPS"] ?? 40);
 if (imapMissing === false) await becomeNobody();
@@ -127,22 +127,24 @@ test("mbox: CREATE with a separator at the end makes a directory", async (t) => 
 /** Modified UTF-7. */
 const components = ["A", "A", "B", "d", "Entw&APw-rfe", "&ZeVnLIqe-", "x&-y", "with space", "&2D3cvA-", "INBOX", "a~b", "%", "*", 'q"x', "back\\s", "a.b", "..", "x.lock", "tr ", " le", "#n", "cur", "tmp", "{1}", "(", "z".repeat(120), "dovecot.index", "subscriptions"];
 
-/** What LIST and LSUB said: name and attributes, without those that are guesses. */
-function listed(said: readonly string[]): string[] {
-  return said
-    .flatMap((line) => {
-      const m = /^\* (?:LIST|LSUB) \(([^)]*)\) "\/" (.*)$/.exec(line);
-      return m === null ? [] : `${unquote(m[2] ?? "")} ${(m[1] ?? "").split(" ").filter((word) => word !== "" && !/marked$/i.test(word)).sort().join(" ")}`;
-    })
-    .sort();
+/**
+ * What LIST and LSUB said: name and attributes, without those that are guesses. Where there is a prefix, Dovecot says that INBOX has children whether it has or not, and
+ * has the directory of all mailboxes under the prefix's own name.
+ */
+function listed(said: readonly string[], prefix = ""): string[] {
+  const lines = said.flatMap((line) => {
+    const m = /^\* (?:LIST|LSUB) \(([^)]*)\) "[/.]" (.*)$/.exec(line);
+    return m === null ? [] : `${unquote(m[2] ?? "")} ${(m[1] ?? "").split(" ").filter((word) => word !== "" && !/marked$/i.test(word)).sort().join(" ")}`;
+  });
+  return lines.flatMap((line) => (prefix === "" ? line : line.startsWith("INBOX ") ? "INBOX" : line.startsWith(`${prefix.slice(0, -1)} `) ? [] : line)).sort();
 }
 
 /** A command, and whether what Dovecot does then is no measure. */
-function chosen(chance: Chance, kind: Kind, there: readonly string[]): string | undefined {
-  const name = Array.from({ length: 1 + chance.below(3) }, () => chance.of(components)).join("/");
+function chosen(chance: Chance, { kind, prefix, separator }: Course, there: readonly string[]): string | undefined {
+  const name = (chance.below(8) === 0 ? "" : prefix) + Array.from({ length: 1 + chance.below(3) }, () => chance.of(components)).join(chance.below(20) === 0 ? "/" : separator);
   const some = chance.of(there);
   // Its list has a folder that is gone as long as others are below it.
-  const holds = kind === "maildir" && there.some((one) => one.startsWith(`${some}/`));
+  const holds = kind === "maildir" && there.some((one) => one.startsWith(`${some}${separator}`));
   switch (chance.below(9)) {
     case 0:
     case 1:
@@ -150,7 +152,7 @@ function chosen(chance: Chance, kind: Kind, there: readonly string[]): string | 
       return `CREATE ${quote(name)}`;
     case 3:
       // Of a name in modified UTF-7 it forgets that it ends so.
-      return kind === "mbox" && !name.includes("&") && !name.includes("..") ? `CREATE ${quote(`${name}/`)}` : undefined;
+      return kind === "mbox" && !name.includes("&") && !name.includes("..") ? `CREATE ${quote(`${name}${separator}`)}` : undefined;
     case 4:
       return holds ? undefined : `DELETE ${quote(some)}`;
     case 5:
@@ -163,14 +165,30 @@ function chosen(chance: Chance, kind: Kind, there: readonly string[]): string | 
   }
 }
 
-for (const kind of ["maildir", "mbox"] satisfies Kind[])
+/** Both have the same namespace. */
+interface Course {
+  readonly kind: Kind;
+  readonly prefix: string;
+  readonly separator: "/" | ".";
+}
+
+const kinds: readonly Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
+  { kind, prefix: "", separator: "/" },
+  { kind, prefix: "", separator: "." },
+  { kind, prefix: "INBOX.", separator: "." },
+  { kind, prefix: "INBOX/", separator: "/" },
+  { kind, prefix: "Mail/", separator: "/" },
+]);
+
+for (const of of kinds)
   for (let seed = from; seed < from + courses; seed++)
-    test(`${kind}: folders by chance beside Dovecot, seed ${seed}`, { skip: imapMissing }, async (t) => {
+    test(`${of.kind}, "${of.prefix}" "${of.separator}": folders by chance beside Dovecot, seed ${seed}`, { skip: imapMissing }, async (t) => {
+      const { kind, prefix, separator } = of;
       const { store, home } = await place(t, kind);
       const other = emptyHome(t, kind);
-      const sessions = await startSessions(store);
+      const sessions = await startSessions(store, { namespace_prefix: prefix, namespace_separator: separator });
       const ours = await sessions.login();
-      const theirs = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other)));
+      const theirs = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other), [], prefix, separator));
       t.after(async () => {
         await theirs.end();
         await sessions.close();
@@ -179,21 +197,21 @@ for (const kind of ["maildir", "mbox"] satisfies Kind[])
       const course: string[] = [];
       let there = ["INBOX"];
       for (let i = 0; i < steps; i++) {
-        const command = chosen(chance, kind, there);
+        const command = chosen(chance, of, there);
         if (command === undefined) continue;
         course.push(command);
         const mine = (await ours.ask(command)).at(-1) ?? "";
         const { status, end } = await theirs.ask(command);
         const told = `${course.slice(-8).join("\n")}\nours: ${mine}\ntheirs: ${end}\n${dovecotLog(other).split("\n").slice(-3).join("\n")}`;
         assert.equal(mine.split(" ")[0], status, told);
-        for (const list of ['LIST "" "*"', 'LSUB "" "*"', 'LSUB "" "%"', 'LIST "" "%"', 'LIST "A/" "%"', 'LIST "" "*/A"', 'LIST "" "%/%"']) {
-          const said = listed(await ours.ask(list));
-          assert.deepEqual(said, listed((await theirs.say(list)).split("\r\n")), `${list}\n${told}`);
-          if (list === 'LIST "" "*"') there = said.filter((line) => !line.includes("\\Noselect")).map((line) => line.slice(0, line.lastIndexOf(" ")));
+        for (const list of ['LIST "" "*"', 'LSUB "" "*"', 'LSUB "" "%"', 'LIST "" "%"', `LIST "${prefix}A${separator}" "%"`, `LIST "" "*${separator}A"`, `LIST "" "%${separator}%"`, `LIST "${prefix}" "%"`]) {
+          const said = listed(await ours.ask(list), prefix);
+          assert.deepEqual(said, listed((await theirs.say(list)).split("\r\n"), prefix), `${list}\n${told}`);
+          if (list === 'LIST "" "*"') there = said.filter((line) => !line.includes("\\Noselect")).map((line) => (line === "INBOX" ? line : line.slice(0, line.lastIndexOf(" "))));
         }
       }
       // And on the same files.
-      const here = new DovecotSession(home, dovecotSettings(home, locationOf(kind, home)));
-      for (const list of ['LIST "" "*"', 'LSUB "" "*"']) assert.deepEqual(listed((await here.say(list)).split("\r\n")), listed(await ours.ask(list)), course.join("\n"));
+      const here = new DovecotSession(home, dovecotSettings(home, locationOf(kind, home), [], prefix, separator));
+      for (const list of ['LIST "" "*"', 'LSUB "" "*"']) assert.deepEqual(listed((await here.say(list)).split("\r\n"), prefix), listed(await ours.ask(list), prefix), course.join("\n"));
       await here.end();
     });

@@ -36,8 +36,19 @@ const components = ["Lists", "Entw&APw-rfe", "&ZeVnLIqe-", "x&-y", "with space",
 const flags = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Forwarded", "$MDNSent", "$Junk", "NonJunk", "work", "todo-1", "a.b", "Label!", "x+y"];
 const dates = ["17-Jul-1996 02:44:25 -0700", " 1-Jan-2000 00:00:00 +0000", "29-Feb-2024 23:59:59 +1345", "20-Nov-2026 12:00:00 +0100"];
 
+/** What clients have before and within names of folders. */
+export interface Space {
+  readonly prefix: string;
+  readonly separator: "/" | ".";
+}
+
+export const plainSpace: Space = { prefix: "", separator: "/" };
+
+const named = ({ prefix, separator }: Space, parts: readonly string[]): string => prefix + parts.join(separator);
+
 /** Which folders can hold others differs: in an mbox store a folder with messages can not. */
 export interface Doing {
+  readonly space: Space;
   readonly imap: Imap;
   readonly chance: Chance;
   /** Grows with each message, over all rounds. */
@@ -125,18 +136,18 @@ const expunge: Operation = async (doing) => {
   return `${name}: delete ${set(chosen)}, ${what}`;
 };
 
-const create: Operation = async ({ imap, chance }) => {
+const create: Operation = async ({ imap, chance, space }) => {
   const parts = chance.some(components, 3);
-  const name = parts.length === 0 ? "plain" : parts.join("/");
+  const name = named(space, parts.length === 0 ? ["plain"] : parts);
   const { status } = await imap.command(`CREATE ${quote(name)}`);
   return `CREATE ${quote(name)}: ${status}`;
 };
 
-const rename: Operation = async ({ imap, chance }) => {
+const rename: Operation = async ({ imap, chance, space }) => {
   const all = (await folders(imap)).filter((f) => f !== "INBOX");
   if (all.length === 0) return "";
   const from = chance.of(all);
-  const to = chance.below(2) === 0 ? `${from}-r${chance.below(10)}` : [...chance.some(components, 1), `moved${chance.below(100)}`].join("/");
+  const to = chance.below(2) === 0 ? `${from}-r${chance.below(10)}` : named(space, [...chance.some(components, 1), `moved${chance.below(100)}`]);
   await imap.command("CLOSE");
   const { status } = await imap.command(`RENAME ${quote(from)} ${quote(to)}`);
   return `RENAME ${quote(from)} ${quote(to)}: ${status}`;
@@ -151,8 +162,8 @@ const remove: Operation = async ({ imap, chance }) => {
   return `DELETE ${quote(name)}: ${status}`;
 };
 
-const subscribe: Operation = async ({ imap, chance }) => {
-  const name = chance.of([...(await folders(imap)), "gone/&ZeVnLIqe-"]);
+const subscribe: Operation = async ({ imap, chance, space }) => {
+  const name = chance.of([...(await folders(imap)), named(space, ["gone", "&ZeVnLIqe-"])]);
   const what = `${chance.of(["SUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE"])} ${quote(name)}`;
   const { status } = await imap.command(what);
   return `${what}: ${status}`;

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Chance, doSome } from "./operations.ts";
+import { Chance, doSome, plainSpace, type Space } from "./operations.ts";
 import { look, maildrop, type Maildrop, type Seen } from "./view.ts";
 import { forgetDovecotIndex, forgetOurIndex, makeWorld, missing, type Kind, type Side, type World } from "./world.ts";
 
@@ -37,34 +37,48 @@ function told({ seen, drop }: Snapshot, kind: Kind): Snapshot {
   return { seen: { ...seen, mailboxes }, drop };
 }
 
-for (const kind of ["maildir", "mbox"] satisfies Kind[]) {
-  for (const index of ["with", "without"] as const) {
-    test(`${kind}, ${index} the indexes of both`, { skip: missing }, async (t) => {
-      const world = await makeWorld(t, { kind, letter: `${kind.slice(0, 2)}${index === "with" ? "i" : "n"}` });
-      const chance = new Chance(seed + (kind === "mbox" ? 1000 : 0) + (index === "with" ? 500 : 0));
-      const serial = { next: 1 };
-      await world.theirs.start();
-      let before: Snapshot | undefined;
-      const course: string[] = [];
-      const during = <T>(work: Promise<T>): Promise<T> => work.catch((cause: unknown) => assert.fail(`${String(cause)}\n${course.join("\n")}`));
-      for (let turn = 0; turn <= turns[index] * 2; turn++) {
-        const side: Side = turn % 2 === 0 ? "theirs" : "ours";
-        if (index === "without") {
-          // Sessions know more than files: who is to start without an index starts anew.
-          await world.theirs.stop();
-          await world.ours.stop(false);
-          forgetDovecotIndex(world.root);
-          forgetOurIndex(world.root);
-          await (side === "ours" ? world.ours.restart() : world.theirs.start());
-        }
-        const here = await during(snapshot(world, side));
-        if (before !== undefined) assert.deepEqual(told(here, kind), told(before, kind), `turn ${turn}: ${side} sees something else\n${course.join("\n")}`);
-        const imap = await world.imap(side === "ours" ? world.ours.ports.imap : world.theirs.imap);
-        course.push(`turn ${turn}, ${side}`);
-        await during(doSome({ imap, chance, serial, course }, 12));
-        await imap.logout();
-        before = await during(snapshot(world, side));
+interface Course {
+  readonly kind: Kind;
+  readonly index: "with" | "without";
+  /** One for each, of a user's name. */
+  readonly letter: string;
+  readonly space: Space;
+}
+
+const courier: Space = { prefix: "INBOX.", separator: "." };
+
+const courses: readonly Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
+  { kind, index: "with", letter: `${kind.slice(0, 2)}i`, space: plainSpace },
+  { kind, index: "without", letter: `${kind.slice(0, 2)}n`, space: plainSpace },
+  { kind, index: "with", letter: `${kind.slice(0, 2)}c`, space: courier },
+]);
+
+for (const { kind, index, letter, space } of courses) {
+  test(`${kind}, ${index} the indexes of both, prefix "${space.prefix}"`, { skip: missing }, async (t) => {
+    const world = await makeWorld(t, { kind, letter, space });
+    const chance = new Chance(seed + (kind === "mbox" ? 1000 : 0) + (index === "with" ? 500 : 0));
+    const serial = { next: 1 };
+    await world.theirs.start();
+    let before: Snapshot | undefined;
+    const course: string[] = [];
+    const during = <T>(work: Promise<T>): Promise<T> => work.catch((cause: unknown) => assert.fail(`${String(cause)}\n${course.join("\n")}`));
+    for (let turn = 0; turn <= turns[index] * 2; turn++) {
+      const side: Side = turn % 2 === 0 ? "theirs" : "ours";
+      if (index === "without") {
+        // Sessions know more than files: who is to start without an index starts anew.
+        await world.theirs.stop();
+        await world.ours.stop(false);
+        forgetDovecotIndex(world.root);
+        forgetOurIndex(world.root);
+        await (side === "ours" ? world.ours.restart() : world.theirs.start());
       }
-    });
-  }
+      const here = await during(snapshot(world, side));
+      if (before !== undefined) assert.deepEqual(told(here, kind), told(before, kind), `turn ${turn}: ${side} sees something else\n${course.join("\n")}`);
+      const imap = await world.imap(side === "ours" ? world.ours.ports.imap : world.theirs.imap);
+      course.push(`turn ${turn}, ${side}`);
+      await during(doSome({ imap, chance, serial, course, space }, 12));
+      await imap.logout();
+      before = await during(snapshot(world, side));
+    }
+  });
 }

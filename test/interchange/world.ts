@@ -7,6 +7,7 @@ import { startStack, type Stack } from "../harness/stack.ts";
 import { addUser, removeUser, type UnixUser } from "../root/users.ts";
 import { Imap } from "../system/client.ts";
 import { Dovecot, dovecotMissing } from "./dovecot.ts";
+import { plainSpace, type Space } from "./operations.ts";
 
 export const missing = dovecotMissing;
 
@@ -20,6 +21,7 @@ export interface WorldOptions {
   readonly set?: Readonly<Record<string, string>>;
   /** More lines of dovecot.conf. */
   readonly dovecot?: string;
+  readonly space?: Space;
   /** mbox: INBOX lies in the system's mail spool. */
   readonly spool?: boolean;
 }
@@ -39,7 +41,7 @@ export interface World {
 export type Side = "ours" | "theirs";
 
 /** Both are made; Posthorn runs, Dovecot does not yet. Everything goes with the test. */
-export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, spool }: WorldOptions): Promise<World> {
+export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, space = plainSpace, spool }: WorldOptions): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), "ph-both-"));
   chmodSync(directory, 0o755);
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -48,9 +50,9 @@ export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, sp
   const root = join(user.home, kind === "maildir" ? "Maildir" : "mail");
   const inbox = kind === "maildir" ? root : spool === true ? `/var/mail/${user.name}` : join(root, "inbox");
   const location = kind === "maildir" ? "maildir:~/Maildir" : `mbox:~/mail:INBOX=${inbox}`;
-  const ours = await startStack({ system: true, set: { mail_location: location, mailbox_auto_create: "", pop3_no_flag_updates: "yes", auth_failure_delay: "10ms", agent_idle_timeout: "2s", ...set } });
+  const ours = await startStack({ system: true, set: { mail_location: location, namespace_prefix: space.prefix, namespace_separator: space.separator, mailbox_auto_create: "", pop3_no_flag_updates: "yes", auth_failure_delay: "10ms", agent_idle_timeout: "2s", ...set } });
   t.after(() => ours.stop());
-  const theirs = await Dovecot.make(join(directory, "dovecot"), [user], location, `pop3_no_flag_updates = yes\n${dovecot ?? ""}`);
+  const theirs = await Dovecot.make(join(directory, "dovecot"), [user], location, `pop3_no_flag_updates = yes\n${dovecot ?? ""}`, space);
   t.after(() => theirs.stop());
   return {
     user,

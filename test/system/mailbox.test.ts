@@ -1,7 +1,7 @@
 /** `posthorn mailbox`: through the agent while the stack runs, by itself while it does not. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bin, startStack, type Stack } from "../harness/stack.ts";
@@ -100,6 +100,15 @@ describe("while the stack runs", () => {
 describe("while it does not", () => {
   before(() => stack.stop(false));
   both();
+
+  test("folders have the names of clients", () => {
+    const config = `${stack.config}.namespace`;
+    writeFileSync(config, `${readFileSync(stack.config, "utf8")}\nnamespace_prefix = INBOX.\nnamespace_separator = .\n`);
+    const say = (...words: string[]): string => spawnSync(bin("posthorn"), ["mailbox", ...words, "--config", config], { encoding: "utf8" }).stdout;
+    assert.deepEqual(say("list", "alice").split("\n").filter((l) => /^(INBOX$|.*Sent)/.test(l)), ["INBOX", "INBOX.Sent\t\\Sent"]);
+    assert.match(say("status", "alice", "INBOX.Sent"), /^INBOX\.Sent: 0 messages, /);
+    assert.equal(say("status", "alice", "Sent"), "");
+  });
 
   test("what other programs left in tmp/ and elsewhere does not matter", () => {
     writeFileSync(`${maildir()}/tmp/half`, "From: a");

@@ -1,7 +1,7 @@
 /** Commands that touch no message: RFC 3501 §6.1, RFC 2971, RFC 5161, RFC 2342. */
 import { printable } from "../../daemon/log.ts";
 import { capabilities } from "../../imap/capability.ts";
-import { idResponse, ok } from "../../imap/respond.ts";
+import { idResponse, namespaceResponse, ok } from "../../imap/respond.ts";
 import { leave } from "./select.ts";
 import type { Handler } from "./session.ts";
 
@@ -43,7 +43,7 @@ export const enable: Handler<"ENABLE"> = ({ out }) => {
 };
 
 /** RFC 2342 §5: one personal namespace. */
-export const namespace: Handler<"NAMESPACE"> = ({ out, store }) => {
-  out.write(`* NAMESPACE (("" "${store.separator}")) NIL NIL\r\n`);
+export const namespace: Handler<"NAMESPACE"> = ({ out, namespace: { prefix, separator } }) => {
+  out.write(namespaceResponse(prefix, separator));
   return ok("Namespace completed.");
 };

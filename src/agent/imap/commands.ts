@@ -1,6 +1,6 @@
 /** Every command behind login: the state it is legal in, whether expunged messages may be told with it, and what it does. */
 import type { Command, CommandName } from "../../imap/command.ts";
-import { bad, type Reply } from "../../imap/respond.ts";
+import { bad, no, type Reply } from "../../imap/respond.ts";
 import { append, copy, move } from "./append.ts";
 import { capability, enable, id, logout, namespace, noop } from "./basic.ts";
 import { expunge, uidExpunge } from "./expunge.ts";
@@ -8,7 +8,7 @@ import { fetch } from "./fetch.ts";
 import { create, remove, rename, subscribe, unsubscribe } from "./folders.ts";
 import { list, lsub, status } from "./list.ts";
 import { search } from "./search.ts";
-import { check, close, examine, select, unselect } from "./select.ts";
+import { check, close, closed, examine, select, unselect } from "./select.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
 import { sort } from "./sort.ts";
 import { store } from "./store.ts";
@@ -66,7 +66,9 @@ const commands: { readonly [N in Exclude<CommandName, "IDLE">]: Entry<N> } = {
 /** Runs a command and returns its tagged answer. Throws StoreFault. */
 export const run = (session: Session, command: Command): Promise<Reply> => (command.name === "IDLE" ? Promise.resolve(bad("Not here.")) : dispatch(session, command.name, command));
 
-async function dispatch<N extends Exclude<CommandName, "IDLE">>(session: Session, name: N, command: Command): Promise<Reply> {
+async function dispatch<N extends Exclude<CommandName, "IDLE">>(session: Session, name: N, said: Command): Promise<Reply> {
+  const command = session.namespace.within(said);
+  if (command === undefined) return outside(session, said);
   // The table pairs each name with the handler of that name, which the compiler can not follow through a union.
   const entry = commands[name] as Entry<N>;
   const own = command as CommandOf<N>;
@@ -76,6 +78,13 @@ async function dispatch<N extends Exclude<CommandName, "IDLE">>(session: Session
   const loading = session.state.view.mailbox.load?.();
   if (loading !== undefined) await loading;
   return entry.run(session, session.state.view, own);
+}
+
+/** No store has such a name. RFC 5530 §3 CANNOT, since it can not be made either. */
+function outside(session: Session, { name }: Command): Reply {
+  if (name === "SELECT" || name === "EXAMINE") closed(session);
+  const { prefix, separator } = session.namespace;
+  return no(prefix === "" ? `Not a possible mailbox name: levels are separated by "${separator}".` : `Not a possible mailbox name: all but INBOX begin with "${prefix}".`, "CANNOT");
 }
 
 /** Whether expunged messages may be told before this command's tagged answer. */

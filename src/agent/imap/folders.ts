@@ -20,7 +20,7 @@ export const remove: Handler<"DELETE"> = async (session, { mailbox }) => {
 
 /** RFC 3501 §6.3.5 */
 export const rename: Handler<"RENAME"> = async (session, { from, to }) => {
-  const target = withoutEnd(to, session.store.separator);
+  const target = withoutEnd(to);
   if (target === "INBOX") return no("There is an INBOX already.", "ALREADYEXISTS");
   if (from !== "INBOX" && (holds(session, from) || holdsChild(session, from))) leave(session);
   await session.store.rename(from, target);
@@ -29,7 +29,7 @@ export const rename: Handler<"RENAME"> = async (session, { from, to }) => {
 
 /** RFC 3501 §6.3.6: what is subscribed need not exist any more, so only a name that can be one is asked for. */
 export const subscribe: Handler<"SUBSCRIBE"> = async ({ store }, { mailbox }) => {
-  const name = withoutEnd(mailbox, store.separator);
+  const name = withoutEnd(mailbox);
   const folders = await store.folders();
   // Dovecot refuses too: a typing error would stay in LSUB for ever.
   if (name !== "INBOX" && !folders.some((f) => f.name === name)) return no("Mailbox doesn't exist.", "NONEXISTENT");
@@ -39,12 +39,12 @@ export const subscribe: Handler<"SUBSCRIBE"> = async ({ store }, { mailbox }) =>
 
 /** RFC 3501 §6.3.7 */
 export const unsubscribe: Handler<"UNSUBSCRIBE"> = async ({ store }, { mailbox }) => {
-  await store.subscribe(withoutEnd(mailbox, store.separator), false);
+  await store.subscribe(withoutEnd(mailbox), false);
   return ok("Unsubscribe completed.");
 };
 
-const withoutEnd = (name: string, separator: string): string => (name.length > 1 && name.endsWith(separator) ? name.slice(0, -1) : name);
+const withoutEnd = (name: string): string => (name.length > 1 && name.endsWith("/") ? name.slice(0, -1) : name);
 
 const holds = ({ state }: Session, name: string): boolean => state.name === "selected" && state.view.mailbox.name === name;
 
-const holdsChild = ({ state, store }: Session, name: string): boolean => state.name === "selected" && state.view.mailbox.name.startsWith(name + store.separator);
+const holdsChild = ({ state }: Session, name: string): boolean => state.name === "selected" && state.view.mailbox.name.startsWith(`${name}/`);

@@ -11,8 +11,7 @@ export const examine: Handler<"EXAMINE"> = (session, command) => open(session, c
 
 async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">): Promise<Reply> {
   const { out, store } = session;
-  // RFC 3501 §6.3.1: the old mailbox is closed even when the new one can not be opened.
-  if (leave(session)) out.write("* OK [CLOSED] Previous mailbox closed.\r\n");
+  closed(session);
   const mailbox = await store.open(command.mailbox, "counted");
   try {
     const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
@@ -37,6 +36,11 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     if (session.state.name !== "selected") store.release(mailbox);
     throw fault;
   }
+}
+
+/** RFC 3501 §6.3.1: the old mailbox is closed even when the new one can not be opened. RFC 7162 §3.2.11 */
+export function closed(session: Session): void {
+  if (leave(session)) session.out.write("* OK [CLOSED] Previous mailbox closed.\r\n");
 }
 
 /** Gives the selected mailbox back, telling nothing. False when there was none. */

@@ -5,6 +5,7 @@ import { describeFault, logger, printable, type Logger } from "../../daemon/log.
 import { capabilities } from "../../imap/capability.ts";
 import { parseCommand, UnknownCommand, type Command, type TaggedCommand } from "../../imap/command.ts";
 import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.ts";
+import { Namespace } from "../../imap/namespace.ts";
 import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
@@ -65,6 +66,7 @@ const noCounts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, head
 export const newSession = (store: MailStore, out: Connection, log: Logger, { settings, findCandidates = noCandidates, folderSeen = () => {} }: Pick<AgentContext, "settings" | "findCandidates" | "folderSeen">): Session => ({
   settings,
   store,
+  namespace: new Namespace(settings.namespace_prefix, settings.namespace_separator),
   out,
   ...sharedOf(store),
   findCandidates,

