@@ -6,3 +6,6 @@ export function withoutNul(octets: Buffer): Buffer {
   for (; at >= 0; at = clean.indexOf(0, at + 1)) clean[at] = 0x80;
   return clean;
 }
+
+/** The same for octets that are characters. */
+export const withoutNulText = ({ latin1 }: { readonly latin1: string }): { readonly latin1: string } => ({ latin1: latin1.includes("\0") ? latin1.replaceAll("\0", "\x80") : latin1 });

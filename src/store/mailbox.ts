@@ -57,6 +57,11 @@ export interface Changes {
   readonly flagged: readonly Message[];
 }
 
+/** Octets, a character for each. */
+export interface Text {
+  readonly latin1: string;
+}
+
 export type FlagChange = { readonly how: "add" | "remove" | "replace"; readonly flags: Flags };
 
 /** Something to put into a mailbox. Line ends may be LF or CRLF; the store writes its own kind, but for octets that are not in memory: those stay as they are. */
@@ -159,6 +164,12 @@ export interface Mailbox {
    * from that.
    */
   readStored?(uid: Uid): Buffer | "later" | undefined;
+
+  /**
+   * As `read`, with a character for each octet, at once; "later" where `read` is to be asked, which can wait for what keeps it from that. What is sent and forgotten
+   * costs less so than as a buffer of its own.
+   */
+  readText?(uid: Uid): Text | "later" | undefined;
 
   /**
    * What other programs go by, in stores where a message is a file (Maildir): its name up to the flags, the id and the POP3 unique-id that its line of

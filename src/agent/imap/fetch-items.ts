@@ -114,6 +114,18 @@ function sectionItem(counts: Counts, name: string, sec: Section, partial: Partia
     start(out, part.length);
     out.octets(part);
   };
+  if (sec.part.length === 0 && sec.text === "all" && partial === undefined) {
+    return {
+      factual: false,
+      need: () => "text",
+      write(out, _, opened) {
+        const { latin1 } = opened;
+        if (latin1 === undefined) return write(out, opened.octets ?? empty);
+        start(out, latin1.length);
+        out.write(latin1);
+      },
+    };
+  }
   if (sec.part.length > 0 || (sec.text !== "header" && sec.text !== "fields")) return { factual: false, need: () => "all", write: (out, _, opened) => write(out, sectionOctets(opened, sec)) };
   // The message's own header, or fields of it: with HEADER all but none.
   const choice = sec.text === "fields" ? fieldChoice(sec.names, sec.not) : fieldChoice([], true);

@@ -6,7 +6,7 @@ import { describeFault } from "../../daemon/log.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
-import { isOctets, needForFacts, readBatches, type Item, type Need, type Wanted } from "./reading.ts";
+import { isOctets, needForFacts, readBatches, readText, type Item, type Need, type Wanted } from "./reading.ts";
 import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { flagsOfMessage, tellKeywords } from "./sync.ts";
 import { hear, indices, runsOf, type View } from "./view.ts";
@@ -30,7 +30,9 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
     const message = view.messages[index];
     if (message === undefined) continue;
     const facts = plan.factual ? session.facts.get(view.mailbox, message.uid) : undefined;
-    const need = needOf(plan, message, facts);
+    const least = needOf(plan, message, facts);
+    // Only what could be read is marked.
+    const need = least === "text" && marks && !message.flags.has("\\Seen") ? "all" : least;
     if (need !== "nothing" || marks || waiting.length > 0) {
       waiting.push({ index, message, need });
       if (waiting.length === readTurn) worst = (await fetchRead(session, view, waiting.splice(0), plan, marks)) ?? worst;
@@ -66,8 +68,9 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
   let worst: Reply | undefined;
   for await (const batch of readBatches(view.mailbox, waiting)) {
     if (marks) await markSeen(session, view, batch);
-    for (const { index, message, read } of batch) {
+    for (const { index, message, need, read: ahead } of batch) {
       if (out.gone) return worst;
+      const read = ahead ?? (need === "text" ? await readText(view.mailbox, message) : undefined);
       if (read !== undefined && "gone" in read) worst = no("Some of the requested messages no longer exist.", "EXPUNGEISSUED");
       else if (read !== undefined && "fault" in read) {
         // One line a turn: a disk that fails has many messages.
@@ -89,12 +92,14 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
   return worst;
 }
 
+/** What is read for one serves those before it. */
+const ranks: Readonly<Record<Need, number>> = { nothing: 0, header: 1, facts: 2, text: 3, all: 4 };
+
 function needOf({ items, count, factual }: Plan, message: Message, facts: Buffer | undefined): Need {
   let need: Need = "nothing";
   for (const item of items) {
     const one = item.need(facts);
-    if (one === "all") return one;
-    if (one === "facts" || need === "nothing") need = one;
+    if (ranks[one] > ranks[need]) need = one;
   }
   return need === "header" && factual && facts === undefined ? needForFacts(message, count) : need;
 }

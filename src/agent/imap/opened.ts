@@ -4,13 +4,14 @@ import { mimeLimits, scanMime, type Part } from "../../message/mime.ts";
 import { completed, factsOf, hasHeader, hasSection, headFacts, ofHeadOnly, section, sectionEnd, sectionStart, storedFacts } from "../../imap/facts.ts";
 import { fieldsStart } from "../../imap/facts-fields.ts";
 
-/** What was read of a message: its octets with CRLF; or with line ends as they are stored all of them, or those up to the end of the header. */
-export type Octets = { readonly octets: Buffer } | { readonly stored: Buffer } | { readonly head: Buffer };
+/** What was read of a message: its octets with CRLF, or a character for each; or with line ends as they are stored all of them, or those up to the end of the header. */
+export type Octets = { readonly octets: Buffer } | { readonly latin1: string } | { readonly stored: Buffer } | { readonly head: Buffer };
 
 /** A message being looked at: its facts, its octets or its header, each parsed once and only when asked for. */
 export class Opened {
-  /** All of it. */
-  readonly octets: Buffer | undefined;
+  #octets: Buffer | undefined;
+  /** All of it, where it was read so: `octets` makes a buffer of it. */
+  readonly latin1: string | undefined;
   /** With line ends as they are stored: octets from the start, at least up to the end of the header; and all octets. */
   readonly #head: Buffer | undefined;
   readonly #stored: Buffer | undefined;
@@ -23,9 +24,16 @@ export class Opened {
   constructor(facts: Buffer | undefined, read?: Octets) {
     this.facts = facts;
     if (read === undefined) return;
-    if ("octets" in read) this.octets = read.octets;
+    if ("latin1" in read) this.latin1 = read.latin1;
+    else if ("octets" in read) this.#octets = read.octets;
     else if ("stored" in read) this.#head = this.#stored = read.stored;
     else this.#head = read.head;
+  }
+
+  /** All of it; undefined when not all of it was read, or not with CRLF. */
+  get octets(): Buffer | undefined {
+    if (this.#octets === undefined && this.latin1 !== undefined) this.#octets = Buffer.from(this.latin1, "latin1");
+    return this.#octets;
   }
 
   /** Undefined when neither the octets nor the whole header are at hand; so with all below. */

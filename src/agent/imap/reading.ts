@@ -1,5 +1,5 @@
 /** Reading many messages in order: a batch is on its way while the one before it is worked on, and what is held is bounded. */
-import { withoutNul } from "../../imap/nul.ts";
+import { withoutNul, withoutNulText } from "../../imap/nul.ts";
 import { StoreFault, type Mailbox, type Message } from "../../store/mailbox.ts";
 import type { Octets } from "./opened.ts";
 
@@ -8,8 +8,8 @@ export type Read = Octets | { readonly gone: true } | { readonly fault: StoreFau
 
 export const isOctets = (read: Read): read is Octets => !("gone" in read || "fault" in read);
 
-/** How much of a message must be read; "facts": all of it, for nothing else than its facts. */
-export type Need = "nothing" | "header" | "facts" | "all";
+/** How much of a message must be read; "facts": all of it, for nothing else than its facts; "text": all of it, to be sent as it is when its turn comes. */
+export type Need = "nothing" | "header" | "facts" | "text" | "all";
 
 /** An index in the view, its message, and what of it is needed besides its facts. */
 export interface Wanted {
@@ -21,7 +21,8 @@ export interface Wanted {
 export interface Item {
   readonly index: number;
   readonly message: Message;
-  /** Undefined where nothing was needed. */
+  readonly need: Need;
+  /** Undefined where nothing was needed, and of a text that is to be read in its turn (`readText`). */
   readonly read: Read | undefined;
 }
 
@@ -36,12 +37,15 @@ export const needForFacts = (message: Message, count: number): "facts" | "header
 /** Octets, about: nothing is counted to know them. */
 export const roughly = (message: Message): number => message.roughSize ?? message.size;
 
+/** Larger messages are read ahead, since they are waited for. */
+const inTurn = 65_536;
+
 /** What a batch may cost, and octets from which it is full. Two batches are held at once. */
 const batchCost = 64;
 const batchOctets = 2 << 20;
 
 /** About how much longer this takes than a whole message. */
-const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, facts: 1, all: 1 };
+const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, facts: 1, text: 1, all: 1 };
 
 /** Yields batches in the order given. Faults of single messages are values. */
 export async function* readBatches(mailbox: Mailbox, wanted: Iterable<Wanted>): AsyncGenerator<readonly Item[], void, void> {
@@ -70,21 +74,21 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
     if (next.done === true) break;
     const { index, message, need } = next.value;
     cost += costs[need];
-    if (need === "nothing") {
-      items.push({ index, message, read: undefined });
+    if (need === "nothing" || (need === "text" && mailbox.readText !== undefined && roughly(message) <= inTurn)) {
+      items.push({ index, message, need, read: undefined });
       continue;
     }
-    const read = need === "all" ? undefined : readAtOnce(mailbox, message, need);
+    const read = need === "header" || need === "facts" ? readAtOnce(mailbox, message, need) : undefined;
     if (read !== undefined) {
       octets += "head" in read ? read.head.length : "stored" in read ? read.stored.length : 0;
-      items.push({ index, message, read });
+      items.push({ index, message, need, read });
       continue;
     }
     octets += roughly(message);
-    const at = items.push({ index, message, read: undefined }) - 1;
+    const at = items.push({ index, message, need, read: undefined }) - 1;
     waiting.push(
       readAll(mailbox, message).then((read) => {
-        items[at] = { index, message, read };
+        items[at] = { index, message, need, read };
       }),
     );
   }
@@ -92,12 +96,21 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
 }
 
 /** Reads what makes the header or the facts of a message without a wait. Undefined when the store can not, or not now. */
-function readAtOnce(mailbox: Mailbox, message: Message, need: "header" | "facts"): Read | undefined {
+function readAtOnce(mailbox: Mailbox, { uid }: Message, need: "header" | "facts"): Read | undefined {
+  return attempt(() => {
+    if (need === "header") return mailbox.readHead === undefined ? undefined : found(mailbox.readHead(uid), (head) => ({ head: withoutNul(head) }));
+    return mailbox.readStored === undefined ? undefined : found(mailbox.readStored(uid), (stored) => ({ stored: withoutNul(stored) }));
+  });
+}
+
+/** A text whose turn has come: unlike what is read ahead it does not grow old. */
+export const readText = (mailbox: Mailbox, message: Message): Read | Promise<Read> => attempt(() => found(mailbox.readText?.(message.uid) ?? "later", withoutNulText)) ?? readAll(mailbox, message);
+
+const found = <T>(octets: T | "later" | undefined, read: (octets: T) => Read): Read | undefined => (octets === "later" ? undefined : octets === undefined ? { gone: true } : read(octets));
+
+function attempt(read: () => Read | undefined): Read | undefined {
   try {
-    const octets = need === "header" ? mailbox.readHead?.(message.uid) : mailbox.readStored?.(message.uid);
-    if (octets === "later") return undefined;
-    if (octets !== undefined) return need === "header" ? { head: withoutNul(octets) } : { stored: withoutNul(octets) };
-    return (need === "header" ? mailbox.readHead : mailbox.readStored) === undefined ? undefined : { gone: true };
+    return read();
   } catch (fault) {
     if (fault instanceof StoreFault) return { fault };
     throw fault;

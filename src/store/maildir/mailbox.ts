@@ -9,7 +9,7 @@ import { errno, faulting, storeFault } from "../faults.ts";
 import { crlfOctets } from "../incoming.ts";
 import { noChanges } from "../hearers.ts";
 import { Hearing } from "../hearing.ts";
-import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Uid } from "../mailbox.ts";
+import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Text, Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
@@ -194,6 +194,17 @@ export class MaildirMailbox implements Mailbox {
       const row = folder.rowOf(uid);
       if (row < 0) return undefined;
       return (folder.files.namedSize(row) ?? 0) > readNow ? "later" : folder.files.storedOf(uid);
+    } catch (error) {
+      throw storeFault(error);
+    }
+  }
+
+  readText(uid: Uid): Text | "later" | undefined {
+    const folder = this.#folder;
+    try {
+      const row = folder.rowOf(uid);
+      if (row < 0) return undefined;
+      return (folder.files.namedSize(row) ?? 0) > readNow ? "later" : folder.files.textOf(uid);
     } catch (error) {
       throw storeFault(error);
     }

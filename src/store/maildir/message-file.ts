@@ -14,10 +14,15 @@ const room = Buffer.allocUnsafeSlow(readNow);
 /** Most headers fit. */
 const headSize = 8192;
 
-/** @param take what is wanted of the octets in the file; they are good only as long as it runs */
-export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stats: Stats) => T): T {
+/**
+ * @param take what is wanted of the octets in the file; they are good only as long as it runs
+ * @param expected octets that should be in the file: where they are, and no more, `take` is told no `stats`, for nobody looked
+ */
+export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stats?: Stats) => T, expected = 0): T {
   const fd = openSync(path, readOnly);
   try {
+    const all = expected > 0 && expected < room.length ? exactly(fd, expected) : undefined;
+    if (all !== undefined) return take(all);
     const stats = fstatSync(fd);
     return take(stats.isFile() ? contents(fd, stats.size) : Buffer.alloc(0), stats);
   } finally {
@@ -43,6 +48,15 @@ export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buf
     return Buffer.from(far < 0 ? octets : octets.subarray(0, far));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** So many octets and the end behind them, in `room`; undefined when that is not so, or can not be read: what it is then is looked at. */
+function exactly(fd: number, size: number): Buffer | undefined {
+  try {
+    return readSync(fd, room, 0, size + 1, 0) === size ? room.subarray(0, size) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

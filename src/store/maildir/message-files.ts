@@ -1,8 +1,9 @@
 /** What a message's row or else its file says, looked up when it is asked for and then kept in the row; and the file, wherever it is by now. */
 import { statSync, type Stats } from "node:fs";
-import { crlfCopy, crlfSize } from "../../message/line-ends.ts";
+import { crlfCopy, crlfSize, crlfText } from "../../message/line-ends.ts";
 import { errno } from "../faults.ts";
 import { hashOfOctets, hashOfText } from "../fingerprint.ts";
+import type { Text } from "../mailbox.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { headOf, withOctets } from "./message-file.ts";
@@ -83,24 +84,42 @@ export class MessageFiles implements Source {
 
   /** All octets with CRLF, in a buffer of its own; size and date are known then. Undefined when the file is gone. */
   octetsOf(uid: number): Buffer | undefined {
-    return this.withFile(uid, (path) =>
-      withOctets(path, (stored, stats) => {
-        const octets = crlfCopy(stored);
-        const row = this.#folder.rowOf(uid);
-        if (row < 0 || !stats.isFile()) return octets;
-        const { date } = this.#folder.table.at;
-        this.measured(uid, octets);
-        if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
-        return octets;
-      }),
-    );
+    return this.#whole(uid, crlfCopy);
+  }
+
+  /** As `octetsOf`, with a character for each octet. */
+  textOf(uid: number): Text | undefined {
+    const latin1 = this.#whole(uid, crlfText);
+    return latin1 === undefined ? undefined : { latin1 };
+  }
+
+  /** @param made of the octets in the file: those with CRLF */
+  #whole<T extends Buffer | string>(uid: number, made: (stored: Buffer) => T): T | undefined {
+    const { table } = this.#folder;
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return undefined;
+    // What else fstat(2) would say is known.
+    const expected = Number.isNaN(table.at.date[row]) ? 0 : this.namedSize(row);
+    const take = (stored: Buffer, stats?: Stats): T => {
+      const octets = made(stored);
+      if (stats?.isFile() === false) return octets;
+      this.measured(uid, octets);
+      if (stats !== undefined) this.#dated(uid, stats);
+      return octets;
+    };
+    return this.withFile(uid, (path) => withOctets(path, take, expected));
+  }
+
+  #dated(uid: number, { mtimeMs }: Stats): void {
+    const row = this.#folder.rowOf(uid);
+    if (row >= 0 && Number.isNaN(this.#folder.table.at.date[row])) this.#learn("date", uid, Math.floor(mtimeMs));
   }
 
   /**
    * All octets of a message with CRLF, which were read and are returned. So many count from now on, and are written down where the name says something
    * else. The name stays: another base name would be another message (Dovecot takes a wrong `W=` away, and then gives another UID).
    */
-  measured(uid: number, octets: Buffer): Buffer {
+  measured<T extends Buffer | string>(uid: number, octets: T): T {
     const row = this.#folder.rowOf(uid);
     const known = row < 0 ? octets.length : this.#folder.table.at.size[row];
     if (known === octets.length) return octets;
@@ -117,10 +136,9 @@ export class MessageFiles implements Source {
     return this.withFile(uid, (path) =>
       withOctets(path, (stored, stats) => {
         const row = this.#folder.rowOf(uid);
-        if (row >= 0 && stats.isFile()) {
-          const { size, date } = this.#folder.table.at;
-          if (Number.isNaN(size[row])) this.#learn("size", uid, crlfSize(stored));
-          if (Number.isNaN(date[row])) this.#learn("date", uid, Math.floor(stats.mtimeMs));
+        if (row >= 0 && stats?.isFile() === true) {
+          if (Number.isNaN(this.#folder.table.at.size[row])) this.#learn("size", uid, crlfSize(stored));
+          this.#dated(uid, stats);
         }
         return Buffer.from(stored);
       }),
@@ -129,12 +147,7 @@ export class MessageFiles implements Source {
 
   /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */
   headOf(uid: number): Buffer | undefined {
-    return this.withFile(uid, (path) =>
-      headOf(path, ({ mtimeMs }) => {
-        const row = this.#folder.rowOf(uid);
-        if (row >= 0 && Number.isNaN(this.#folder.table.at.date[row])) this.#learn("date", uid, Math.floor(mtimeMs));
-      }),
-    );
+    return this.withFile(uid, (path) => headOf(path, (stats) => this.#dated(uid, stats)));
   }
 
   /** Octets in the file, if its name says so. */
