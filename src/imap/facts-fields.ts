@@ -120,23 +120,24 @@ const lengthAt = (facts: Buffer, at: number): number => (facts[at + 1] ?? 0) | (
  */
 export function chosenRuns(facts: Buffer, from: number, choice: FieldChoice, runs: number[]): void {
   runs.length = 0;
-  eachField(facts, from, choice, (start, end) => {
-    if (runs.at(-1) === start) runs[runs.length - 1] = end;
-    else runs.push(start, end);
-  });
-}
-
-function eachField(facts: Buffer, from: number, choice: FieldChoice, take: (start: number, end: number) => void): void {
-  let at = fieldsStart(facts, from);
-  const table = at;
+  const table = fieldsStart(facts, from);
+  let at = table;
   for (let entry = from + 2; entry < table; entry += 4) {
-    // A length announced to a client must be there to send, whatever the table says.
-    const end = Math.min(facts.length, at + lengthAt(facts, entry));
-    const n = facts[entry] ?? 0;
-    const named = n > 0 ? choice.named[n] === 1 : choice.others.size > 0 && choice.others.has(nameAt(facts, at, end));
-    if (named !== choice.not) take(at, end);
+    const end = fieldEnd(facts, at, entry);
+    if (isChosen(facts, at, end, entry, choice)) {
+      if (runs.length > 0 && runs[runs.length - 1] === at) runs[runs.length - 1] = end;
+      else runs.push(at, end);
+    }
     at = end;
   }
+}
+
+/** Where the field of a table entry ends, which begins at `at`: a length announced to a client must be there to send, whatever the table says. */
+const fieldEnd = (facts: Buffer, at: number, entry: number): number => Math.min(facts.length, at + lengthAt(facts, entry));
+
+function isChosen(facts: Buffer, at: number, end: number, entry: number, { named, others, not }: FieldChoice): boolean {
+  const n = facts[entry] ?? 0;
+  return (n > 0 ? named[n] === 1 : others.size > 0 && others.has(nameAt(facts, at, end))) !== not;
 }
 
 /** "" where there is no colon in the first line, as message/header.ts has it. Lower case. */
@@ -158,11 +159,16 @@ export const fieldsStart = (facts: Buffer, from: number): number => Math.min(fac
 /** The chosen fields as a header of their own, for who looks into their values. Its octets are the facts. */
 export function chosenHeader(facts: Buffer, from: number, to: number, choice: FieldChoice): Header {
   const fields: Field[] = [];
-  eachField(facts, from, choice, (start, end) => {
+  const table = fieldsStart(facts, from);
+  let end = table;
+  for (let entry = from + 2; entry < table; entry += 4) {
+    const start = end;
+    end = fieldEnd(facts, start, entry);
+    if (!isChosen(facts, start, end, entry, choice)) continue;
     const { to: nameTo, value } = nameEnd(facts, start, end);
     const lineEnd = facts.indexOf(0x0a, start);
     const { name, key } = fieldName(facts, start, nameTo);
     fields.push({ name, key, start, valueStart: value, end, folded: lineEnd >= 0 && lineEnd + 1 < end });
-  });
-  return { octets: facts, fields, start: fieldsStart(facts, from), fieldsEnd: to, bodyStart: to, closed: true, bare: 0 };
+  }
+  return { octets: facts, fields, start: table, fieldsEnd: to, bodyStart: to, closed: true, bare: 0 };
 }

@@ -66,9 +66,6 @@ export const namespaceResponse = (prefix: string, separator: string): string => 
 export const statusResponse = (name: string, items: readonly (readonly [StatusItem, number])[]): string =>
   `* STATUS ${mailboxName(name)} (${items.map(([item, n]) => `${item} ${n}`).join(" ")})\r\n`;
 
-/** RFC 3501 §7.2.5 */
-export const searchResponse = (numbers: readonly number[]): string => (numbers.length === 0 ? "* SEARCH\r\n" : `* SEARCH ${numbers.join(" ")}\r\n`);
-
 /**
  * esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"] *(SP search-return-data). RFC 4466 §3, RFC 4731 §3.1
  *

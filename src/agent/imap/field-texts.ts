@@ -16,6 +16,8 @@ export interface FieldReader {
   /** To make the text costs more than to look for something in it message by message. */
   readonly dear: boolean;
   textOf(facts: Buffer): string | undefined;
+  /** For less, where it is simple: puts it in UTF-8 into `into`, which has room for as many octets as the facts have. Where it ends, -1: `textOf` is to be asked. */
+  put?(facts: Buffer, into: Buffer, at: number): number;
 }
 
 /** Texts of some messages in UTF-8, each with `end` behind it. */
@@ -26,8 +28,8 @@ interface Piece {
   readonly uids: Uint32Array;
 }
 
-/** Not in a text that is looked for. */
-const end = "\0";
+/** Behind each text, and not in one that is looked for. */
+const end = 0;
 /** Messages of one piece, after which others have their turn. */
 const pieceSize = 2048;
 
@@ -68,7 +70,7 @@ export class FieldTexts {
    */
   async find(mailbox: Mailbox, uids: Uint32Array, facts: KnownFacts, reader: FieldReader, needle: string): Promise<Verdict | undefined> {
     const key = `${messagesKey(mailbox)} ${reader.key}`;
-    if (needle.includes(end) || !needle.isWellFormed() || this.#tooLong.has(key)) return undefined;
+    if (needle.includes(String.fromCharCode(end)) || !needle.isWellFormed() || this.#tooLong.has(key)) return undefined;
     const before = this.#kept.get(key);
     if (before === undefined && reader.dear && !this.#once.has(key)) {
       noteIn(this.#once, key);
@@ -118,22 +120,39 @@ async function extend(before: FieldText, mailbox: Mailbox, uids: Uint32Array, fa
   return { pieces, covered: UidBits.of(pieces.flatMap(({ uids: of }) => [...of])), octets };
 }
 
+/** Pieces are put together here. */
+let room = Buffer.allocUnsafe(1 << 16);
+
+function makeRoom(filled: number, more: number): void {
+  if (room.length >= filled + more) return;
+  const larger = Buffer.allocUnsafe(2 * (filled + more));
+  room.copy(larger, 0, 0, filled);
+  room = larger;
+}
+
 function pieceOf(mailbox: Mailbox, uids: Uint32Array, facts: KnownFacts, reader: FieldReader): Piece {
-  const known: number[] = [];
-  const ends: number[] = [];
-  let all = "";
+  const known = new Uint32Array(uids.length);
+  const ends = new Uint32Array(uids.length);
+  let count = 0;
   let length = 0;
   for (const uid of uids) {
     const of = facts.get(mailbox, uid as Uid);
-    const text = of === undefined ? undefined : reader.textOf(of);
-    // Half a character is another one in UTF-8.
-    if (text === undefined || !text.isWellFormed()) continue;
-    all += text + end;
-    length += Buffer.byteLength(text) + end.length;
-    known.push(uid);
-    ends.push(length);
+    if (of === undefined) continue;
+    makeRoom(length, of.length + 1);
+    let to = reader.put?.(of, room, length) ?? -1;
+    if (to < 0) {
+      const text = reader.textOf(of);
+      // Half a character is another one in UTF-8.
+      if (text === undefined || !text.isWellFormed()) continue;
+      makeRoom(length, Buffer.byteLength(text) + 1);
+      to = length + room.write(text, length);
+    }
+    room[to] = end;
+    length = to + 1;
+    known[count] = uid;
+    ends[count++] = length;
   }
-  return { text: Buffer.from(all), ends: Uint32Array.from(ends), uids: Uint32Array.from(known) };
+  return { text: Buffer.from(room.subarray(0, length)), ends: ends.slice(0, count), uids: known.slice(0, count) };
 }
 
 /** UIDs of the messages that hold it. */

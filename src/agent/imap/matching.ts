@@ -2,11 +2,11 @@
 import { bad, no, type Reply } from "../../imap/respond.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { decodeCharset, knownCharset } from "../../message/text.ts";
-import type { Message } from "../../store/mailbox.ts";
+import type { Flags, Message } from "../../store/mailbox.ts";
 import { storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
 import { needForFacts, readBatches, type Need, type Wanted } from "./reading.ts";
-import { compile, type Compiled, type Matcher } from "./search-match.ts";
+import { compile, type Compiled, type FlagTest, type Matcher } from "./search-match.ts";
 import { breathe, type Session } from "./session.ts";
 import type { View } from "./view.ts";
 
@@ -36,10 +36,13 @@ export async function matching(session: Session, view: View, key: SearchKey, cha
   };
   const compiled = compile(view, key, decode, Date.now());
   if (undecoded) return bad("Search text is not in its charset.");
+  const { flags, byFlags } = compiled.matcher;
+  const flagged = flags === undefined ? undefined : withFlags(view, flags);
+  if (flagged !== undefined && byFlags) return { found: flagged, failed: undefined };
   const found: number[] = [];
   // Where texts are all that is looked for, what is ruled out needs no look at all; else none at its facts.
   const possible = compiled.unlisted ? await possibleIn(session, view, compiled) : undefined;
-  let open = await listed(view, compiled.matcher, found, possible ?? view.messages.keys());
+  let open = await listed(view, compiled.matcher, found, possible ?? flagged ?? view.messages.keys());
   if (open.length === 0) return { found, failed: undefined };
   if (await inFields(session, view, compiled, open.length)) open = await listed(view, compiled.matcher, found, open);
   if (possible === undefined && (await narrow(session, view, compiled, open.length))) open = await listed(view, compiled.matcher, found, open);
@@ -66,6 +69,29 @@ function living(view: View): number[] {
     if (uid !== undefined && !expunged.has(uid)) found.push(index);
   }
   return found;
+}
+
+/** Places of messages whose flags fit. A store has one object for each combination of flags, so few are asked. */
+function withFlags({ messages, expunged }: View, fits: FlagTest): number[] {
+  const found: number[] = [];
+  const known = new Map<Flags, boolean>();
+  let last: Flags | undefined;
+  let lastFits = false;
+  for (let index = 0, { length } = messages; index < length; index++) {
+    const message = messages[index];
+    if (message.flags !== last) {
+      last = message.flags;
+      lastFits = known.get(last) ?? asked(known, last, fits);
+    }
+    if (lastFits && (expunged.size === 0 || !expunged.has(message.uid))) found.push(index);
+  }
+  return found;
+}
+
+function asked(known: Map<Flags, boolean>, flags: Flags, fits: FlagTest): boolean {
+  const verdict = fits(flags);
+  known.set(flags, verdict);
+  return verdict;
 }
 
 /** Decides what the list of messages and candidates decide. Returns the rest. */

@@ -1,15 +1,15 @@
 /** Whether a message fits a search key. Cheap keys are asked first, and "not known without reading it" is an answer. */
-import { hasHeader, hasSection, section, sectionEnd, sectionStart, sentOffset, sentTime } from "../../imap/facts.ts";
-import { chosenHeader, chosenRuns, fieldChoice, needsWhole, type FieldChoice } from "../../imap/facts-fields.ts";
+import { sentOffset, sentTime } from "../../imap/facts.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
 import { dayOf, localOffset, parseDate } from "../../message/date.ts";
-import { fieldsNamed, valueOf, type Field, type Header } from "../../message/header.ts";
+import { valueOf, type Header } from "../../message/header.ts";
 import type { Part } from "../../message/mime.ts";
-import { innerHeaders, leaves, searchable, searchableAddresses, searchableField, searchableLine, searchablePart, searchableSubject } from "../../message/text.ts";
-import type { Message } from "../../store/mailbox.ts";
+import { innerHeaders, leaves, searchable, searchableLine, searchablePart } from "../../message/text.ts";
+import type { Flags, Message } from "../../store/mailbox.ts";
 import type { TextQuery, Verdict } from "./candidates.ts";
 import type { FieldReader } from "./field-texts.ts";
 import type { Opened } from "./opened.ts";
+import { fieldReader, fieldTest, type HeaderKey } from "./search-fields.ts";
 import { runsOf, type Run, type View } from "./view.ts";
 
 export interface Candidate {
@@ -21,12 +21,20 @@ export interface Candidate {
   readonly opened: Opened | undefined;
 }
 
+export type FlagTest = (flags: Flags) => boolean;
+
 export interface Matcher {
   /** 0 the list of messages, 1 facts or the header, 2 the whole message. */
   readonly cost: 0 | 1 | 2;
+  /** What the flags of every match are like; undefined: nothing is asked of them. */
+  readonly flags: FlagTest | undefined;
+  /** All messages with such flags match. */
+  readonly byFlags: boolean;
   /** Undefined when it must be read to know. */
   test(c: Candidate): boolean | undefined;
 }
+
+const anyFlags = { flags: undefined, byFlags: false };
 
 /** A key that looks for a text. */
 export interface TextKey extends TextQuery {
@@ -68,19 +76,22 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
   let unlisted = true;
   const cheap = (test: (c: Candidate) => boolean): Matcher => {
     unlisted = false;
-    return { cost: 0, test };
+    return { ...anyFlags, cost: 0, test };
   };
+  const flagged = (flags: FlagTest): Matcher => ({ ...cheap(({ message }) => flags(message.flags)), flags, byFlags: true });
   const inner = (k: SearchKey): Matcher => {
     switch (k.key) {
       case "all":
-        return cheap(() => true);
+        return flagged(() => true);
       case "and":
         return all(k.of.map(inner));
       case "or":
         return either(inner(k.left), inner(k.right));
       case "not": {
-        const { cost, test } = inner(k.of);
+        const { cost, flags, byFlags, test } = inner(k.of);
+        if (byFlags && flags !== undefined) return flagged((of) => !flags(of));
         return {
+          ...anyFlags,
           cost,
           test(c) {
             const verdict = test(c);
@@ -90,7 +101,7 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
       }
       case "flag": {
         const wanted = k.flag.startsWith("\\") ? k.flag : view.mailbox.keywords.find((w) => w.toLowerCase() === k.flag.toLowerCase());
-        return cheap(({ message }) => wanted !== undefined && message.flags.has(wanted));
+        return flagged((flags) => wanted !== undefined && flags.has(wanted));
       }
       case "recent":
         return cheap(({ message }) => view.recent.has(message.uid));
@@ -137,8 +148,11 @@ export function compile(view: View, key: SearchKey, decode: (octets: Buffer) => 
 /** All of them; the cheap ones first, and a dear one not at all when a cheap one says no. */
 function all(matchers: readonly Matcher[]): Matcher {
   const ordered = matchers.toSorted((a, b) => a.cost - b.cost);
+  const tests = ordered.flatMap(({ flags }) => flags ?? []);
   return {
     cost: ordered.at(-1)?.cost ?? 0,
+    flags: tests.length === 0 ? undefined : (flags) => tests.every((fits) => fits(flags)),
+    byFlags: tests.length > 0 && ordered.every(({ byFlags }) => byFlags),
     test(c) {
       let verdict: boolean | undefined = true;
       for (const m of ordered) {
@@ -153,8 +167,11 @@ function all(matchers: readonly Matcher[]): Matcher {
 
 function either(a: Matcher, b: Matcher): Matcher {
   const [first, second] = a.cost <= b.cost ? [a, b] : [b, a];
+  const [one, other] = [a.flags, b.flags];
   return {
     cost: second.cost,
+    flags: one === undefined || other === undefined ? undefined : (flags) => one(flags) || other(flags),
+    byFlags: a.byFlags && b.byFlags,
     test(c) {
       const v = first.test(c);
       if (v === true) return true;
@@ -192,6 +209,7 @@ function holds(runs: readonly Run[], index: number): boolean {
 /** RFC 3501 §6.4.4 SENTON and its like: the day the sender's clock showed; time and zone are disregarded. */
 function sentOn(how: "before" | "on" | "since", wanted: number): Matcher {
   return {
+    ...anyFlags,
     cost: 1,
     test({ facts, opened }) {
       if (facts !== undefined) {
@@ -210,55 +228,17 @@ function sentDay(header: Header): number | undefined {
   return date === undefined ? undefined : dayOf(date);
 }
 
-type HeaderKey = Extract<SearchKey, { key: "header" }>;
-
-/** What of a field is looked at; addresses both as they stand there and written one way. */
-const fieldTexts: Readonly<Record<HeaderKey["as"], (header: Header, f: Field) => readonly string[]>> = {
-  value: (header, f) => [searchableField(header, f)],
-  subject: (header, f) => [searchableSubject(header, f)],
-  addresses: (header, f) => [searchableField(header, f), searchableAddresses(header, f)],
-};
-
-/** Whether the facts have all fields of the choice. */
-const hasFields = (facts: Buffer, choice: FieldChoice): boolean => hasSection(facts, section.fields) && (!needsWhole(choice) || hasHeader(facts));
-
-const chosen = (facts: Buffer, choice: FieldChoice): Header => chosenHeader(facts, sectionStart(facts, section.fields), sectionEnd(facts, section.fields), choice);
-
-function fieldReader({ name, as }: HeaderKey): FieldReader {
-  const choice = fieldChoice([name]);
-  const runs: number[] = [];
-  return {
-    key: `${as} ${name.toLowerCase()}`,
-    dear: as === "addresses",
-    textOf(facts) {
-      if (!hasFields(facts, choice)) return undefined;
-      chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
-      const simple = runs.length === 0 ? "" : simpleValue(as, facts, runs);
-      if (simple === "" || (simple !== undefined && as !== "addresses")) return simple;
-      const header = chosen(facts, choice);
-      return fieldsNamed(header, name).flatMap((f) => fieldTexts[as](header, f)).join("\0");
-    },
-  };
-}
-
 /** @param key  undefined when it is enough that there is such a field, and where an index does not know */
-function inHeader({ name, as }: HeaderKey, needle: string, key: TextKey | undefined, field: FieldKey | undefined): Matcher {
-  const choice = fieldChoice([name]);
-  const runs: number[] = [];
-  const holds = (header: Header): boolean => fieldsNamed(header, name).some((f) => needle === "" || fieldTexts[as](header, f).some((text) => text.includes(needle)));
-  const simply = simpleTest(as, needle);
+function inHeader(of: HeaderKey, needle: string, key: TextKey | undefined, field: FieldKey | undefined): Matcher {
+  const holds = fieldTest(of, needle);
   return {
+    ...anyFlags,
     cost: 1,
     test({ message, facts, opened }) {
       const verdict = field?.verdict?.of(message.uid);
       if (verdict !== undefined) return verdict;
       if (key?.verdict?.of(message.uid) === false) return false;
-      if (facts !== undefined && hasFields(facts, choice)) {
-        chosenRuns(facts, sectionStart(facts, section.fields), choice, runs);
-        return runs.length > 0 && (simply(facts, runs) ?? holds(chosen(facts, choice)));
-      }
-      const header = opened?.header;
-      return header === undefined ? undefined : holds(header);
+      return holds(facts, opened);
     },
   };
 }
@@ -275,38 +255,11 @@ function compareDay(day: number | undefined, how: "before" | "on" | "since", wan
   }
 }
 
-/** Octets that make a field more than one line of US-ASCII; NUL has another look when it is decoded. */
-const notSimple = /[\0\x80-\xff]|=\?|\n[^]/;
-
-/** White space that `searchableSubject` changes. */
-const spaced = /\t|^ | {2}/;
-
-/** What is compared of the field, of addresses as they stand there, where it is one and is one line of US-ASCII without encoded words; undefined where it is more. */
-function simpleValue(as: HeaderKey["as"], facts: Buffer, runs: readonly number[]): string | undefined {
-  if (runs.length > 2) return undefined;
-  const field = facts.toString("latin1", runs[0], runs[1]);
-  if (notSimple.test(field)) return undefined;
-  const value = /^[^:]*:[ \t]?([^]*?)(?:\r?\n)?$/.exec(field)?.[1]?.toUpperCase() ?? "";
-  return as === "subject" && spaced.test(value) ? undefined : value;
-}
-
-/** Whether the field holds the text; undefined where that is not simple. */
-function simpleTest(as: HeaderKey["as"], needle: string): (facts: Buffer, runs: readonly number[]) => boolean | undefined {
-  // Whatever way an address is written, its letters and digits stand together unless there is a backslash between.
-  const longest = (needle.match(/[A-Z0-9]+/g) ?? []).reduce((a, b) => (b.length > a.length ? b : a), "");
-  return (facts, runs) => {
-    if (needle === "") return true;
-    const value = simpleValue(as, facts, runs);
-    if (value === undefined) return undefined;
-    if (value.includes(needle)) return true;
-    return as === "addresses" && (value.includes("\\") || value.includes(longest)) ? undefined : false;
-  };
-}
-
 function inText(key: TextKey): Matcher {
   const { needle } = key;
   const withHeader = key.in === "text";
   return {
+    ...anyFlags,
     cost: 2,
     test({ message, opened }) {
       const verdict = key.verdict?.of(message.uid);

@@ -4,7 +4,8 @@ import { sortByRanks, type Ranking } from "../../imap/sort.ts";
 import type { SortCriterion, SortName } from "../../imap/sort-criteria.ts";
 import { matching } from "./matching.ts";
 import { ranksOf, type ColumnName } from "./sort-columns.ts";
-import type { SelectedHandler, Session } from "./session.ts";
+import type { SelectedHandler } from "./session.ts";
+import { tellNumbers } from "./tell-numbers.ts";
 
 const columnOf = {
   ARRIVAL: "arrival",
@@ -18,9 +19,6 @@ const columnOf = {
   DISPLAYTO: "displayTo",
 } as const satisfies Record<SortName, ColumnName>;
 
-/** Numbers written before it is seen whether the client lags behind. */
-const turn = 5000;
-
 export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, results, criteria, charset, key }) => {
   const outcome = await matching(session, view, key, charset);
   if ("status" in outcome) return outcome;
@@ -30,23 +28,10 @@ export const sort: SelectedHandler<"SORT"> = async (session, view, { uid, result
   const rankings: Ranking[] = effective.map(({ by, reverse }) => ({ ranks: ranksOf(columns, columnOf[by], rows), reverse }));
   const order = sortByRanks(found.length, rankings);
   const number = (n: number): number => (uid ? (columns.uids[rows[n] ?? 0] ?? 0) : (found[n] ?? 0) + 1);
-  if (results === undefined) await write(session, order, number);
+  if (results === undefined) await tellNumbers(session, "SORT", order.map(number));
   else session.out.write(esearchResponse(session.tag, uid, results, [...order].map(number)));
   return outcome.failed ?? failed ?? ok("Sort completed.");
 };
-
-/** @param order  places; holds their numbers afterwards */
-async function write(session: Session, order: Uint32Array, number: (place: number) => number): Promise<void> {
-  const out = session.out.output;
-  out.write("* SORT");
-  for (let at = 0; at < order.length; at += turn) {
-    if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
-    const to = Math.min(order.length, at + turn);
-    for (let i = at; i < to; i++) order[i] = number(order[i] ?? 0);
-    out.numbers(order, at, to);
-  }
-  out.write("\r\n");
-}
 
 /** Of several criteria with one name only the first tells messages apart. */
 const decisive = (criteria: readonly SortCriterion[]): readonly SortCriterion[] => criteria.filter(({ by }, i) => criteria.findIndex((c) => c.by === by) === i);

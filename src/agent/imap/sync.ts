@@ -21,14 +21,15 @@ export function tellFlags({ output }: Connection, view: View, index: number, wit
   output.write(")\r\n");
 }
 
-/** Printed flags: a store has one object for each combination, and thousands of messages with it. */
-const printed = new WeakMap<Flags, string>();
+/** Printed flags, without and with \\Recent: a store has one object for each combination, and thousands of messages with it. */
+const printed = [new WeakMap<Flags, string>(), new WeakMap<Flags, string>()] as const;
 
 /** FLAGS of one message, with the session's \\Recent. */
 export function flagsOfMessage(view: View, { uid, flags }: Message): string {
-  if (view.recent.size > 0 && view.recent.has(uid)) return flagList(flags, true);
-  let text = printed.get(flags);
-  if (text === undefined) printed.set(flags, (text = flagList(flags)));
+  const recent = view.recent.size > 0 && view.recent.has(uid);
+  const known = printed[recent ? 1 : 0];
+  let text = known.get(flags);
+  if (text === undefined) known.set(flags, (text = flagList(flags, recent)));
   return text;
 }
 
