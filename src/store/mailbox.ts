@@ -11,6 +11,7 @@
  */
 import type { Octets } from "../message/octets.ts";
 import type { MessageList } from "./message-list.ts";
+import type { UidRuns } from "./uid-runs.ts";
 
 /** RFC 3501 §2.3.1.1: 1 to 4,294,967,295, strictly ascending, never used again. */
 export type Uid = number & { readonly __brand: "Uid" };
@@ -147,7 +148,7 @@ export interface Mailbox {
    * (RFC 3501 §2.3.2). Maildir: moves `new/` to `cur/`. Empty when `peek` is true (EXAMINE, STATUS) except that the
    * UIDs are still named.
    */
-  claimRecent(peek: boolean): Promise<readonly Uid[]>;
+  claimRecent(peek: boolean): Promise<UidRuns>;
 
   /** Octets with CRLF, or undefined when the message is gone. */
   read(uid: Uid): Promise<Buffer | undefined>;

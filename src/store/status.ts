@@ -6,7 +6,7 @@ export async function statusOf(store: MailStore, name: string): Promise<FolderSt
   try {
     const recent = await mailbox.claimRecent(true);
     const { list, uidNext, uidValidity } = mailbox;
-    return { messages: list.length, recent: recent.length, uidNext, uidValidity, unseen: list.unseen.count };
+    return { messages: list.length, recent: recent.size, uidNext, uidValidity, unseen: list.unseen.count };
   } finally {
     store.release(mailbox);
   }

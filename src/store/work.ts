@@ -61,7 +61,7 @@ async function stateOf(store: MailStore, name: string): Promise<Omit<MailboxStat
       if (!flags.has("\\Seen")) unseen++;
       if (mailbox.facts(uid) !== undefined) ready++;
     }
-    return { kind: "status", messages: messages.length, recent: recent.length, unseen, uidNext, uidValidity, highestModSeq, ready };
+    return { kind: "status", messages: messages.length, recent: recent.size, unseen, uidNext, uidValidity, highestModSeq, ready };
   } finally {
     store.release(mailbox);
   }

@@ -76,7 +76,7 @@ async function tellArrived(session: Session, view: View): Promise<void> {
   // Claimed before they are announced, so that FETCH FLAGS right behind EXISTS has its \Recent.
   const before = recentCount(view);
   try {
-    for (const uid of await view.mailbox.claimRecent(view.readOnly)) view.recent.add(uid);
+    for (const [from, to] of (await view.mailbox.claimRecent(view.readOnly)).runs()) view.recent.addRange(from, to);
   } catch (fault) {
     // New mail is told of even where it can not be moved to cur/ (a full disk, a mailbox that is going away).
     if (!(fault instanceof StoreFault)) throw fault;
@@ -92,10 +92,7 @@ async function tellArrived(session: Session, view: View): Promise<void> {
 /** Messages the client knows of that are \Recent in this session. */
 export function recentCount(view: View): number {
   if (view.recent.size === 0) return 0;
-  const last = view.messages.at(-1)?.uid ?? 0;
-  let count = 0;
-  for (const uid of view.recent) if (uid <= last) count++;
-  return count;
+  return view.recent.countTo(view.messages.at(-1)?.uid ?? 0);
 }
 
 /** What flags a message has after a change. */

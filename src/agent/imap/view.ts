@@ -4,6 +4,7 @@
  */
 import type { SequenceSet, SeqNumber } from "../../imap/sequence-set.ts";
 import type { Changes, Flags, Mailbox, Message, Uid } from "../../store/mailbox.ts";
+import type { UidRuns } from "../../store/uid-runs.ts";
 
 export interface View {
   readonly mailbox: Mailbox;
@@ -19,7 +20,7 @@ export interface View {
   readonly uids: Uint32Array;
   /** What the store has of one of their numbers, in the order of `messages`; undefined where it is to be asked message by message. NaN where one of them is. */
   numbers(name: "size" | "internalDate"): Float64Array | undefined;
-  readonly recent: Set<Uid>;
+  readonly recent: UidRuns;
   /** Not told yet: behind `messages`, ascending. */
   arrived: Message[];
   /** Not told yet; members of `messages` or of `arrived`. */
@@ -38,8 +39,8 @@ export interface Before {
   readonly flags: (Flags | undefined)[];
 }
 
-/** @param recent \Recent in this session */
-export function newView(mailbox: Mailbox, readOnly: boolean, recent: readonly Uid[]): View {
+/** @param recent \Recent in this session; it is the view's from now on */
+export function newView(mailbox: Mailbox, readOnly: boolean, recent: UidRuns): View {
   /** Let go when it was looked into: messages of then hold on to whatever took their place. */
   let list: Mailbox["list"] | undefined = mailbox.list;
   let messages: Message[] | undefined;
@@ -74,7 +75,7 @@ export function newView(mailbox: Mailbox, readOnly: boolean, recent: readonly Ui
       return ofStore() ?? Uint32Array.from(made(), ({ uid }) => uid);
     },
     numbers: (name) => (ofStore() === undefined ? undefined : Float64Array.from(mailbox.numbers?.(name) ?? [])),
-    recent: new Set(recent),
+    recent,
     arrived: [],
     expunged: new Set(),
     told: new Map(),

@@ -8,6 +8,7 @@ import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
+import { UidRuns } from "../uid-runs.ts";
 import { Directory } from "./directory.ts";
 import { lettersIn } from "./filename.ts";
 import { folderHead, type Counts, type FolderHead } from "./head.ts";
@@ -22,7 +23,6 @@ import { addRow, addRows } from "./new-rows.ts";
 import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
-import { Unclaimed } from "./unclaimed.ts";
 import type { UidlistHeader } from "./uidlist.ts";
 
 export interface MaildirPlace {
@@ -54,7 +54,7 @@ export class Folder {
   /** The uidlist on disk says less than we know: write all of it. */
   rewrite = false;
   /** Recent although in cur/: appended, flagged or given a UID by us before any session claimed them. Some may be gone. */
-  readonly recent = new Unclaimed();
+  readonly recent = new UidRuns();
 
   /** Of a table that is not read yet: `load` reads it. */
   counts: Counts | undefined;
@@ -348,7 +348,7 @@ export class Folder {
       }
     }
     this.dead += rows.length;
-    this.#telling.neverMind(new Set(never.map((row) => this.table.at.uid[row])));
+    this.#telling.neverMind(never.map((row) => this.table.at.uid[row]));
     // By UID: the first removal gives the rows of the second other numbers.
     const uids = seen.map((row) => this.table.at.uid[row]);
     this.table.remove(never, undefined);

@@ -12,6 +12,7 @@ import { Hearing } from "../hearing.ts";
 import type { Changes, FlagChange, Mailbox, Message, ModSeq, NewMessage, Resynced, Text, Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
+import { UidRuns } from "../uid-runs.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
 import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { flagging } from "./flagging.ts";
@@ -236,11 +237,11 @@ export class MaildirMailbox implements Mailbox {
 
   // ------------------------------------------------------------ changing
 
-  async claimRecent(peek: boolean): Promise<readonly Uid[]> {
-    if (this.#recent.any === false) return [];
+  async claimRecent(peek: boolean): Promise<UidRuns> {
+    if (this.#recent.any === false) return new UidRuns();
     return await this.#alone(async () => {
       const { uids, fresh } = this.#recent.find();
-      if (uids.length > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));
+      if (uids.size > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));
       return uids;
     });
   }

@@ -4,6 +4,7 @@ import { noChanges } from "../hearers.ts";
 import type { Column } from "../index/columns.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
 import { listOf, type MessageList } from "../message-list.ts";
+import { UidRuns } from "../uid-runs.ts";
 import type { Counts } from "./head.ts";
 import type { KeywordFile } from "./keywords.ts";
 import { counted, listed, messagesAt, type Listable } from "./listed.ts";
@@ -21,7 +22,7 @@ export class Telling {
   readonly #folder: Tellable;
   list: MessageList<MaildirMessage> = listOf([]);
   #expunged: number[] = [];
-  #arrived: number[] = [];
+  #arrived = new UidRuns();
   /** UIDs; some may be in it more than once, or gone meanwhile. */
   #flagged: number[] = [];
   #modSeq: ModSeq | undefined;
@@ -71,13 +72,15 @@ export class Telling {
   // ------------------------------------------------------------ what happened
 
   arrived(uid: number): void {
-    this.#arrived.push(uid);
+    this.#arrived.add(uid);
   }
 
   /** @param uids of which those from one place up to another have */
   arrivedAll(uids: Column, from: number, to: number): void {
-    const arrived = this.#arrived;
-    for (let i = from; i < to; i++) arrived.push(uids[i]);
+    if (from >= to) return;
+    const [first, last] = [uids[from], uids[to - 1]];
+    if (last - first === to - 1 - from) this.#arrived.addRange(first, last + 1);
+    else for (let i = from; i < to; i++) this.#arrived.add(uids[i]);
   }
 
   flagged(uid: number): void {
@@ -85,18 +88,18 @@ export class Telling {
   }
 
   /** UIDs that have arrived and nobody heard of. */
-  get unseen(): ReadonlySet<number> {
-    return new Set(this.#arrived);
+  get unseen(): Pick<UidRuns, "has"> {
+    return this.#arrived;
   }
 
   /** Arrived, and gone again before anybody heard of them. */
-  neverMind(uids: ReadonlySet<number>): void {
-    if (uids.size > 0) this.#arrived = this.#arrived.filter((uid) => !uids.has(uid));
+  neverMind(uids: Iterable<number>): void {
+    for (const uid of uids) this.#arrived.delete(uid);
   }
 
   /** Whatever arrived or was flagged is void. */
   forget(): void {
-    this.#arrived = [];
+    this.#arrived.clear();
     this.#flagged = [];
   }
 
@@ -127,7 +130,7 @@ export class Telling {
     // What letters mean has changed.
     if (this.#labelled !== version) for (const { uid } of this.list.all) this.#flagged.push(uid);
     this.#labelled = version;
-    if (this.#expunged.length === 0 && this.#arrived.length === 0 && this.#flagged.length === 0) return noChanges;
+    if (this.#expunged.length === 0 && this.#arrived.size === 0 && this.#flagged.length === 0) return noChanges;
     // Of a change of our own the last part was made just now.
     if (this.#lookedAt === undefined) this.#modSeq = undefined;
     if (this.list.length === 0 && this.#expunged.length === 0) return this.#firstSeen();
@@ -137,7 +140,7 @@ export class Telling {
       const gone = new Set(this.#expunged);
       messages = messages.filter((message) => !gone.has(message.uid));
     }
-    const arrived = messagesAt(this.#folder, this.#rowsOf(this.#arrived.sort((a, b) => a - b)));
+    const arrived = messagesAt(this.#folder, this.#rowsOf(this.#arrived));
     messages = messages.concat(arrived);
     const expunged = this.#expunged.sort((a, b) => a - b) as Uid[];
     this.list = listOf(messages);
@@ -173,15 +176,15 @@ export class Telling {
   }
 
   /** Rows of messages, which are often one behind the other. */
-  #rowsOf(uids: readonly number[]): number[] {
+  #rowsOf(uids: Iterable<number>): number[] {
     const { table } = this.#folder;
     let row = -1;
-    return uids.map((uid) => (row = row >= 0 && row + 1 < table.length && table.at.uid[row + 1] === uid ? row + 1 : table.rowOf(uid)));
+    return Array.from(uids, (uid) => (row = row >= 0 && row + 1 < table.length && table.at.uid[row + 1] === uid ? row + 1 : table.rowOf(uid)));
   }
 
   #told(): void {
     this.#expunged = [];
-    this.#arrived = [];
+    this.#arrived.clear();
     this.#flagged = [];
   }
 

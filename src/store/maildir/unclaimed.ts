@@ -1,35 +1,21 @@
-/** UIDs of messages that no session has claimed as \Recent yet, wherever they are by now: as a rule they came together and follow each other. Pure. */
-export class Unclaimed {
-  /** [from, to) */
-  #from = 0;
-  #to = 0;
-  readonly #others = new Set<number>();
+/** Which messages no session has claimed as \Recent: those in new/, and of some others those that are in cur/ by now. Pure. */
+import { UidRuns } from "../uid-runs.ts";
+import { inCur, inNew, nowhere, type MaildirTable } from "./row.ts";
 
-  get none(): boolean {
-    return this.#from === this.#to && this.#others.size === 0;
+/** Their UIDs, and the rows of those in new/, ascending. @param others may be anywhere, or gone */
+export function unclaimed(table: MaildirTable, others: UidRuns): { readonly uids: UidRuns; readonly fresh: readonly number[] } {
+  const { uid, place } = table.at;
+  const uids = new UidRuns();
+  const fresh: number[] = [];
+  for (let row = table.rowWith("place", inNew); row >= 0; row = table.rowWith("place", inNew, row + 1)) {
+    uids.add(uid[row]);
+    fresh.push(row);
   }
-
-  has(uid: number): boolean {
-    return (uid >= this.#from && uid < this.#to) || (this.#others.size > 0 && this.#others.has(uid));
+  const allInCur = fresh.length === 0 && table.rowWith("place", nowhere) < 0;
+  for (const [from, to] of others.runs()) {
+    const [first, end] = [table.rowFrom(from), table.rowFrom(to)];
+    if (allInCur && end - first === to - from) uids.addRange(from, to);
+    else for (let row = first; row < end; row++) if (place[row] === inCur) uids.add(uid[row]);
   }
-
-  add(uid: number): void {
-    this.addRange(uid, uid + 1);
-  }
-
-  /** All of [from, to). */
-  addRange(from: number, to: number): void {
-    if (from >= to) return;
-    if (this.#from === this.#to) this.#from = from;
-    else if (from !== this.#to) {
-      for (let uid = from; uid < to; uid++) this.#others.add(uid);
-      return;
-    }
-    this.#to = to;
-  }
-
-  clear(): void {
-    this.#from = this.#to = 0;
-    this.#others.clear();
-  }
+  return { uids, fresh };
 }

@@ -15,6 +15,7 @@ import { Hearing } from "../hearing.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
 import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
+import { UidRuns } from "../uid-runs.ts";
 import { Contents } from "./contents.ts";
 import { copyMessages, storedIn } from "./copy.ts";
 import { Deliveries } from "./deliver.ts";
@@ -185,9 +186,9 @@ export class MboxMailbox implements Mailbox {
     return [...new Set(uids.map((uid) => table.rowOf(uid)))].filter((row) => row >= 0).sort((a, b) => a - b);
   }
 
-  async claimRecent(peek: boolean): Promise<readonly Uid[]> {
+  async claimRecent(peek: boolean): Promise<UidRuns> {
     const contents = this.#contents;
-    const uidsOf = (rows: readonly number[]): Uid[] => rows.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
+    const uidsOf = (rows: readonly number[]): UidRuns => UidRuns.of(rows.map((row) => contents.table.at.uid[row]));
     // Rows may turn out damaged, and then are those of the file.
     if (!contents.noneRecent) await this.load();
     const rows = await this.#alone(async () => contents.recent());

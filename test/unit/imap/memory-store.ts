@@ -3,6 +3,7 @@ import { Octets } from "../../../src/message/octets.ts";
 import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import { StoreFault, systemFlags, type Changes, type FlagChange, type Folder, type Mailbox, type MailStore, type Message, type ModSeq, type NewMessage, type Opened, type StoreFaultKind, type Uid } from "../../../src/store/mailbox.ts";
+import { UidRuns } from "../../../src/store/uid-runs.ts";
 
 const none: Changes = { arrived: [], expunged: [], flagged: [] };
 
@@ -74,9 +75,9 @@ export class MemoryMailbox implements Mailbox {
     return none;
   }
 
-  async claimRecent(peek: boolean): Promise<readonly Uid[]> {
+  async claimRecent(peek: boolean): Promise<UidRuns> {
     this.#enter("claimRecent");
-    const found = [...this.#unclaimed];
+    const found = UidRuns.of(this.#unclaimed);
     if (!peek) this.#unclaimed.clear();
     return found;
   }

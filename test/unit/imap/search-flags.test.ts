@@ -7,12 +7,13 @@ import { newView } from "../../../src/agent/imap/view.ts";
 import type { SearchKey } from "../../../src/imap/search-key.ts";
 import { listOf } from "../../../src/store/message-list.ts";
 import type { Mailbox, Message, ModSeq, Uid } from "../../../src/store/mailbox.ts";
+import { UidRuns } from "../../../src/store/uid-runs.ts";
 
 const flags = ["\\Seen", "\\Flagged", "\\Deleted", "Work"];
 const all = Array.from({ length: 1 << flags.length }, (_, bits) => new Set(flags.filter((_flag, i) => ((bits >> i) & 1) === 1)));
 /** One message with each combination, small and large. */
 const messages = all.flatMap((of, i): Message[] => [10, 1000].map((size, n) => ({ uid: (2 * i + n + 1) as Uid, flags: of, size, internalDate: 0, saveDate: undefined, modSeq: 1 as ModSeq, guid: "" })));
-const view = newView({ uidValidity: 1, keywords: ["Work"], list: listOf(messages) } as unknown as Mailbox, true, []);
+const view = newView({ uidValidity: 1, keywords: ["Work"], list: listOf(messages) } as unknown as Mailbox, true, new UidRuns());
 
 const key: fc.Memo<SearchKey> = fc.memo((depth) => (depth <= 1 ? leaf : fc.oneof(leaf, fc.array(key(), { maxLength: 3 }).map((of): SearchKey => ({ key: "and", of })), fc.tuple(key(), key()).map(([left, right]): SearchKey => ({ key: "or", left, right })), key().map((of): SearchKey => ({ key: "not", of })))));
 const leaf = fc.oneof(

@@ -4,6 +4,7 @@ import { listOf, type MessageList } from "../../../src/store/message-list.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
 import type { Changes, Folder, FolderStatus, Mailbox, MailStore, Message, ModSeq, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { StoreFault } from "../../../src/store/mailbox.ts";
+import { UidRuns } from "../../../src/store/uid-runs.ts";
 
 export class MemoryMailbox implements Mailbox {
   readonly name = "INBOX";
@@ -54,8 +55,8 @@ export class MemoryMailbox implements Mailbox {
     return { arrived: [], expunged: [], flagged: [] };
   }
 
-  async claimRecent(): Promise<readonly Uid[]> {
-    return [];
+  async claimRecent(): Promise<UidRuns> {
+    return new UidRuns();
   }
 
   async read(uid: Uid): Promise<Buffer | undefined> {

@@ -174,9 +174,9 @@ test("recent is what has no O in Status", async (t) => {
   const { path, inbox } = await mbox(t);
   writeFileSync(path, fromPostfix(1) + fromPostfix(2).replace("Subject", "Status: O\nSubject"));
   await inbox.refresh();
-  assert.deepEqual(await inbox.claimRecent(true), [1]);
-  assert.deepEqual(await inbox.claimRecent(false), [1]);
-  assert.deepEqual(await inbox.claimRecent(false), []);
+  assert.deepEqual([...(await inbox.claimRecent(true))], [1]);
+  assert.deepEqual([...(await inbox.claimRecent(false))], [1]);
+  assert.deepEqual([...(await inbox.claimRecent(false))], []);
 });
 
 test("copy between folders, and to a Maildir", async (t) => {

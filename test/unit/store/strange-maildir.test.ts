@@ -63,7 +63,7 @@ for (let seed = from; seed < from + count; seed++)
     const { store, inbox } = await maildir(t, mine.root);
     same(await look(inbox), seen.messages.map(shown), "ours as Dovecot");
     assert.equal(inbox.uidNext, seen.uidNext);
-    assert.deepEqual(await inbox.claimRecent(true), seen.messages.flatMap(({ uid, recent }) => (recent ? uid : [])), "\\Recent");
+    assert.deepEqual([...(await inbox.claimRecent(true))], seen.messages.flatMap(({ uid, recent }) => (recent ? uid : [])), "\\Recent");
     const some = inbox.messages.flatMap(({ uid }, i) => (i % 3 === 0 ? [uid] : []));
     await inbox.setFlags(some, { how: "add", flags: flags("\\Flagged", "$Forwarded") });
     await inbox.expunge(inbox.messages.flatMap(({ uid }, i) => (i % 5 === 4 ? [uid] : [])));
