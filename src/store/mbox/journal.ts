@@ -26,22 +26,24 @@ import { createOnly, syncDirectory, syncFile, writeFully, writePieces } from "..
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import { added, halfAppend, removeMark, writeMark, type Appended } from "./append-mark.ts";
-import { copyRange, fillLines, linesEnd } from "./octets.ts";
+import { copyRange, fillLines, linesEnd, Sequence } from "./octets.ts";
 import { patch, recoverPatch, type Edit } from "./patch.ts";
 import { Side } from "./side.ts";
 
-/** A stretch of new octets: given, to be made when they are wanted, or to be taken from the old file. */
-export type Piece = Buffer | { readonly length: number; readonly make: () => Buffer } | { readonly from: number; readonly to: number };
-
-export const lengthOf = (piece: Piece): number => ("length" in piece ? piece.length : piece.to - piece.from);
+/** A stretch of new octets: given, good until the next one, or to be taken from the old file. */
+export type Piece = Buffer | { readonly from: number; readonly to: number };
 
 /** Octets of messages appended together that go in one write, at most. */
 const atOnce = 256 << 10;
 /** Octets written between two breaths. */
 const breath = 1024 * 1024;
-const magic = "posthorn mbox rewrite 2";
+const magic = "posthorn mbox rewrite";
+const version = 3;
 /** Octets of the head of a journal: text, padded with blanks and a line end. */
 const headSize = 256;
+/** The new octets lie in the blocks of a journal as in those of the mailbox, so that a file system may share them. */
+const block = 4096;
+const octetsAt = (at: number): number => block + (at % block);
 
 interface Plan {
   readonly inode: string;
@@ -50,6 +52,8 @@ interface Plan {
   readonly length: number;
   readonly old: number;
   readonly size: number;
+  /** Where the new octets are in the journal. */
+  readonly begin: number;
 }
 
 export class Journal {
@@ -88,20 +92,19 @@ export class Journal {
   }
 
   /**
-   * Replaces everything from octet `at` on by `pieces`. Durable when it resolves; the file is as before when it throws before
-   * the commit point (full disk).
+   * Replaces everything from octet `at` on by `pieces`, which are asked for once and in order. Durable when it resolves; the file is as before when it
+   * throws before the commit point (full disk).
    */
-  async rewrite(fd: number, at: number, pieces: readonly Piece[]): Promise<void> {
-    const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
-    if (length === 0) {
+  async rewrite(fd: number, at: number, pieces: Iterable<Piece>): Promise<void> {
+    const all = pieces[Symbol.iterator]();
+    const first = all.next();
+    if (first.done === true) {
       // Nothing moves: the file is cut, or is not yet.
       ftruncateSync(fd, at);
       return await syncFile(fd);
     }
     this.side.ready();
-    const stats = fstatSync(fd);
-    const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: at + length };
-    const journal = await this.#prepare(fd, plan, pieces);
+    const { journal, plan } = await this.#prepare(fd, at, all, first.value);
     try {
       try {
         fillLines(fd, plan.old, plan.size);
@@ -120,30 +123,32 @@ export class Journal {
     }
   }
 
-  async #prepare(fd: number, plan: Plan, pieces: readonly Piece[]): Promise<number> {
+  async #prepare(fd: number, at: number, pieces: Iterator<Piece>, first: Piece): Promise<{ readonly journal: number; readonly plan: Plan }> {
     const temporary = this.side.path("tmp");
     rmSync(temporary, { force: true });
+    const stats = fstatSync(fd);
     const journal = openSync(temporary, (createOnly & ~constants.O_WRONLY) | constants.O_RDWR, 0o600);
     try {
-      let to = headSize;
-      let written = 0;
-      for (const piece of pieces) {
-        if ("from" in piece) to = await copyRange(fd, piece.from, piece.to, journal, to);
-        else {
-          writeFully(journal, Buffer.isBuffer(piece) ? piece : piece.make(), to);
-          to += piece.length;
-        }
-        if ((written += lengthOf(piece)) > breath) {
-          written = 0;
+      const begin = octetsAt(at);
+      const octets = new Sequence(journal, begin);
+      let breathed = begin;
+      for (let piece: Piece | undefined = first; piece !== undefined; piece = nextOf(pieces)) {
+        if ("from" in piece) await octets.addRange(fd, piece.from, piece.to);
+        else octets.add(piece);
+        if (octets.end - breathed > breath) {
+          breathed = octets.end;
           await breathe();
         }
       }
-      const head = `${magic} ${plan.inode} ${plan.at} ${plan.length} ${plan.old} ${plan.size}`;
+      octets.flush();
+      const length = octets.end - begin;
+      const plan: Plan = { inode: String(stats.ino), at, length, old: stats.size, size: at + length, begin };
+      const head = `${magic} ${version} ${plan.inode} ${plan.at} ${plan.length} ${plan.old} ${plan.size}`;
       writeFully(journal, Buffer.from(`${head.padEnd(headSize - 1)}\n`), 0);
       await syncFile(journal);
       renameSync(temporary, this.side.path("prepared"));
       await syncDirectory(this.side.directory);
-      return journal;
+      return { journal, plan };
     } catch (error) {
       closeSync(journal);
       rmSync(temporary, { force: true });
@@ -152,7 +157,7 @@ export class Journal {
   }
 
   async #apply(fd: number, journal: number, plan: Plan): Promise<void> {
-    await copyRange(journal, headSize, headSize + plan.length, fd, plan.at);
+    await copyRange(journal, plan.begin, plan.begin + plan.length, fd, plan.at);
     // Where the file becomes shorter, empty lines stand up to its old end until it is cut.
     fillLines(fd, plan.size, plan.old);
     await syncFile(fd);
@@ -232,14 +237,26 @@ export class Journal {
     try {
       const head = Buffer.alloc(headSize);
       const got = readSync(journal, head, 0, headSize, 0);
-      const m = new RegExp(`^${magic} (\\d+) (\\d+) (\\d+) (\\d+) (\\d+) *\n$`).exec(head.toString("latin1", 0, got));
-      const plan = m === null ? undefined : { inode: m[1] ?? "", at: Number(m[2]), length: Number(m[3]), old: Number(m[4]), size: Number(m[5]) };
+      const plan = planIn(head.toString("latin1", 0, got));
       if (plan !== undefined && plan.inode === String(fstatSync(fd).ino)) await work(journal, plan);
       else renameSync(this.side.path(kind), this.side.path("abandoned"));
     } finally {
       closeSync(journal);
     }
   }
+}
+
+function planIn(head: string): Plan | undefined {
+  const m = new RegExp(`^${magic} ([2${version}]) (\\d+) (\\d+) (\\d+) (\\d+) (\\d+) *\n$`).exec(head);
+  if (m === null) return undefined;
+  const at = Number(m[3]);
+  // In a journal of version 2 they follow its head.
+  return { inode: m[2] ?? "", at, length: Number(m[4]), old: Number(m[5]), size: Number(m[6]), begin: m[1] === "2" ? headSize : octetsAt(at) };
+}
+
+function nextOf(pieces: Iterator<Piece>): Piece | undefined {
+  const next = pieces.next();
+  return next.done === true ? undefined : next.value;
 }
 
 function readable(path: string): boolean {

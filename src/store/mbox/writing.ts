@@ -9,7 +9,7 @@
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { syncFile } from "../durable.ts";
-import { breathe } from "../serial.ts";
+import { Columns } from "../index/columns.ts";
 import type { Contents } from "./contents.ts";
 import type { Journal, Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
@@ -30,12 +30,11 @@ export class HeaderChanged extends Error {}
 interface Written {
   readonly row: number;
   readonly state: State;
-  /** Of everything before the body. */
-  readonly length: number;
   readonly crc: number;
 }
 
 interface Renewed extends Written {
+  /** Everything before the body. */
   readonly head: Buffer;
 }
 
@@ -45,25 +44,36 @@ interface Fitting extends Renewed {
   readonly to: number;
 }
 
-const writtenOf = ({ row, state, length, crc }: Written): Written => ({ row, state, length, crc });
+const writtenOf = ({ row, state, crc }: Written): Written => ({ row, state, crc });
 
-const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, length: head.length, crc: crc32(head) });
+const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, crc: crc32(head) });
 
-/** Everything from `at` on. */
+/** Everything from `at` on; what became of messages in it is known when the last piece was asked for. */
 interface Rest {
   readonly at: number;
-  readonly pieces: Piece[];
-  readonly renewed: Written[];
+  readonly pieces: Iterable<Piece>;
+  /** A pseudo message to begin with. */
+  readonly pseudo: Buffer | undefined;
+  /** Rows of messages with other headers, ascending; octets before the body, and their CRC-32. */
+  readonly renewed: Columns<typeof renewedSchema>;
+  readonly state: (row: number) => State;
 }
+
+const renewedSchema = { row: "u32", length: "u32", crc: "u32" } as const;
+
+/** Longer stretches of old octets are copied from file to file. */
+const inMemory = 256 * 1024;
 
 class Writer {
   readonly #contents: Contents;
-  readonly #window: FileWindow;
+  #window: FileWindow;
+  readonly #fd: number;
   readonly #wanted: ReadonlyMap<number, State>;
 
   constructor(contents: Contents, fd: number, size: number, wanted: ReadonlyMap<number, State>) {
     this.#contents = contents;
     this.#wanted = wanted;
+    this.#fd = fd;
     this.#window = new FileWindow(fd, size, (wanted.size > 64 || contents.unwritten) && size / Math.max(1, contents.table.length) < forHeaders ? undefined : forHeaders);
   }
 
@@ -126,39 +136,54 @@ class Writer {
     return this.#window.bytes(start + from, to - from);
   }
 
-  /**
-   * Everything from a message on, those with `needs` anew: in the octets they have or with more, so that the file becomes longer. Their headers
-   * are made twice, so that they need not all be in memory.
-   */
-  async rest(from: number, needs: (row: number) => boolean): Promise<Rest> {
+  /** Everything from a message on, those with `needs` anew: in the octets they have or with more, so that the file becomes longer. */
+  rest(from: number, needs: (row: number) => boolean): Rest {
     const contents = this.#contents;
-    const pieces: Piece[] = [];
-    const renewed: Written[] = [];
-    const pseudo = from < 0 ? contents.pseudo : undefined;
-    const at = (pseudo ?? contents.place(Math.max(0, from))).start;
-    if (pseudo !== undefined) pieces.push(pseudoMessage(contents.base, hostname(), Date.now()));
-    for (let row = Math.max(0, from); row < contents.table.length; row++) {
-      const place = contents.place(row);
-      if (!needs(row)) {
-        keep(pieces, place.start, place.next);
-        continue;
+    const pseudo = from < 0 ? pseudoMessage(contents.base, hostname(), Date.now()) : undefined;
+    const at = ((from < 0 ? contents.pseudo : undefined) ?? contents.place(Math.max(0, from))).start;
+    const renewed = new Columns(renewedSchema);
+    return { at, pieces: this.#pieces(Math.max(0, from), needs, pseudo, renewed), pseudo, renewed, state: (row) => this.#wanted.get(row) ?? contents.state(row) };
+  }
+
+  *#pieces(first: number, needs: (row: number) => boolean, pseudo: Buffer | undefined, renewed: Columns<typeof renewedSchema>): Generator<Piece> {
+    if (pseudo !== undefined) yield pseudo;
+    // All that it has is wanted now.
+    this.#window = new FileWindow(this.#fd, this.#window.size);
+    const stretch = new Stretch();
+    for (let row = first; row < this.#contents.table.length; row++) {
+      const place = this.#contents.place(row);
+      if (!needs(row)) yield* stretch.add(place.start, place.next);
+      else {
+        yield* stretch.end();
+        const { head, crc } = this.fitting(row) ?? this.renewed(row);
+        renewed.add({ row, length: head.length, crc });
+        yield head;
+        // Mostly in the window still.
+        if (place.next - place.body <= inMemory) yield this.#window.bytes(place.body, place.next - place.body);
+        else yield* stretch.add(place.body, place.next);
       }
-      const make = (): Renewed => this.fitting(row) ?? this.renewed(row);
-      const next = writtenOf(make());
-      pieces.push({ length: next.length, make: () => make().head });
-      keep(pieces, place.body, place.next);
-      renewed.push(next);
-      if (renewed.length % batch === 0) await breathe();
     }
-    return { at, pieces, renewed };
+    yield* stretch.end();
   }
 }
 
-/** Adds a stretch of old octets, to the one before where they meet. */
-function keep(pieces: Piece[], from: number, to: number): void {
-  const last = pieces.at(-1);
-  if (last !== undefined && "from" in last && last.to === from) pieces[pieces.length - 1] = { from: last.from, to };
-  else if (to > from) pieces.push({ from, to });
+/** Old octets that stay: one piece where stretches meet. */
+class Stretch {
+  #from = 0;
+  #to = 0;
+
+  *add(from: number, to: number): Generator<Piece> {
+    if (from !== this.#to) {
+      yield* this.end();
+      this.#from = from;
+    }
+    this.#to = to;
+  }
+
+  *end(): Generator<Piece> {
+    if (this.#to > this.#from) yield { from: this.#from, to: this.#to };
+    this.#from = this.#to = 0;
+  }
 }
 
 /**
@@ -172,7 +197,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   const writer = new Writer(contents, file.fd, Number(file.stats().size), wanted);
   // The first message has the base.
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
-  const rows = contents.unwritten ? Array.from({ length: table.length }, (_, row) => row).filter(needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
+  const rows = contents.unwritten ? rowsWith(table.length, needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
   let edits: Edit[] = [];
   let fitted: Written[] = [];
   const flush = async (): Promise<void> => {
@@ -185,14 +210,14 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   let rest: Rest | undefined;
   if (contents.pseudo !== undefined && contents.unwritten) {
     pseudo = writer.fittingPseudo(contents.pseudo);
-    if (pseudo === undefined) rest = await writer.rest(-1, needs);
+    if (pseudo === undefined) rest = writer.rest(-1, needs);
     else edit(edits, contents.pseudo.start, writer.old(contents.pseudo, 0, pseudo.length), pseudo);
   }
   for (const row of rows) {
     if (rest !== undefined) break;
     const place = contents.place(row);
     const fitting = writer.fitting(row);
-    if (fitting === undefined) rest = await writer.rest(row, needs);
+    if (fitting === undefined) rest = writer.rest(row, needs);
     else {
       const { head, from, to } = fitting;
       edit(edits, place.start + from, writer.old(place, from, to), head.subarray(from, to));
@@ -214,31 +239,38 @@ function edit(edits: Edit[], at: number, old: Buffer, octets: Buffer): void {
   if (one !== undefined) edits.push({ at: one.at, old: Buffer.from(one.old), octets: Buffer.from(one.octets) });
 }
 
-async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, renewed }: Rest): Promise<void> {
+async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, pseudo, renewed, state }: Rest): Promise<void> {
   const first = contents.rowAt(at);
   await journal.rewrite(file.fd, at, pieces);
   let next = at;
-  const top = pieces[0];
-  if (contents.pseudo?.start === at && Buffer.isBuffer(top)) {
-    contents.pseudo = pseudoPlace(at, top);
+  if (pseudo !== undefined) {
+    contents.pseudo = pseudoPlace(at, pseudo);
     next = contents.pseudo.next;
   }
-  const heads = new Map(renewed.map((one) => [one.row, one]));
-  for (let row = first; row < contents.table.length; row++) next = settle(contents, row, contents.place(row), next, heads.get(row));
+  const { row: rows, length, crc } = renewed.at;
+  for (let row = first, i = 0; row < contents.table.length; row++) {
+    const place = contents.place(row);
+    if (i === renewed.length || rows[i] !== row) next = moved(contents, row, place, next);
+    else {
+      next = grown(contents, row, place, next, length[i] ?? 0, { row, state: state(row), crc: crc[i] ?? 0 });
+      i++;
+    }
+  }
 }
 
 /** A message lies elsewhere now; where the next one begins. */
-function settle(contents: Contents, row: number, place: Place, start: number, renewed: Written | undefined): number {
-  const shift = start - place.start;
-  if (renewed === undefined) {
-    contents.move(row, start);
-    return place.next + shift;
-  }
-  const grown = renewed.length - (place.body - place.start);
-  const moved = { start, header: place.header + shift, body: place.body + shift + grown, end: place.end + shift + grown, next: place.next + shift + grown, crc: renewed.crc, counted: place.counted };
-  contents.setPlace(row, moved);
-  contents.setWritten(row, renewed.state, moved.crc);
-  return moved.next;
+function moved(contents: Contents, row: number, place: Place, start: number): number {
+  contents.move(row, start);
+  return place.next + start - place.start;
+}
+
+/** The same, with another header of `length` octets before the body. */
+function grown(contents: Contents, row: number, place: Place, start: number, length: number, { state, crc }: Written): number {
+  const shift = start + length - place.body;
+  const next = { start, header: place.header + start - place.start, body: place.body + shift, end: place.end + shift, next: place.next + shift, crc, counted: place.counted };
+  contents.setPlace(row, next);
+  contents.setWritten(row, state, crc);
+  return next.next;
 }
 
 /** Where everything is in a pseudo message of ours. */
@@ -260,9 +292,7 @@ export async function expungeRows(contents: Contents, journal: Journal, file: Lo
   const out = new Set(going);
   const size = Number(file.stats().size);
   const writer = new Writer(contents, file.fd, size, new Map());
-  const pieces: Piece[] = [];
   const at = contents.place(first).start;
-  let top: Renewed | undefined;
   // Without a pseudo message the first message that stays has the base.
   const heir = first === 0 && contents.pseudo === undefined ? firstNotIn(out, table.length) : undefined;
   // What goes is what was read, and so is what comes behind it.
@@ -270,24 +300,38 @@ export async function expungeRows(contents: Contents, journal: Journal, file: Lo
     writer.head(contents.place(row));
     if (row + 1 < table.length && !out.has(row + 1)) writer.head(contents.place(row + 1));
   }
+  const top = heir === undefined ? undefined : writer.renewed(heir, contents.base);
+  const pseudo = first === 0 && heir === undefined && contents.pseudo === undefined ? pseudoMessage(contents.base, hostname(), Date.now()) : undefined;
+  await journal.rewrite(file.fd, at, staying(contents, first, out, top, pseudo));
+  let next = at;
   for (let row = first; row < table.length; row++) {
     if (out.has(row)) continue;
     const place = contents.place(row);
-    if (row === heir) {
-      top = writer.renewed(row, contents.base);
-      pieces.push(top.head);
-      keep(pieces, place.body, place.next);
-    } else keep(pieces, place.start, place.next);
-    if (row % batch === batch - 1) await breathe();
+    next = row === heir && top !== undefined ? grown(contents, row, place, next, top.head.length, top) : moved(contents, row, place, next);
   }
-  let pseudo: Buffer | undefined;
-  if (first === 0 && heir === undefined && contents.pseudo === undefined) pieces.push((pseudo = pseudoMessage(contents.base, hostname(), Date.now())));
-  await journal.rewrite(file.fd, at, pieces);
-  let next = at;
-  for (let row = first; row < table.length; row++) if (!out.has(row)) next = settle(contents, row, contents.place(row), next, row === heir ? top : undefined);
   contents.remove(going);
   if (pseudo !== undefined) contents.pseudo = pseudoPlace(at, pseudo);
   await contents.note(file, true);
+}
+
+/** What is left of a file from a message on. @param top a message that stays, with another header */
+function* staying(contents: Contents, first: number, out: ReadonlySet<number>, top: Renewed | undefined, pseudo: Buffer | undefined): Generator<Piece> {
+  const stretch = new Stretch();
+  for (let row = first; row < contents.table.length; row++) {
+    if (out.has(row)) continue;
+    const place = contents.place(row);
+    if (row === top?.row) yield top.head;
+    yield* stretch.add(row === top?.row ? place.body : place.start, place.next);
+  }
+  yield* stretch.end();
+  if (pseudo !== undefined) yield pseudo;
+}
+
+function rowsWith(length: number, needs: (row: number) => boolean): Uint32Array {
+  const rows = new Uint32Array(length);
+  let count = 0;
+  for (let row = 0; row < length; row++) if (needs(row)) rows[count++] = row;
+  return rows.subarray(0, count);
 }
 
 function firstNotIn(out: ReadonlySet<number>, length: number): number | undefined {

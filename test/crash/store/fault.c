@@ -238,6 +238,21 @@ static int renameat_or_not(int from, const char *name, int to, const char *next)
   return real(from, name, to, next);
 }
 
+static ssize_t copy_file_range_or_not(int from, off64_t *start, int to, off64_t *at, size_t length, unsigned flags) {
+  REAL("copy_file_range", ssize_t, int, off64_t *, int, off64_t *, size_t, unsigned)
+  int what = fate(READ, path_of(from));
+  if (what == FAIL) return -1;
+  if (what == 0) what = fate(WRITE, path_of(to));
+  if (what == 0) return real(from, start, to, at, length, flags);
+  if (what == CURTAIL) return real(from, start, to, at, (length + 1) / 2, flags);
+  if (what == FAIL) return -1;
+  int error = errno;
+  if (length > 1) real(from, start, to, at, length / 2, flags);
+  if (what == TEAR_AND_KILL) kill(getpid(), SIGKILL);
+  errno = error;
+  return -1;
+}
+
 static ssize_t getdents64_or_not(int fd, void *entries, size_t length) {
   REAL("getdents64", ssize_t, int, void *, size_t)
   return fate(READ, path_of(fd)) == FAIL ? -1 : real(fd, entries, length);
@@ -255,6 +270,7 @@ void *dlsym(void *library, const char *name) {
   for (const char *const *version = (const char *const[]){"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17", NULL}; real == NULL && *version != NULL; version++) real = (dlsym_t)dlvsym(RTLD_NEXT, "dlsym", *version);
   if (library != RTLD_NEXT) {
     if (strcmp(name, "renameat") == 0) return (void *)renameat_or_not;
+    if (strcmp(name, "copy_file_range") == 0) return (void *)copy_file_range_or_not;
     if (strcmp(name, "getdents64") == 0) return (void *)getdents64_or_not;
     if (strcmp(name, "inotify_add_watch") == 0) return (void *)inotify_add_watch_or_not;
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { Journal } from "../../../src/store/mbox/journal.ts";
 import { Side } from "../../../src/store/mbox/side.ts";
@@ -42,6 +42,42 @@ test("a rewrite: moved octets, shorter and longer", async (t) => {
   assert.equal(content(), "long new beginning\nhead\nFrom kept\n");
   assert.deepEqual(readdirSync(side), []);
   closeSync(fd);
+});
+
+test("a rewrite: long and short stretches and new octets, some longer than what is gathered", async (t) => {
+  const octets = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => 0x41 + ((i * 7919) % 23)));
+  const { path, journal } = setUp(t, octets.toString("latin1"));
+  const stretches = [
+    { from: 5, to: 2_100_000 },
+    { from: 1000, to: 1003 },
+    { from: 2_000_000, to: 2_070_000 },
+  ];
+  const long = Buffer.alloc(1_300_000, "long");
+  const given = [Buffer.from("short"), stretches[0], long, stretches[1], stretches[2], Buffer.from("end")].flatMap((piece) => piece ?? []);
+  const fd = openSync(path, "r+");
+  await journal.rewrite(fd, 123, given.values());
+  closeSync(fd);
+  const wanted = given.map((piece) => (Buffer.isBuffer(piece) ? piece : octets.subarray(piece.from, piece.to)));
+  assert.ok(readFileSync(path).equals(Buffer.concat([octets.subarray(0, 123), ...wanted])));
+});
+
+test("a rewrite whose journal lies on another file system", { skip: !existsSync("/dev/shm") }, async (t) => {
+  const octets = Buffer.alloc(2_500_000, "octets of a file that is moved ");
+  const { path } = setUp(t, octets.toString("latin1"));
+  const elsewhere = mkdtempSync("/dev/shm/store-");
+  t.after(() => rmSync(elsewhere, { recursive: true, force: true }));
+  const fd = openSync(path, "r+");
+  await new Journal(new Side(elsewhere, "box")).rewrite(fd, 0, [{ from: 17, to: octets.length }]);
+  closeSync(fd);
+  assert.ok(readFileSync(path).equals(octets.subarray(17)));
+});
+
+test("a journal of version 2, whose octets follow its head, is completed", async (t) => {
+  const { path, content, recover, side } = setUp(t, old);
+  mkdirSync(side);
+  writeFileSync(`${side}/a%2Fb.rewrite`, `${`posthorn mbox rewrite 2 ${statSync(path).ino} 5 ${kept.to - kept.from} ${old.length} ${5 + kept.to - kept.from}`.padEnd(255)}\n${old.slice(kept.from)}`);
+  await recover();
+  assert.equal(content(), "head\nFrom kept\n");
 });
 
 test("a rewrite by nothing cuts the file, and needs no side file", async (t) => {
