@@ -2,7 +2,7 @@
 import { no, ok } from "../../imap/respond.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
 import { removeDeleted } from "./expunge.ts";
-import { flagsOf } from "./sync.ts";
+import { claimedRecent, flagsOf } from "./sync.ts";
 import { hear, newView } from "./view.ts";
 import type { Reply } from "../../imap/respond.ts";
 
@@ -15,7 +15,7 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
   const mailbox = await store.open(command.mailbox, "counted");
   try {
     const readOnly = command.name === "EXAMINE" || mailbox.readOnly;
-    const recent = await mailbox.claimRecent(readOnly);
+    const recent = await claimedRecent(session, mailbox, readOnly);
     // From here to `watch` nothing may wait: a change between the two would be lost.
     const view = newView(mailbox, readOnly, recent);
     const unwatch = mailbox.watch((changes) => {

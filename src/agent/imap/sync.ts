@@ -2,6 +2,7 @@
 import { describeFault } from "../../daemon/log.ts";
 import { flagList } from "../../imap/respond.ts";
 import { systemFlags, StoreFault, type Flags, type Mailbox, type Message, type Uid } from "../../store/mailbox.ts";
+import { UidRuns } from "../../store/uid-runs.ts";
 import type { Connection } from "./connection.ts";
 import type { Session } from "./session.ts";
 import { dropExpunged, indexOf, type View } from "./view.ts";
@@ -72,16 +73,22 @@ export async function tellNews(session: Session, view: View, mayExpunge: boolean
   if (view.arrived.length > 0) await tellArrived(session, view);
 }
 
+/** UIDs of messages that are \\Recent in this session. */
+export async function claimedRecent(session: Session, mailbox: Mailbox, readOnly: boolean): Promise<UidRuns> {
+  try {
+    return await mailbox.claimRecent(readOnly);
+  } catch (fault) {
+    // Mail is told of even where that can not be written down (a full disk, a lock that another program holds): the next session is told the same.
+    if (!(fault instanceof StoreFault)) throw fault;
+    session.log.warning(`\\Recent not claimed: ${describeFault(fault)}`);
+    return await mailbox.claimRecent(true).catch(() => new UidRuns());
+  }
+}
+
 async function tellArrived(session: Session, view: View): Promise<void> {
   // Claimed before they are announced, so that FETCH FLAGS right behind EXISTS has its \Recent.
   const before = recentCount(view);
-  try {
-    for (const [from, to] of (await view.mailbox.claimRecent(view.readOnly)).runs()) view.recent.addRange(from, to);
-  } catch (fault) {
-    // New mail is told of even where it can not be moved to cur/ (a full disk, a mailbox that is going away).
-    if (!(fault instanceof StoreFault)) throw fault;
-    session.log.warning(`\\Recent not claimed: ${describeFault(fault)}`);
-  }
+  for (const [from, to] of (await claimedRecent(session, view.mailbox, view.readOnly)).runs()) view.recent.addRange(from, to);
   view.messages = view.messages.concat(view.arrived);
   view.arrived = [];
   session.out.write(`* ${view.messages.length} EXISTS\r\n`);

@@ -55,7 +55,8 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
 }
 
 /**
- * Renames files of rows' messages into cur/ with the letters of a plan, following those that another program renames.
+ * Renames files of rows' messages into cur/ with the letters of a plan, following those that another program renames. A file whose name has no room
+ * for letters stays where it is; where they are other ones, StoreFault "limit" is thrown when all the rest is done.
  *
  * @param claim also move those out of new/ whose letters stay
  * @param done  called with each row whose file is there and as it should be, and whether it was in new/
@@ -63,16 +64,20 @@ export async function changing<T>(folder: Folder, items: readonly T[], work: (it
 export async function renaming(folder: Folder, rows: readonly number[], plan: FlagPlan, claim: boolean, done: (row: number, wasNew: boolean) => void): Promise<Made> {
   const files = new RenamedFiles(folder);
   const most = rows.length >= many && rows.length * 2 >= folder.table.length;
+  let tooLong: unknown;
+  const work = (row: number, made: Made): void => {
+    const wasNew = folder.table.at.place[row] === inNew;
+    try {
+      if (rename(folder, files, row, plan, claim, made)) done(row, wasNew);
+    } catch (error) {
+      if (errno(error) !== "ENAMETOOLONG") throw error;
+      tooLong = error;
+    }
+  };
   try {
-    return await changing(
-      folder,
-      rows,
-      (row, made) => {
-        const wasNew = folder.table.at.place[row] === inNew;
-        if (rename(folder, files, row, plan, claim, made)) done(row, wasNew);
-      },
-      most,
-    );
+    const made = await changing(folder, rows, work, most);
+    if (tooLong !== undefined && !claim) throw new StoreFault("limit", "the name of a message file has no room for flags", tooLong);
+    return made;
   } finally {
     files.close();
   }

@@ -169,6 +169,10 @@ export interface Sighting {
   readonly appeared: ReadonlyMap<number, Appeared>;
   /** Names of messages that were met once more under another one. */
   readonly twice: readonly Twice[];
+  /** A message was met in the other directory than the one it was known to be in, where another file may have its name still. */
+  readonly elsewhere: boolean;
+  /** A message that appeared has two files. */
+  readonly double: boolean;
 }
 
 /** The name met first of a message that has another by now: its row's. */
@@ -186,6 +190,8 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
   const renamed: number[] = [];
   const appeared = new Map<number, Appeared>();
   const twice: Twice[] = [];
+  let elsewhere = false;
+  let double = false;
   const none = table.length === 0;
   for (const place of [inNew, inCur] as const) {
     if (!places.includes(place)) continue;
@@ -199,15 +205,19 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
       const { at } = table;
       if (met[row] === 1 && at.place[row] !== nowhere) twice.push({ uid: at.uid[row], place: at.place[row] as Place, set: at.set[row] });
       met[row] = 1;
-      if (at.place[row] === nowhere) appeared.set(at.uid[row], { uid: at.uid[row], place, set });
-      else {
+      if (at.place[row] === nowhere) {
+        const uid = at.uid[row];
+        double ||= appeared.has(uid);
+        appeared.set(uid, { uid, place, set });
+      } else {
+        elsewhere ||= at.place[row] !== place;
         if (set !== at.set[row]) renamed.push(at.uid[row]);
         table.set("set", row, set);
         table.set("place", row, place);
       }
     });
   }
-  return { met, strangers, renamed, appeared, twice };
+  return { met, strangers, renamed, appeared, twice, elsewhere, double };
 }
 
 /** A path to a file whose name is a latin1 string of octets. */

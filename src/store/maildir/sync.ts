@@ -22,12 +22,10 @@ import { inOrder } from "./order.ts";
 import { fieldsOf, inCur, inNew, nowhere, toldBy, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
-import { LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
+import { lastUid, LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
 
 /** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
 const passedOver = 1000;
-/** Nobody gets there, but by a list that is damaged; the rest is room for what comes at once. */
-const lastUid = 0xffff_ffff - 0x10_0000;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 
@@ -37,7 +35,7 @@ export class Sync {
   /** Counts for `resync`. */
   given = 0;
   renumbered = false;
-  /** Files without a UID had one name. */
+  /** Files of messages that were not there before had one name. */
   #double = false;
   /** The uidlist is another server's, and not written yet. */
   #adopted = false;
@@ -63,7 +61,9 @@ export class Sync {
       if (places.length > 0) await this.#scan(places);
     }
     // Of two files of one name the first has a UID now.
-    if (this.#double) await this.#scan([inNew, inCur]);
+    const double = this.#double;
+    this.#double = false;
+    if (double) await this.#scan([inNew, inCur]);
     this.#double = false;
   }
 
@@ -124,6 +124,7 @@ export class Sync {
     const folder = this.#folder;
     for (let tries = 0; ; tries++) {
       const { seen, quiet } = this.#visit(places);
+      if (seen.elsewhere && places.length < 2) return await this.#scan([inNew, inCur]);
       if (seen.twice.length > 0 && tries < 4 && separate(folder, seen.twice)) continue;
       const missing = this.#missing(seen, places);
       if (missing.length === 0 || quiet) {
@@ -163,6 +164,7 @@ export class Sync {
   async #identify(seen: Sighting, quiet: boolean): Promise<void> {
     const folder = this.#folder;
     this.#admit(seen);
+    this.#double ||= seen.double;
     if (seen.strangers.length > 0 || folder.rewrite || folder.header === undefined) {
       try {
         await folder.uidlist.locked(() => this.#giveUids(seen));
@@ -219,7 +221,7 @@ export class Sync {
       if (this.#missing(seen, [inNew, inCur]).length > 0) folder.cur.doubt();
     }
     const files = inOrder(seen.strangers);
-    this.#double = files.length < seen.strangers.length;
+    this.#double ||= files.length < seen.strangers.length;
     const first = await this.list(files);
     this.given += files.length;
     folder.arrivedFrom(first);
@@ -302,6 +304,8 @@ class ListReading implements UidlistReader {
   /** Of the rows known before, when another list is read. */
   #listed: Uint8Array | undefined;
   readonly #void = new Set<number>();
+  /** The header does not say what comes next. */
+  #nextUnknown = false;
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -317,9 +321,10 @@ class ListReading implements UidlistReader {
       folder.forgetAll();
     }
     folder.header = header;
+    this.#nextUnknown = header.nextUid > lastUid;
     // Without either of them Dovecot would number anew.
-    folder.rewrite = header.guid === "" || header.nextUid === 0;
-    folder.nextUid = Math.max(folder.nextUid, header.nextUid);
+    folder.rewrite = header.guid === "" || header.nextUid === 0 || this.#nextUnknown;
+    if (!this.#nextUnknown) folder.nextUid = Math.max(folder.nextUid, header.nextUid);
     folder.dead = 0;
     const { table } = folder;
     folder.drop(Array.from({ length: table.length }, (_, row) => row).filter((row) => table.at.place[row] === nowhere));
@@ -352,7 +357,9 @@ class ListReading implements UidlistReader {
 
   /** After the last line. */
   end(): void {
-    const { table } = this.#folder;
+    const folder = this.#folder;
+    if (this.#nextUnknown) folder.nextUid += passedOver;
+    const { table } = folder;
     const rows: number[] = [];
     for (let row = 0; row < table.length; row++) if ((this.#listed !== undefined && row < this.#known && this.#listed[row] === 0) || this.#void.has(table.at.uid[row])) rows.push(row);
     // Files of the one are to be given UIDs, those of the other to be found.

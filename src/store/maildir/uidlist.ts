@@ -15,7 +15,7 @@ import { sizeIn } from "./filename.ts";
 
 export interface UidlistHeader {
   readonly uidValidity: number;
-  /** N: at least; lines may go beyond. 0 when the header has none. */
+  /** N: at least; lines may go beyond. 0 when the header has none, above `lastUid` when it can not be read. */
   readonly nextUid: number;
   /** 32 hex digits; "" for none, or what is none. */
   readonly guid: string;
@@ -47,6 +47,10 @@ export function parseHeader(octets: Buffer): { readonly header: UidlistHeader; r
   return header === undefined ? undefined : { header, version3: version === "3", end: eol + 1 };
 }
 
+const highestUid = 0xffff_ffff;
+/** Nobody gets there: a higher UID or N is damage. The rest is room for what comes at once. */
+export const lastUid = highestUid - 0x10_0000;
+
 /** Longer than any file's name, and than fields anybody writes. */
 const nameLimit = 256;
 const fieldsLimit = 4096;
@@ -58,17 +62,17 @@ const carriageReturn = 0x0d;
 
 function header3(fields: readonly string[]): UidlistHeader | undefined {
   let uidValidity = 0;
-  let nextUid: number | undefined;
+  let nextUid = 0;
   let guid = "";
   const others = [];
   for (const field of fields) {
     const value = field.slice(1);
     if (field.startsWith("V")) uidValidity = number(value);
-    else if (field.startsWith("N")) nextUid = number(value);
+    else if (field.startsWith("N")) nextUid = number(value) || highestUid;
     else if (field.startsWith("G")) guid = /^[0-9a-f]{32}$/i.test(value) ? value : "";
     else if (field !== "") others.push(field);
   }
-  return uidValidity > 0 && nextUid !== 0 ? { uidValidity, nextUid: nextUid ?? 0, guid, others: others.join(" ") } : undefined;
+  return uidValidity > 0 ? { uidValidity, nextUid, guid, others: others.join(" ") } : undefined;
 }
 
 function header1(fields: readonly string[]): UidlistHeader | undefined {
@@ -80,7 +84,7 @@ function header1(fields: readonly string[]): UidlistHeader | undefined {
 function number(text: string): number {
   if (!/^\d{1,10}$/.test(text)) return 0;
   const value = Number(text);
-  return value <= 0xffffffff ? value : 0;
+  return value <= highestUid ? value : 0;
 }
 
 /**
@@ -110,7 +114,7 @@ function line(octets: Buffer, at: number, eol: number, above: number, version3: 
     if (digit < 0 || digit > 9) break;
     uid = uid * 10 + digit;
   }
-  if (uid <= above || uid > 0xffffffff || octets[i] !== space) return 0;
+  if (uid <= above || uid > lastUid || octets[i] !== space) return 0;
   let begin = i;
   if (version3) while (begin < eol && octets[begin] !== colon) begin++;
   if (begin >= eol) return 0;

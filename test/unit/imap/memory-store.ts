@@ -76,7 +76,7 @@ export class MemoryMailbox implements Mailbox {
   }
 
   async claimRecent(peek: boolean): Promise<UidRuns> {
-    this.#enter("claimRecent");
+    if (!peek) this.#enter("claimRecent");
     const found = UidRuns.of(this.#unclaimed);
     if (!peek) this.#unclaimed.clear();
     return found;
@@ -166,6 +166,7 @@ export class MemoryMailbox implements Mailbox {
   }
 
   watch(hear: (changes: Changes) => void): () => void {
+    this.#enter("watch");
     this.#hearers.add(hear);
     return () => this.#hearers.delete(hear);
   }

@@ -111,7 +111,7 @@ test("every mailbox opened is released, whatever the end", async (t) => {
   await c.ask("SELECT nowhere");
   await c.ask("COPY 1 nowhere");
   await c.ask("APPEND nowhere {1+}\r\nx");
-  store.mailbox("x").faults.set("claimRecent", "io");
+  store.mailbox("x").faults.set("watch", "io");
   assert.match((await c.ask("SELECT x")).at(-1) ?? "", /^NO \[SERVERBUG\]/);
   c.send("z UNSELECT\r\n");
   await c.response();
@@ -119,6 +119,19 @@ test("every mailbox opened is released, whatever the end", async (t) => {
   await Promise.all(sessions.served);
   assert.equal(store.open_, 0);
   assert.equal(store.mailbox("INBOX").watchers + store.mailbox("x").watchers, 0);
+});
+
+test("a mailbox in which nothing can be written is selected all the same: its new mail is new to the next session, too", async (t) => {
+  const store = new MemoryStore();
+  const sessions = await place(t, store);
+  store.mailbox("INBOX").add([mail("one"), mail("two")]);
+  store.mailbox("INBOX").faults.set("claimRecent", "no-space");
+  for (const client of [await sessions.login(), await sessions.login()]) {
+    const said = await client.ask("SELECT INBOX");
+    assert.ok(said.includes("* 2 EXISTS") && said.includes("* 2 RECENT"), said.join("\n"));
+    assert.match(said.at(-1) ?? "", /^OK \[READ-WRITE\]/);
+    assert.match((await client.ask("FETCH 2 (FLAGS)"))[0] ?? "", /\\Recent/);
+  }
 });
 
 test("the agent's end is a BYE", async (t) => {

@@ -1,33 +1,51 @@
 /** Maildirs at the limits of their format, and as they are after a copy of another time was put back. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import test from "node:test";
-import { StoreFault } from "../../../src/store/mailbox.ts";
+import test, { type TestContext } from "node:test";
+import { StoreFault, type Mailbox } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { flags, maildir, plain, settings, temporary, uid, uids, user, view } from "./support.ts";
 
-test("no UIDs are left: they begin anew under another UIDVALIDITY, and nothing is lost", async (t) => {
+/** INBOX, whose uidlist is `list` and of which no index is left, read and delivered to, and read anew. */
+async function listed(t: TestContext, list: (text: string) => string): Promise<{ before: number; after: number; seen: Map<number, string> }> {
   const root = `${temporary(t)}/Maildir`;
   const first = await maildir(t, root);
   await first.inbox.append([plain("one"), plain("two")]);
-  const { uidValidity } = first.inbox;
   await first.store.close();
   rmSync(`${root}/posthorn.index`);
-  const list = readFileSync(`${root}/dovecot-uidlist`, "latin1");
-  writeFileSync(`${root}/dovecot-uidlist`, list.replace(/N\d+/, "N4294967295").replace(/^2 :/m, "4294967294 :"), "latin1");
+  writeFileSync(`${root}/dovecot-uidlist`, list(readFileSync(`${root}/dovecot-uidlist`, "latin1")), "latin1");
   const { inbox, store } = await maildir(t, root);
-  assert.equal(inbox.messages.length, 2);
-  for (const subject of ["three", "four", "five"]) await store.deliver("INBOX", plain(subject), false);
+  for (const subject of ["three", "four"]) await store.deliver("INBOX", plain(subject), false);
   await inbox.refresh();
-  const subjects = [];
-  for (const { uid: one } of inbox.messages) subjects.push(/^Subject: (.*)\r$/m.exec(String(await inbox.read(one)))?.[1]);
-  assert.deepEqual(subjects.sort(), ["five", "four", "one", "three", "two"]);
-  assert.ok(inbox.messages.every(({ uid: one }) => one <= 4294967295));
+  const subjects = async (mailbox: Mailbox): Promise<Map<number, string>> =>
+    new Map(await Promise.all(mailbox.messages.map(async ({ uid: one }) => [one, /^Subject: (.*)\r$/m.exec(String(await mailbox.read(one)))?.[1] ?? ""] as const)));
+  const seen = await subjects(inbox);
   await store.close();
   const again = await maildir(t, root);
-  assert.equal(again.inbox.messages.length, 5);
-  assert.ok(again.inbox.messages.every(({ uid: one }) => one <= 4294967295));
-  assert.ok(again.inbox.uidValidity > uidValidity);
+  assert.deepEqual(await subjects(again.inbox), seen);
+  return { before: first.inbox.uidValidity, after: again.inbox.uidValidity, seen };
+}
+
+test("no UIDs are left: they begin anew under another UIDVALIDITY, and nothing is lost", async (t) => {
+  const last = 0xffff_ffff - 0x10_0000;
+  const { before, after, seen } = await listed(t, (text) => text.replace(/^2 :/m, `${last} :`));
+  assert.deepEqual([...seen.values()].sort(), ["four", "one", "three", "two"]);
+  assert.ok([...seen.keys()].every((one) => one <= 4));
+  assert.ok(after > before);
+});
+
+test("UIDs that nobody gets to, in lines or as the next one, are damage: all others stay", async (t) => {
+  for (const one of ["4294967295", "4294967294", "4294967296", "0", "x"]) {
+    const line = await listed(t, (text) => text.replace(/^2 :/m, `${one} :`));
+    assert.equal(line.after, line.before);
+    assert.equal(line.seen.get(1), "one");
+    assert.ok([...line.seen.keys()].every((each) => each < 10));
+    const next = await listed(t, (text) => text.replace(/ N\d+/, ` N${one}`));
+    assert.equal(next.after, next.before);
+    assert.equal(next.seen.get(2), "two");
+    // What was given behind the last line is not given again.
+    assert.deepEqual([...next.seen.keys()], [1, 2, 1003, 1004]);
+  }
 });
 
 test("a next UID below those given, and lines twice: no UID is given again", async (t) => {
@@ -54,9 +72,10 @@ test("names of 255 octets, and messages of 0: read, flagged where the name has r
   assert.equal(inbox.messages.length, 3);
   assert.equal(String(await inbox.read(uid(1))), "A: b\r\n\r\nx\r\n");
   assert.equal((await inbox.read(uid(2)))?.length, 0);
-  await assert.rejects(inbox.setFlags([uid(1)], { how: "add", flags: flags("\\Seen") }), StoreFault);
-  await inbox.setFlags([uid(2), uid(3)], { how: "add", flags: flags("\\Seen") });
-  await inbox.claimRecent(false).catch((fault: unknown) => assert.ok(fault instanceof StoreFault));
+  await assert.rejects(inbox.setFlags([uid(1), uid(2), uid(3)], { how: "add", flags: flags("\\Seen") }), (fault) => fault instanceof StoreFault && fault.kind === "limit");
+  assert.deepEqual([...(await inbox.claimRecent(false))], [1, 2, 3]);
+  assert.deepEqual(readdirSync(`${root}/new`), [long]);
+  assert.deepEqual([...(await inbox.claimRecent(false))], [1]);
   await inbox.refresh();
   assert.deepEqual(view(inbox).map((one) => one.flags), [[], ["\\Seen"], ["\\Seen"]]);
   assert.deepEqual(await inbox.expunge([uid(1), uid(2)]), [1, 2]);
