@@ -137,7 +137,7 @@ function personNamed(name: string | undefined, own: number, settings: Settings |
 function inboxOf(user: Person, settings: Settings | undefined): { readonly inbox: string; readonly root: string | undefined } {
   if (settings === undefined || user.mail === "") return { inbox: `/var/mail/${user.name}`, root: undefined };
   const location = parseMailLocation(resolveAuto({ ...user, agent: "" }, settings).mail);
-  return { inbox: location.kind === "maildir" ? `${location.root}/` : location.inbox, root: location.root };
+  return { inbox: location.kind === "maildir" ? `${location.inbox}/` : location.inbox, root: location.root };
 }
 
 /** Takes the user's rights for good where root asks. */

@@ -3,7 +3,7 @@ import { choices, duration, number, octal, path, percents, quota, size, template
 import { setting } from "./setting.ts";
 
 export const deliverySettings = {
-  mail_location: setting(text, "maildir:~/Maildir", "Where mailboxes are: maildir:PATH or mbox:FOLDERS:INBOX=FILE; %u user, %n local part, %d domain, %h home, ~ home. auto takes ~/Maildir where it exists, else /var/mail/%u where that exists, else ~/Maildir. Options of Dovecot's that only say where its indexes are (INDEX, VOLATILEDIR ...) are passed over; others that change where mail is (LAYOUT=fs and INBOX for maildir, CONTROL, DIRNAME, UTF-8 ...) are errors."),
+  mail_location: setting(text, "maildir:~/Maildir", "Where mailboxes are: maildir:PATH or mbox:FOLDERS:INBOX=FILE; %u user, %n local part, %d domain, %h home, ~ home. auto takes ~/Maildir where it exists, else /var/mail/%u where that exists, else ~/Maildir. Options follow, separated by colons, as Dovecot has them. maildir: LAYOUT=fs for folders that are directories in each other (else maildir++), with it DIRNAME=NAME for the directory in each that is the Maildir; INBOX=PATH; CONTROL=PATH for uidlists, keywords and subscriptions. What only says where Dovecot's indexes are (INDEX, VOLATILEDIR ...) is passed over; others (UTF-8, CONTROL for mbox ...) are errors."),
   mail_location_maps: setting(path, "", "File of lines \"user mail_location\" for users whose mail lies elsewhere. mail_owner must be able to read it."),
   mail_spool_directory: setting(path, "/var/mail", "Directory of system mailboxes, where mailboxd makes files and dotlocks for users."),
   recipient_delimiter: setting(text, "+", "Characters that separate user and extension; empty switches extensions off."),

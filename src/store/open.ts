@@ -3,17 +3,18 @@ import { locationOptions } from "../config/mail-location.ts";
 import type { Settings } from "../config/table.ts";
 import type { MailUser } from "../daemon/protocol.ts";
 import type { StoreHooks } from "./hooks.ts";
+import type { MaildirLocation } from "./maildir/layout.ts";
 import { StoreFault, type MailStore } from "./mailbox.ts";
 import type { InboxLocker } from "./privileged.ts";
 
 export type MailLocation =
-  | { readonly kind: "maildir"; readonly root: string }
+  | ({ readonly kind: "maildir" } & MaildirLocation)
   /** `inbox` is a file that may lie anywhere; all other folders are files below `root`. */
   | { readonly kind: "mbox"; readonly root: string; readonly inbox: string };
 
 /**
- * "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob" (INBOX=... left out: `inbox` in the root), and options of Dovecot's that
- * say nothing of where mail is. Paths are absolute by now. Throws StoreFault "bad-name" for anything else.
+ * "maildir:/home/alice/Maildir", "mbox:/home/bob/mail:INBOX=/var/mail/bob" (INBOX=... left out: `inbox` in the root), and further options of Dovecot's
+ * (config/mail-location.ts). Paths are absolute by now. Throws StoreFault "bad-name" for anything else.
  */
 export function parseMailLocation(mail: string): MailLocation {
   const [kind, root, ...options] = mail.split(":");
@@ -22,10 +23,10 @@ export function parseMailLocation(mail: string): MailLocation {
   if (!folder.startsWith("/") || (kind !== "maildir" && kind !== "mbox")) throw wrong("");
   const said = locationOptions(kind, folder, options);
   if (typeof said === "string") throw wrong(`: ${said}`);
-  if (kind === "maildir") return { kind, root: folder };
-  const { inbox = `${folder}/inbox` } = said;
-  if (!inbox.startsWith("/")) throw wrong("");
-  return { kind, root: folder, inbox };
+  const { nested, dirname, control } = said;
+  const { inbox = kind === "mbox" ? `${folder}/inbox` : dirname === "" ? folder : `${folder}/INBOX/${dirname}` } = said;
+  if (!inbox.startsWith("/") || control?.startsWith("/") === false) throw wrong("");
+  return kind === "maildir" ? { kind, root: folder, inbox, control, nested, dirname } : { kind, root: folder, inbox };
 }
 
 /**
@@ -42,7 +43,7 @@ export async function openStore(user: MailUser, settings: Settings, locker?: Inb
       const { MaildirStore } = await import("./maildir/store.ts");
       const { mailbox_quota: limit, quota_exceeded_message: exceeded, quota_warning: warnings } = settings;
       const quota = { limit, exceeded, warnings, warn: hooks.quotaWarning ?? (() => undefined) };
-      const store = new MaildirStore(location.root, settings.mailbox_auto_create, quota, hooks);
+      const store = new MaildirStore(location, settings.mailbox_auto_create, quota, hooks);
       await store.start();
       return store;
     }

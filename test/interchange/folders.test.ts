@@ -28,7 +28,8 @@ interface Place {
   readonly store: MailStore;
 }
 
-const locationOf = (kind: Kind, home: string): string => (kind === "maildir" ? `maildir:${home}/Maildir` : `mbox:${home}/mail:INBOX=${home}/inbox`);
+/** @param options of mail_location, with ~ for the home directory */
+const locationOf = (kind: Kind, home: string, options = ""): string => (kind === "maildir" ? `maildir:${home}/Maildir` : `mbox:${home}/mail:INBOX=${home}/inbox`) + options.replaceAll("~", home);
 
 function emptyHome(t: TestContext, kind: Kind): string {
   const above = mkdtempSync(`${tmpdir()}/folders-`);
@@ -48,9 +49,9 @@ function makeMaildir(path: string, parts: readonly string[] = ["cur", "new", "tm
   for (const part of parts) mkdirSync(`${path}/${part}`, { recursive: true });
 }
 
-async function place(t: TestContext, kind: Kind): Promise<Place> {
+async function place(t: TestContext, kind: Kind, options = ""): Promise<Place> {
   const home = emptyHome(t, kind);
-  const store = await openStore(user(locationOf(kind, home)), { ...settings, mailbox_auto_create: [] });
+  const store = await openStore(user(locationOf(kind, home, options)), { ...settings, mailbox_auto_create: [] });
   t.after(() => store.close());
   return { home, root: `${home}/${kind === "maildir" ? "Maildir" : "mail"}`, store };
 }
@@ -140,8 +141,10 @@ function listed(said: readonly string[], prefix = ""): string[] {
 }
 
 /** A command, and whether what Dovecot does then is no measure. */
-function chosen(chance: Chance, { kind, prefix, separator }: Course, there: readonly string[]): string | undefined {
-  const name = (chance.below(8) === 0 ? "" : prefix) + Array.from({ length: 1 + chance.below(3) }, () => chance.of(components)).join(chance.below(20) === 0 ? "/" : separator);
+function chosen(chance: Chance, { kind, prefix, separator, options = "" }: Course, there: readonly string[]): string | undefined {
+  // What it keeps there it does not list.
+  const possible = options.includes("LAYOUT=fs") ? components.filter((one) => one !== "subscriptions") : components;
+  const name = (chance.below(8) === 0 ? "" : prefix) + Array.from({ length: 1 + chance.below(3) }, () => chance.of(possible)).join(chance.below(20) === 0 ? "/" : separator);
   const some = chance.of(there);
   // Its list has a folder that is gone as long as others are below it.
   const holds = kind === "maildir" && there.some((one) => one.startsWith(`${some}${separator}`));
@@ -170,29 +173,34 @@ interface Course {
   readonly kind: Kind;
   readonly prefix: string;
   readonly separator: "/" | ".";
+  readonly options?: string;
 }
 
-const kinds: readonly Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
+const kinds: Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
   { kind, prefix: "", separator: "/" },
   { kind, prefix: "", separator: "." },
   { kind, prefix: "INBOX.", separator: "." },
   { kind, prefix: "INBOX/", separator: "/" },
   { kind, prefix: "Mail/", separator: "/" },
 ]);
+for (const options of [":LAYOUT=fs", ":LAYOUT=fs:DIRNAME=.md", ":LAYOUT=fs:INBOX=~/Inbox:CONTROL=~/control", ":CONTROL=~/control:INDEX=~/index", ":INBOX=~/Maildir/.INBOX"]) kinds.push({ kind: "maildir", prefix: "", separator: "/", options });
+kinds.push({ kind: "maildir", prefix: "INBOX.", separator: ".", options: ":LAYOUT=fs:CONTROL=~/control" });
 
 for (const of of kinds)
   for (let seed = from; seed < from + courses; seed++)
-    test(`${of.kind}, "${of.prefix}" "${of.separator}": folders by chance beside Dovecot, seed ${seed}`, { skip: imapMissing }, async (t) => {
-      const { kind, prefix, separator } = of;
-      const { store, home } = await place(t, kind);
+    test(`${of.kind}${of.options ?? ""}, "${of.prefix}" "${of.separator}": folders by chance beside Dovecot, seed ${seed}`, { skip: imapMissing }, async (t) => {
+      const { kind, prefix, separator, options } = of;
+      const { store, home } = await place(t, kind, options);
       const other = emptyHome(t, kind);
       const sessions = await startSessions(store, { namespace_prefix: prefix, namespace_separator: separator });
       const ours = await sessions.login();
-      const theirs = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other), [], prefix, separator));
+      const theirs = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other, options), [], prefix, separator));
       t.after(async () => {
         await theirs.end();
         await sessions.close();
       });
+      // It makes INBOX when somebody opens it.
+      for (const first of ["SELECT INBOX", "UNSELECT"]) await theirs.say(first);
       const chance = new Chance(seed);
       const course: string[] = [];
       let there = ["INBOX"];
@@ -211,7 +219,7 @@ for (const of of kinds)
         }
       }
       // And on the same files.
-      const here = new DovecotSession(home, dovecotSettings(home, locationOf(kind, home), [], prefix, separator));
+      const here = new DovecotSession(home, dovecotSettings(home, locationOf(kind, home, options), [], prefix, separator));
       for (const list of ['LIST "" "*"', 'LSUB "" "*"']) assert.deepEqual(listed((await here.say(list)).split("\r\n"), prefix), listed(await ours.ask(list), prefix), course.join("\n"));
       await here.end();
     });

@@ -43,19 +43,29 @@ interface Course {
   /** One for each, of a user's name. */
   readonly letter: string;
   readonly space: Space;
+  /** Of mail_location. */
+  readonly options?: string;
+  /** Lines of dovecot.conf. */
+  readonly dovecot?: string;
 }
 
 const courier: Space = { prefix: "INBOX.", separator: "." };
 
-const courses: readonly Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
+const courses: Course[] = (["maildir", "mbox"] satisfies Kind[]).flatMap((kind) => [
   { kind, index: "with", letter: `${kind.slice(0, 2)}i`, space: plainSpace },
   { kind, index: "without", letter: `${kind.slice(0, 2)}n`, space: plainSpace },
   { kind, index: "with", letter: `${kind.slice(0, 2)}c`, space: courier },
 ]);
+courses.push(
+  // In its index of names a directory that became a folder, made by another program, never is one.
+  { kind: "maildir", index: "with", letter: "mafs", space: plainSpace, options: ":LAYOUT=fs", dovecot: "mailbox_list_index = no\n" },
+  { kind: "maildir", index: "without", letter: "mafc", space: plainSpace, options: ":LAYOUT=fs:DIRNAME=.md:CONTROL=~/control:INDEX=~/index" },
+  { kind: "maildir", index: "without", letter: "mact", space: courier, options: ":CONTROL=~/control:INBOX=~/Inbox" },
+);
 
-for (const { kind, index, letter, space } of courses) {
-  test(`${kind}, ${index} the indexes of both, prefix "${space.prefix}"`, { skip: missing }, async (t) => {
-    const world = await makeWorld(t, { kind, letter, space });
+for (const { kind, index, letter, space, options = "", dovecot = "" } of courses) {
+  test(`${kind}${options}, ${index} the indexes of both, prefix "${space.prefix}"`, { skip: missing }, async (t) => {
+    const world = await makeWorld(t, { kind, letter, space, options, dovecot });
     const chance = new Chance(seed + (kind === "mbox" ? 1000 : 0) + (index === "with" ? 500 : 0));
     const serial = { next: 1 };
     await world.theirs.start();
@@ -68,8 +78,10 @@ for (const { kind, index, letter, space } of courses) {
         // Sessions know more than files: who is to start without an index starts anew.
         await world.theirs.stop();
         await world.ours.stop(false);
-        forgetDovecotIndex(world.root);
-        forgetOurIndex(world.root);
+        for (const directory of [world.root, world.user.home]) {
+          forgetDovecotIndex(directory);
+          forgetOurIndex(directory);
+        }
         await (side === "ours" ? world.ours.restart() : world.theirs.start());
       }
       const here = await during(snapshot(world, side));

@@ -22,6 +22,8 @@ export interface WorldOptions {
   /** More lines of dovecot.conf. */
   readonly dovecot?: string;
   readonly space?: Space;
+  /** Of mail_location. */
+  readonly options?: string;
   /** mbox: INBOX lies in the system's mail spool. */
   readonly spool?: boolean;
 }
@@ -41,7 +43,7 @@ export interface World {
 export type Side = "ours" | "theirs";
 
 /** Both are made; Posthorn runs, Dovecot does not yet. Everything goes with the test. */
-export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, space = plainSpace, spool }: WorldOptions): Promise<World> {
+export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, space = plainSpace, options = "", spool }: WorldOptions): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), "ph-both-"));
   chmodSync(directory, 0o755);
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -49,7 +51,7 @@ export async function makeWorld(t: TestContext, { kind, letter, set, dovecot, sp
   t.after(() => removeUser(user));
   const root = join(user.home, kind === "maildir" ? "Maildir" : "mail");
   const inbox = kind === "maildir" ? root : spool === true ? `/var/mail/${user.name}` : join(root, "inbox");
-  const location = kind === "maildir" ? "maildir:~/Maildir" : `mbox:~/mail:INBOX=${inbox}`;
+  const location = (kind === "maildir" ? "maildir:~/Maildir" : `mbox:~/mail:INBOX=${inbox}`) + options;
   const ours = await startStack({ system: true, set: { mail_location: location, namespace_prefix: space.prefix, namespace_separator: space.separator, mailbox_auto_create: "", pop3_no_flag_updates: "yes", auth_failure_delay: "10ms", agent_idle_timeout: "2s", ...set } });
   t.after(() => ours.stop());
   const theirs = await Dovecot.make(join(directory, "dovecot"), [user], location, `pop3_no_flag_updates = yes\n${dovecot ?? ""}`, space);

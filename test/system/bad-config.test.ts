@@ -75,7 +75,7 @@ test("values that only look like one", async (t) => {
     ["auth_mechanisms", "plain cram-md9"],
     ["allow_mail_to_commands", "alias everything"],
     ["mail_location", "floppy:~/Maildir"],
-    ["mail_location", "maildir:~/Maildir:LAYOUT=fs"],
+    ["mail_location", "maildir:~/Maildir:LAYOUT=index"],
     ["mailbox_auto_create", "Drafts:\\Nonsense"],
     ["smtp_port", "70000"],
     ["smtp_listen", "127.0.0.1:99999"],

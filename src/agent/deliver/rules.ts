@@ -54,7 +54,7 @@ async function obey(delivery: Delivery, global: RcFile, own: RcFile): Promise<Ou
       home: user.home,
       shell: user.shell === "" || /(nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell,
       host,
-      inbox: location.kind === "maildir" ? `${location.root}/` : location.inbox,
+      inbox: location.kind === "maildir" ? `${location.inbox}/` : location.inbox,
       sendmail: context.settings.sendmail_path === "" ? ownSendmail : context.settings.sendmail_path,
       arguments: [recipient.extension],
       // Mail that finds no place is deferred.

@@ -45,7 +45,7 @@ interface Named {
 /** Keywords of Courier's become letters in names. Where they can not be read or written the mail is there without them. */
 export async function adoptKeywords(folder: Folder): Promise<void> {
   const { path } = folder.place;
-  if (existsSync(`${path}/dovecot-uidlist`) || existsSync(markOf(folder))) return;
+  if (existsSync(`${folder.place.control}/dovecot-uidlist`) || existsSync(markOf(folder))) return;
   try {
     const keywords = courierKeywords(path);
     if (keywords === undefined) return;

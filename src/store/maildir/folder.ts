@@ -28,6 +28,8 @@ import type { UidlistHeader } from "./uidlist.ts";
 export interface MaildirPlace {
   /** The folder's directory; a rename of the folder changes it. */
   path: string;
+  /** Directory of its uidlist and keywords: the same, where there is no CONTROL= of `mail_location`. */
+  control: string;
   name: string;
 }
 
@@ -113,7 +115,7 @@ export class Folder {
     }
     if (head === undefined) {
       if (this.table.length > 0) this.#anew();
-      this.table.reach(lastChange(this.place.path, Date.now()));
+      this.table.reach(lastChange(this.place, Date.now()));
       return;
     }
     const { uidValidity, guid, others, nextUid } = head;
@@ -123,7 +125,7 @@ export class Folder {
     this.nextUid = nextUid;
     this.highest = head.highest;
     this.dead = head.dead;
-    if (moved && statSync(`${this.place.path}/dovecot-uidlist`, { throwIfNoEntry: false }) === undefined) {
+    if (moved && statSync(`${this.place.control}/dovecot-uidlist`, { throwIfNoEntry: false }) === undefined) {
       this.log(`${this.place.path}/posthorn.index is another folder's: not used`);
       this.#anew();
       return;
@@ -140,7 +142,7 @@ export class Folder {
         return this.#resume();
       }
       // First: what changes from here on is higher.
-      this.table.reach(lastChange(this.place.path, Date.now()));
+      this.table.reach(lastChange(this.place, Date.now()));
       if (head.keywords !== this.keywords.identity) this.#relabelled();
     }
     this.counts = outline === undefined ? undefined : head.counts;

@@ -1,51 +1,11 @@
-/**
- * Where the folders of a Maildir++ are: INBOX is the root, "A/B" is `.A.B` in it, each component in modified UTF-7, all beside
- * each other. A name with "." in a component has no place and is refused.
- *
- * Other programs make folders too, and name them as they like: a component that is no modified UTF-7, or that would be no name, stands for
- * itself in UTF-8 (a recipe's `.Entwürfe/`), and INBOX may be written in any case. Where the name that we would give it is there as well, that one counts.
- */
-import { accessSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
-import { encodeMutf7 } from "../../syntax/mutf7.ts";
+/** A folder's directory, in whatever layout (layout.ts): `cur new tmp`. */
+import { accessSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, opendirSync, realpathSync, rmdirSync, rmSync } from "node:fs";
 import { createOnly, makeDirectories } from "../durable.ts";
 import { errno } from "../faults.ts";
-import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 
-/** Dovecot's name for what is being deleted; no folder, since its first component is empty. */
-const trash = "..DOVECOT-TRASHED";
-
-/** Directory of a folder with a canonical name. Throws StoreFault "bad-name". */
-export function folderPath(root: string, name: string): string {
-  if (name === "INBOX") return root;
-  const entry = entryOf(name);
-  const other = otherEntry(root, name, entry);
-  if (other === undefined && entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
-  return `${root}/${other ?? entry}`;
-}
-
-const entryOf = (name: string): string =>
-  components(name, (part) => part.includes("."))
-    .map((part) => `.${encodeMutf7(part)}`)
-    .join("");
-
-/** What somebody else named so, where we have not. */
-function otherEntry(root: string, name: string, entry: string): string | undefined {
-  // Any other name is written in one way only.
-  if (!/[^\x20-\x7e]|&|^INBOX\//.test(name)) return undefined;
-  if (entry.length <= 255 && lstatSync(`${root}/${entry}`, { throwIfNoEntry: false }) !== undefined) return undefined;
-  return existsSync(root) ? readdirSync(root).find((one) => folderName(one) === name) : undefined;
-}
-
-/** Canonical name of a directory entry of the root; undefined when it is no folder, or could only be INBOX, which is the root. */
-export function folderName(entry: string): string | undefined {
-  if (!entry.startsWith(".") || entry.length < 2) return undefined;
-  const parts = entry.slice(1).split(".");
-  const names = parts.map((part) => nameOfEntry(part, (name) => name.includes(".")));
-  if (!names.every((name) => name !== undefined)) return undefined;
-  const name = canonicalName(names.join("/"));
-  return name === "INBOX" ? undefined : name;
-}
+/** Dovecot's name for what is being deleted, in the root; no folder, since its first component is empty. */
+export const trash = "..DOVECOT-TRASHED";
 
 /**
  * True when the folder is there and may be used. `cur` or `new` makes it one: the others may be missing, since programs that keep copies of files often leave
@@ -68,12 +28,12 @@ export function isFolder(root: string, path: string): boolean {
   }
 }
 
-/** A link within the store is the user's own arrangement; one that leads out is never written through. */
-function inside(root: string, path: string): void {
+/** A link within the store is the user's own arrangement; one that leads out is never written through. Throws StoreFault "permission". */
+export function inside(root: string, path: string): void {
   if (!realpathSync(path).startsWith(`${realpathSync(root)}/`)) throw new StoreFault("permission", "permission denied", new Error(`${path} leads out of the mail store`));
 }
 
-/** Makes the directories; `cur` comes last, and with it the folder exists. Completes what a killed process began. */
+/** Makes the directories; `cur` comes last, and with it the folder exists. Completes what a killed process began. @param root the folder itself where it is the root of a tree, or of no Maildir++ */
 export function makeFolder(root: string, path: string): void {
   if (path === root) makeDirectories(path, 0o700);
   else make(path);
@@ -121,15 +81,8 @@ function make(path: string): void {
   }
 }
 
-/** The folder vanishes by one rename; emptying what it left is done again by the next removal if it dies here. */
-export function removeFolder(root: string, path: string): void {
-  rmSync(`${root}/${trash}`, { recursive: true, force: true });
-  renameSync(path, `${root}/${trash}`);
-  rmSync(`${root}/${trash}`, { recursive: true, force: true });
-}
-
-/** Removes a folder that was made for something that then failed; with a message in it, it stays. Needs no room on the disk. False when it stays. */
-export function removeEmptyFolder(path: string): boolean {
+/** Removes a folder that was made for something that then failed; with a message in it, it stays. Needs no room on the disk. False when it stays. @param keep its directory */
+export function removeEmptyFolder(path: string, keep = false): boolean {
   try {
     rmdirSync(`${path}/new`);
     try {
@@ -138,28 +91,15 @@ export function removeEmptyFolder(path: string): boolean {
       make(`${path}/new`);
       throw error;
     }
-    rmSync(path, { recursive: true, force: true });
+    rmSync(keep ? `${path}/tmp` : path, { recursive: true, force: true });
     return true;
   } catch {
     return false;
   }
 }
 
-/** Names of all folders but INBOX, in no order. */
-export function listFolders(root: string): { readonly name: string; readonly path: string }[] {
-  const found = new Map<string, string>();
-  for (const entry of readdirSync(root, { withFileTypes: true, encoding: "utf8" })) {
-    if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
-    const name = folderName(entry.name);
-    const path = `${root}/${entry.name}`;
-    if (name === undefined || (found.has(name) && entry.name !== entryOf(name)) || !usable(root, path)) continue;
-    found.set(name, path);
-  }
-  return [...found].map(([name, path]) => ({ name, path }));
-}
-
 /** One that can not be looked at just now (EIO, no memory) is there all the same: who misses it would take it for deleted. */
-function usable(root: string, path: string): boolean {
+export function isUsable(root: string, path: string): boolean {
   try {
     return isFolder(root, path);
   } catch (error) {

@@ -40,7 +40,7 @@ export function parseKeywords(text: string): (string | undefined)[] {
 }
 
 export class KeywordFile {
-  readonly #place: { readonly path: string };
+  readonly #place: { readonly control: string };
   /** Grows with every change of what letters mean. */
   version = 0;
   #identity = "";
@@ -50,12 +50,12 @@ export class KeywordFile {
   /** Our last change of the file may not be durable. */
   #unsure = false;
 
-  constructor(place: { readonly path: string }) {
+  constructor(place: { readonly control: string }) {
     this.#place = place;
   }
 
   get #path(): string {
-    return `${this.#place.path}/dovecot-keywords`;
+    return `${this.#place.control}/dovecot-keywords`;
   }
 
   get names(): readonly string[] {
@@ -139,7 +139,7 @@ export class KeywordFile {
     if (this.#unsure) await this.#sync();
     if (wanted.length === 0 || this.names.length >= keywordLimit) return;
     // Dovecot's own dovecot-keywords.lock is a new file about to be renamed: it locks nobody out, and must not be taken away.
-    const lock = await dotlock(`${this.#place.path}/dovecot-uidlist.lock`, patience);
+    const lock = await dotlock(`${this.#place.control}/dovecot-uidlist.lock`, patience);
     try {
       this.look();
       const names = [...this.#names];
@@ -162,7 +162,7 @@ export class KeywordFile {
 
   /** Commit point. */
   async #sync(): Promise<void> {
-    await syncDirectory(this.#place.path);
+    await syncDirectory(this.#place.control);
     this.#unsure = false;
   }
 

@@ -385,9 +385,8 @@ export class MaildirMailbox implements Mailbox {
   }
 
   /** The folder's directory has another name now. */
-  relocated(path: string, name: string): void {
-    this.#folder.place.path = path;
-    this.#folder.place.name = name;
+  relocated(place: MaildirPlace): void {
+    Object.assign(this.#folder.place, place);
     this.#hearing.relocated();
   }
 

@@ -126,12 +126,18 @@ export class Quota {
   readonly #root: string;
   readonly #policy: QuotaPolicy;
   readonly #folders: () => readonly string[];
+  readonly #temporary: string;
 
-  /** @param folders paths of all folders, INBOX too */
-  constructor(root: string, policy: QuotaPolicy, folders: () => readonly string[]) {
+  /**
+   * @param root      directory of the file
+   * @param folders   paths of all folders, INBOX too
+   * @param temporary where a new file is written
+   */
+  constructor(root: string, policy: QuotaPolicy, folders: () => readonly string[], temporary = `${root}/tmp`) {
     this.#root = root;
     this.#policy = policy;
     this.#folders = folders;
+    this.#temporary = temporary;
   }
 
   get #path(): string {
@@ -259,7 +265,7 @@ export class Quota {
       messages += usage.messages;
     }
     const text = `${formatLimit(limit)}\n${octets} ${messages}\n`;
-    const temporary = `${this.#root}/tmp/${uniqueName(performance.timeOrigin + performance.now(), process.pid, "quota", 0, 0)}`;
+    const temporary = `${this.#temporary}/${uniqueName(performance.timeOrigin + performance.now(), process.pid, "quota", 0, 0)}`;
     try {
       const fd = openSync(temporary, createOnly, 0o600);
       try {

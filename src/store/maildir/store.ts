@@ -1,7 +1,7 @@
-/** A user's Maildir++: INBOX and folders (folders.ts), one shared MaildirMailbox for each that is open. */
-import { existsSync, renameSync } from "node:fs";
+/** A user's Maildir: INBOX and folders (layout.ts), one shared MaildirMailbox for each that is open. */
+import { existsSync } from "node:fs";
 import { TurnMap } from "../../sys/turn.ts";
-import { makeDirectories, syncDirectory } from "../durable.ts";
+import { makeDirectories } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
 import type { StoreHooks } from "../hooks.ts";
@@ -13,7 +13,9 @@ import { Subscriptions, parseCourierSubscriptions } from "../subscriptions.ts";
 import { nextUidValidity } from "../uid-validity.ts";
 import { DeliveredFacts } from "./delivered-facts.ts";
 import { Deliveries } from "./deliveries.ts";
-import { completeFolder, folderPath, hasNew, isFolder, listFolders, makeFolder, removeEmptyFolder, removeFolder } from "./folders.ts";
+import type { MaildirPlace } from "./folder.ts";
+import { completeFolder, hasNew } from "./folders.ts";
+import { layoutOf, type Layout, type MaildirLocation, type RenameStep } from "./layout.ts";
 import { MaildirMailbox } from "./mailbox.ts";
 import { Quota, folderUsage, noQuota, type QuotaPolicy } from "./quota.ts";
 
@@ -22,7 +24,7 @@ const kept = 16;
 
 export class MaildirStore implements MailStore {
   readonly separator = "/";
-  readonly #root: string;
+  readonly #layout: Layout;
   readonly #special: ReadonlyMap<string, string | undefined>;
   readonly #open = new OpenMailboxes<MaildirMailbox>(kept);
   readonly #subscriptions: Subscriptions;
@@ -36,54 +38,71 @@ export class MaildirStore implements MailStore {
   #autoCreated = false;
 
   /** @param autoCreate `mailbox_auto_create` */
-  constructor(root: string, autoCreate: readonly string[], quota: QuotaPolicy = noQuota, hooks: StoreHooks = {}) {
-    this.#root = root;
-    this.#quota = new Quota(root, quota, () => [root, ...listFolders(root).map(({ path }) => path)]);
+  constructor(location: MaildirLocation, autoCreate: readonly string[], quota: QuotaPolicy = noQuota, hooks: StoreHooks = {}) {
+    const layout = layoutOf(location);
+    const { root, inbox, control, separator } = layout;
+    this.#layout = layout;
+    const paths = (): string[] => [inbox, ...layout.folders().flatMap(({ path, selectable }) => (selectable ? path : []))];
+    this.#quota = new Quota(root, quota, paths, inbox === root ? `${root}/tmp` : root);
     this.#deliveries = new Deliveries(this.#quota);
     this.#hooks = hooks;
     if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));
     this.#special = specialUses(autoCreate);
-    this.#subscriptions = new Subscriptions(`${root}/subscriptions`, ".", { path: `${root}/courierimapsubscribed`, parse: parseCourierSubscriptions });
+    this.#subscriptions = new Subscriptions(`${control}/subscriptions`, separator, { path: `${root}/courierimapsubscribed`, parse: parseCourierSubscriptions });
   }
 
-  /** Without a dot: other programs take those for folders. */
   get side(): string {
-    return `${this.#root}/posthorn`;
+    return this.#layout.side;
   }
 
   /** Makes INBOX when it is not there. */
   start(): Promise<void> {
     return faulting(async () => {
-      if (!isFolder(this.#root, this.#root)) makeFolder(this.#root, this.#root);
+      const { root, inbox, control } = this.#layout;
+      for (const directory of [root, control]) makeDirectories(directory, 0o700);
+      if (!this.#layout.has(inbox)) await this.#make("INBOX");
       makeDirectories(this.side, 0o700);
     });
   }
 
   folders(): Promise<readonly Folder[]> {
     return faulting(async () => {
-      if (!this.#autoCreated) for (const name of this.#special.keys()) if (!isFolder(this.#root, folderPath(this.#root, name))) await this.#make(name);
+      if (!this.#autoCreated) for (const name of this.#special.keys()) if (!this.#isThere(name)) await this.#make(name);
       this.#autoCreated = true;
-      const found = [{ name: "INBOX", path: this.#root }, ...listFolders(this.#root)];
+      const found = [{ name: "INBOX", path: this.#layout.inbox, selectable: true }, ...this.#layout.folders()];
       return folderList(
-        found.map(({ name, path }) => ({ name, selectable: true, inferiors: true, marked: hasNew(path) })),
+        found.map(({ name, path, selectable }) => ({ name, selectable, inferiors: true, marked: selectable ? hasNew(path) : undefined })),
         this.#special,
       );
     });
   }
 
-  async #make(name: string): Promise<void> {
+  async #make(name: string, toHold = false): Promise<void> {
     this.#seen.forget();
-    makeFolder(this.#root, folderPath(this.#root, name));
-    await syncDirectory(this.#root);
+    await this.#layout.make(name, toHold);
+  }
+
+  #isThere(own: string): boolean {
+    return this.#layout.has(this.#layout.path(own));
+  }
+
+  /** Of others, as a directory. */
+  #isHolder(own: string): boolean {
+    return this.#layout.holders && this.#layout.holds(own);
+  }
+
+  #placeOf(own: string): MaildirPlace {
+    const path = this.#layout.path(own);
+    return { path, control: this.#layout.controlOf(own, path), name: own };
   }
 
   create(name: string): Promise<void> {
     return faulting(async () => {
       const own = canonicalName(name);
-      const path = folderPath(this.#root, own);
-      if (isFolder(this.#root, path)) throw new StoreFault("exists", "mailbox exists");
+      const toHold = name.endsWith("/");
+      if (this.#isThere(own) || (toHold && this.#isHolder(own))) throw new StoreFault("exists", "mailbox exists");
       refuseTilde(own);
-      await this.#make(own);
+      await this.#make(own, toHold);
     });
   }
 
@@ -92,13 +111,13 @@ export class MaildirStore implements MailStore {
       faulting(async () => {
         const own = canonicalName(name);
         if (own === "INBOX") throw new StoreFault("bad-name", "INBOX can not be removed");
-        const { octets, messages } = folderUsage(this.#require(own));
-        removeFolder(this.#root, folderPath(this.#root, own));
+        const { octets, messages } = !this.#isThere(own) && this.#isHolder(own) ? { octets: 0, messages: 0 } : folderUsage(this.#require(own));
+        this.#layout.remove(own);
         this.#seen.forget();
         (await this.#open.peek(own))?.removed();
         this.#quota.changed(-octets, -messages);
         void this.#open.drop(own);
-        await syncDirectory(this.#root);
+        await this.#layout.settle(own);
       }),
     );
   }
@@ -110,56 +129,52 @@ export class MaildirStore implements MailStore {
 
   /** True when the folder is there; it has all its directories then. */
   #isComplete(path: string): boolean {
-    if (!isFolder(this.#root, path)) return false;
+    if (!this.#layout.has(path)) return false;
     completeFolder(path);
     return true;
   }
 
   /** Path of a folder that is there. Throws StoreFault "nonexistent", or "not-selectable" for a name that only has children. */
   #require(own: string): string {
-    const path = folderPath(this.#root, own);
-    if (isFolder(this.#root, path)) return path;
-    if (this.#children(own).length > 0) throw new StoreFault("not-selectable", "mailbox holds no messages, only other mailboxes");
+    const path = this.#layout.path(own);
+    if (this.#layout.has(path)) return path;
+    if (this.#layout.holds(own)) throw new StoreFault("not-selectable", "mailbox holds no messages, only other mailboxes");
     throw new StoreFault("nonexistent", "no such mailbox");
   }
 
   #children(own: string): string[] {
-    return listFolders(this.#root).flatMap(({ name }) => (name.startsWith(`${own}/`) ? name : []));
+    return this.#layout.folders().flatMap(({ name, selectable }) => (selectable && name.startsWith(`${own}/`) ? name : []));
   }
 
-  /**
-   * Folders move one by one, children first: killed in between, some have the old name and some the new, and the same command
-   * again moves the rest. So the new name may be one that only has children. INBOX stays; its messages move.
-   */
+  /** Killed in between, the same command again moves the rest. So the new name may be one that only has children. INBOX stays; its messages move. */
   rename(from: string, to: string): Promise<void> {
     return this.#serial.run(() =>
       faulting(async () => {
         const own = canonicalName(from);
         const target = canonicalName(to);
-        const path = folderPath(this.#root, target);
         refuseTilde(target);
-        if (isFolder(this.#root, path)) throw new StoreFault("exists", "mailbox exists");
+        if (this.#isThere(target) || this.#isHolder(target)) throw new StoreFault("exists", "mailbox exists");
         if (own === "INBOX") return await this.#moveInbox(target);
         if (target.startsWith(`${own}/`)) throw new StoreFault("bad-name", "a mailbox can not move into itself");
         const moving = this.#children(own);
-        if (isFolder(this.#root, folderPath(this.#root, own))) moving.push(own);
-        if (moving.length === 0) throw new StoreFault("nonexistent", "no such mailbox");
-        const moves = moving.map((name) => ({ name, next: target + name.slice(own.length) }));
+        if (this.#isThere(own)) moving.push(own);
+        if (moving.length === 0 && !this.#isHolder(own)) throw new StoreFault("nonexistent", "no such mailbox");
         // All names are looked at before the first one changes.
-        for (const { next } of moves) if (isFolder(this.#root, folderPath(this.#root, next))) throw new StoreFault("exists", "mailbox exists");
-        for (const { name, next } of moves) await this.#move(name, next);
-        await syncDirectory(this.#root);
+        for (const name of moving) if (this.#isThere(target + name.slice(own.length))) throw new StoreFault("exists", "mailbox exists");
+        for (const step of this.#layout.renames(own, target, moving)) await this.#move(step);
+        await this.#layout.settle(own, target);
       }),
     );
   }
 
-  async #move(name: string, next: string): Promise<void> {
-    const path = folderPath(this.#root, next);
-    const mailbox = await this.#open.peek(name);
-    renameSync(folderPath(this.#root, name), path);
+  async #move({ folders, run }: RenameStep): Promise<void> {
+    const open = await Promise.all(folders.map(async ({ name }) => await this.#open.peek(name)));
+    run();
     this.#seen.forget();
-    mailbox?.relocated(path, next);
-    this.#open.renamed(name, next);
+    folders.forEach(({ name, next }, i) => {
+      open[i]?.relocated(this.#placeOf(next));
+      this.#open.renamed(name, next);
+    });
   }
 
   async #moveInbox(target: string): Promise<void> {
@@ -169,7 +184,7 @@ export class MaildirStore implements MailStore {
     } catch (error) {
       // Asked for again, it can be made again.
       const mailbox = await this.#open.peek(target);
-      if (removeEmptyFolder(folderPath(this.#root, target))) {
+      if (this.#layout.removeEmpty(target)) {
         this.#seen.forget();
         mailbox?.removed();
         void this.#open.drop(target);
@@ -190,7 +205,7 @@ export class MaildirStore implements MailStore {
   subscribe(name: string, on: boolean): Promise<void> {
     return faulting(async () => {
       const own = canonicalName(name);
-      if (on) folderPath(this.#root, own);
+      if (on) this.#layout.path(own);
       await this.#subscriptions.set(own, on);
     });
   }
@@ -218,7 +233,7 @@ export class MaildirStore implements MailStore {
     try {
       await mailbox.refresh();
     } catch (error) {
-      if (own !== "INBOX" || isFolder(this.#root, this.#root)) throw error;
+      if (own !== "INBOX" || this.#isThere(own)) throw error;
       await faulting(() => this.#make(own));
       await mailbox.refresh();
     }
@@ -228,7 +243,7 @@ export class MaildirStore implements MailStore {
     try {
       const own = canonicalName(name);
       // Without an index it is a matter of more than milliseconds.
-      if (!existsSync(`${folderPath(this.#root, own)}/posthorn.index`)) return false;
+      if (!existsSync(`${this.#layout.path(own)}/posthorn.index`)) return false;
       this.release(await this.#take(own));
       return true;
     } catch {
@@ -241,12 +256,13 @@ export class MaildirStore implements MailStore {
     return faulting(() =>
       this.#open.take(own, async () => {
         making?.();
-        const path = folderPath(this.#root, own);
-        if (this.#isMadeAnew(own) && !isFolder(this.#root, path)) await this.#make(own);
+        if (this.#isMadeAnew(own) && !this.#isThere(own)) await this.#make(own);
         const { facts, log = () => undefined, alone = false } = this.#hooks;
-        const place = { path: this.#require(own), name: own };
+        this.#require(own);
+        const place = this.#placeOf(own);
         if (!existsSync(`${place.path}/cur`)) completeFolder(place.path);
-        const mailbox = new MaildirMailbox(place, { nextUidValidity: () => nextUidValidity(this.#root, Date.now()), facts, log, alone, quota: this.#quota });
+        if (place.control !== place.path) makeDirectories(place.control, 0o700);
+        const mailbox = new MaildirMailbox(place, { nextUidValidity: () => nextUidValidity(this.#layout.control, Date.now()), facts, log, alone, quota: this.#quota });
         try {
           await mailbox.open(Date.now());
         } catch (error) {
@@ -259,7 +275,7 @@ export class MaildirStore implements MailStore {
   }
 
   async #factsCame(path: string): Promise<void> {
-    const name = this.#open.names().find((one) => folderPath(this.#root, one) === path);
+    const name = this.#open.names().find((one) => this.#layout.path(one) === path);
     if (name !== undefined) (await this.#open.peek(name))?.factsCame();
   }
 
@@ -270,7 +286,7 @@ export class MaildirStore implements MailStore {
   deliver(name: string, message: NewMessage, create: boolean): Promise<void> {
     return faulting(async () => {
       const own = canonicalName(name);
-      const path = folderPath(this.#root, own);
+      const path = this.#layout.path(own);
       if (!this.#seen.get(path, () => this.#isComplete(path))) {
         if (!create && !this.#isMadeAnew(own)) this.#require(own);
         await this.#make(own);

@@ -80,7 +80,7 @@ export class Sync {
     const folder = this.#folder;
     this.#look();
     if (folder.nextUid <= lastUid) return;
-    folder.log(`${folder.place.path}/dovecot-uidlist: no UIDs are left: they begin anew`);
+    folder.log(`${folder.place.control}/dovecot-uidlist: no UIDs are left: they begin anew`);
     folder.forgetAll();
     folder.rewrite = true;
   }
@@ -101,7 +101,7 @@ export class Sync {
       case "replaced":
         reading.end();
     }
-    if (folder.uidlist.spoilt > 0) folder.log(`${folder.place.path}/dovecot-uidlist: ${folder.uidlist.spoilt} lines can not be read`);
+    if (folder.uidlist.spoilt > 0) folder.log(`${folder.place.control}/dovecot-uidlist: ${folder.uidlist.spoilt} lines can not be read`);
   }
 
   /** Without a list, what we know is written back. Others may have given UIDs since we looked: those are passed over. */
@@ -111,10 +111,10 @@ export class Sync {
     if (!existsSync(folder.place.path)) throw new StoreFault("nonexistent", "no such mailbox");
     folder.rewrite = true;
     if (folder.header === undefined) {
-      if (how !== "is gone") folder.log(`${folder.place.path}/dovecot-uidlist ${how}: UIDs begin anew`);
+      if (how !== "is gone") folder.log(`${folder.place.control}/dovecot-uidlist ${how}: UIDs begin anew`);
       return;
     }
-    folder.log(`${folder.place.path}/dovecot-uidlist ${how}: written from what is known`);
+    folder.log(`${folder.place.control}/dovecot-uidlist ${how}: written from what is known`);
     folder.nextUid += passedOver;
   }
 
@@ -317,7 +317,7 @@ class ListReading implements UidlistReader {
     const folder = this.#folder;
     const old = folder.header;
     if (old !== undefined && (old.uidValidity !== header.uidValidity || (old.guid !== "" && header.guid !== "" && old.guid !== header.guid))) {
-      folder.log(`${folder.place.path}/dovecot-uidlist is another one: UIDs of before are void`);
+      folder.log(`${folder.place.control}/dovecot-uidlist is another one: UIDs of before are void`);
       folder.forgetAll();
     }
     folder.header = header;

@@ -50,7 +50,7 @@ const isSame = (one: Identity, other: Identity): boolean => one.inode === other.
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
 
 export class UidlistFile {
-  readonly #place: { readonly path: string };
+  readonly #place: { readonly control: string };
   #identity: Identity | undefined;
   #end = 0;
   #last = 0;
@@ -61,7 +61,7 @@ export class UidlistFile {
   /** Lines of the last look that were none. */
   spoilt = 0;
 
-  constructor(place: { readonly path: string }) {
+  constructor(place: { readonly control: string }) {
     this.#place = place;
   }
 
@@ -81,7 +81,7 @@ export class UidlistFile {
   }
 
   get #path(): string {
-    return `${this.#place.path}/dovecot-uidlist`;
+    return `${this.#place.control}/dovecot-uidlist`;
   }
 
   /** Lines read or written may be added to by `append`; otherwise the file wants `replace`. */
@@ -233,7 +233,7 @@ export class UidlistFile {
       closeSync(fd);
     }
     try {
-      await syncDirectory(this.#place.path);
+      await syncDirectory(this.#place.control);
       this.#unsure = false;
     } catch (error) {
       this.#identity = undefined;

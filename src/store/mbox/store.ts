@@ -3,14 +3,14 @@
  * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's; what is no such name stands for itself in UTF-8. Side files of ours are in
  * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
-import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { encodeMutf7 } from "../../syntax/mutf7.ts";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, nameOfEntry, specialUses, type FoundFolder } from "../folder-names.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
 import type { StoreHooks } from "../hooks.ts";
+import { depthLimit, entryIn, look } from "../nested-entries.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
@@ -22,8 +22,6 @@ import { MboxMailbox } from "./mailbox.ts";
 import { forgetSide, renameSide, Side } from "./side.ts";
 
 const kept = 16;
-/** Folders in folders: enough for people, little enough for a loop of links. */
-const depthLimit = 32;
 
 export interface MboxSettings {
   readonly root: string;
@@ -77,7 +75,7 @@ export class MboxStore implements MailStore {
     if (own.startsWith("~")) throw new StoreFault("bad-name", "a mailbox name can not begin with ~");
     const parts = components(own, isOthers);
     if (parts.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
-    const path = parts.reduce(entryIn, this.#settings.root);
+    const path = parts.reduce((directory, part) => entryIn(directory, part, isOthers), this.#settings.root);
     if (path === this.#settings.inbox) throw new StoreFault("bad-name", "that file is INBOX");
     this.#requireInside(dirname(path));
     return path;
@@ -106,7 +104,7 @@ export class MboxStore implements MailStore {
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry): FoundFolder[] => {
       const part = nameOfEntry(entry.name, isOthers);
       const path = `${directory}/${entry.name}`;
-      if (part === undefined || path === this.#settings.inbox || path !== entryIn(directory, part)) return [];
+      if (part === undefined || path === this.#settings.inbox || path !== entryIn(directory, part, isOthers)) return [];
       const name = prefix + part;
       if (canonicalName(name).startsWith("INBOX") && canonicalName(name) !== name) return [];
       if (entry.isDirectory()) return [{ name, selectable: false, inferiors: true, marked: undefined }, ...this.#listed(`${name}/`, path, depth + 1)];
@@ -298,30 +296,10 @@ export class MboxStore implements MailStore {
 /** Other programs' own files, and locks. */
 const isOthers = (part: string): boolean => part.startsWith(".") || part.endsWith(".lock");
 
-/** Path of a component in a directory, where another program may have named it in UTF-8. */
-function entryIn(directory: string, part: string): string {
-  const entry = encodeMutf7(part);
-  const path = `${directory}/${entry}`;
-  const other = entry !== part && Buffer.byteLength(part) <= 255 && nameOfEntry(part, isOthers) === part ? `${directory}/${part}` : undefined;
-  if (other !== undefined && (entry.length > 255 || look(path) === undefined) && look(other) !== undefined) return other;
-  if (entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
-  return path;
-}
-
 /** Undefined where the mailboxes lie outside the home directory: UW's names would mean other files. */
 function uwSubscriptions({ root, home }: MboxSettings): ForeignSubscriptions | undefined {
   if (root !== home && !root.startsWith(`${home}/`)) return undefined;
   return { path: `${home}/.mailboxlist`, parse: (text) => parseMailboxList(text, root.slice(home.length + 1)) };
-}
-
-function look(path: string): Stats | undefined {
-  try {
-    return lstatSync(path);
-  } catch (error) {
-    if (errno(error) === "ENOENT") return undefined;
-    if (errno(error) === "ENOTDIR") throw new StoreFault("bad-name", "a mailbox that holds messages can not hold mailboxes");
-    throw error;
-  }
 }
 
 /** mbox convention: written after it was read last. */

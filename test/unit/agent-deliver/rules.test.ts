@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { StoreFault } from "../../../src/store/mailbox.ts";
 import { storeFolder } from "../../../src/agent/deliver/store-folder.ts";
 import { bench, type Bench } from "./bench.ts";
+import { plusPlus } from "../store/support.ts";
 
 const message = "From: bob@example.net\nTo: alice@example.org\nSubject: hello\n\nbody\n";
 
@@ -164,10 +165,16 @@ describe("~/.procmailrc", () => {
 });
 
 test("paths that are folders of the store", () => {
-  const maildir = { kind: "maildir", root: "/h/Maildir" } as const;
+  const maildir = { kind: "maildir", ...plusPlus("/h/Maildir") } as const;
   assert.equal(storeFolder(maildir, "/h/Maildir/"), "INBOX");
   assert.equal(storeFolder(maildir, "/h/Maildir/.A.B/"), "A/B");
   for (const other of ["/h/Maildir", "/h/Maildir/A/", "/h/Maildir/.INBOX/", "/h/Maildir/.A&-/", "/h/Maildir/.A..B/", "/h/Maildirs/", "/h/Maildir/.A/B/"]) assert.equal(storeFolder(maildir, other), undefined, other);
+  const nested = { ...maildir, nested: true } as const;
+  assert.deepEqual(["/h/Maildir/", "/h/Maildir/A/B/", "/h/Maildir/A/"].map((path) => storeFolder(nested, path)), ["INBOX", "A/B", "A"]);
+  for (const other of ["/h/Maildir/A/cur/", "/h/Maildir/.A/", "/h/Maildir/A", "/h/Maildir/inbox/x/"]) assert.equal(storeFolder(nested, other), undefined, other);
+  const named = { ...nested, inbox: "/h/Maildir/INBOX/.md", dirname: ".md" } as const;
+  assert.deepEqual(["/h/Maildir/INBOX/.md/", "/h/Maildir/A/cur/.md/"].map((path) => storeFolder(named, path)), ["INBOX", "A/cur"]);
+  for (const other of ["/h/Maildir/", "/h/Maildir/.md/", "/h/Maildir/A/"]) assert.equal(storeFolder(named, other), undefined, other);
   const mbox = { kind: "mbox", root: "/h/mail", inbox: "/var/mail/h" } as const;
   assert.equal(storeFolder(mbox, "/var/mail/h"), "INBOX");
   assert.equal(storeFolder(mbox, "/h/mail/lists/unix"), "lists/unix");

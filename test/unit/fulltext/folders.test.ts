@@ -14,6 +14,7 @@ import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import type { Uid } from "../../../src/store/mailbox.ts";
 import { settingsWith, startSessions } from "../imap/session.ts";
 import { letter, needle, put, uidsOf } from "./support.ts";
+import { plusPlus } from "../store/support.ts";
 
 class Life {
   readonly root: string;
@@ -22,7 +23,7 @@ class Life {
 
   private constructor(root: string) {
     this.root = root;
-    this.store = new MaildirStore(root, []);
+    this.store = new MaildirStore(plusPlus(root), []);
   }
 
   #start(auto = false): Fulltexts {
@@ -38,7 +39,7 @@ class Life {
   /** The agent ends and another begins. */
   async again(auto = false): Promise<void> {
     await this.#end();
-    this.store = new MaildirStore(this.root, []);
+    this.store = new MaildirStore(plusPlus(this.root), []);
     await this.store.start();
     this.#fulltexts = this.#start(auto);
   }

@@ -6,13 +6,14 @@ import { test, type TestContext } from "node:test";
 import { StoreFault, type NewMessage } from "../../../src/store/mailbox.ts";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import { noQuota } from "../../../src/store/maildir/quota.ts";
+import { plusPlus } from "./support.ts";
 
 const message = (n: number, exempt = false): NewMessage => ({ octets: Buffer.from(`X-Id: ${String(n)}\n\nbody\n`), flags: new Set(), internalDate: undefined, exempt });
 
 async function room(t: TestContext): Promise<{ readonly root: string; readonly store: MaildirStore }> {
   const root = mkdtempSync(`${tmpdir()}/deliveries-`);
   t.after(() => rmSync(root, { recursive: true, force: true }));
-  const store = new MaildirStore(`${root}/Maildir`, [], noQuota);
+  const store = new MaildirStore(plusPlus(`${root}/Maildir`), [], noQuota);
   await store.start();
   return { root: `${root}/Maildir`, store };
 }

@@ -18,13 +18,15 @@ async function mbox(t: TestContext, root = temporary(t)): Promise<{ root: string
 const fromPostfix = (n: number, body = `body ${n}\n`): string => `From s${n}@example.org  Sat Nov 21 05:3${n}:00 2026\nFrom: a@b\nSubject: m${n}\n\n${body}\n`;
 
 test("locations", () => {
-  assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir" });
+  assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir", inbox: "/home/a/Maildir", control: undefined, nested: false, dirname: "" });
   assert.deepEqual(parseMailLocation("mbox:/home/b/mail:INBOX=/var/mail/b"), { kind: "mbox", root: "/home/b/mail", inbox: "/var/mail/b" });
   assert.deepEqual(parseMailLocation("mbox:/home/b/mail"), { kind: "mbox", root: "/home/b/mail", inbox: "/home/b/mail/inbox" });
   // Dovecot's options that say nothing of where mail is.
-  assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir:INDEX=/var/i/a:LAYOUT=maildir++:INBOX=/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir" });
+  assert.deepEqual(parseMailLocation("maildir:/home/a/Maildir:INDEX=/var/i/a:LAYOUT=maildir++:INBOX=/home/a/Maildir/"), { kind: "maildir", root: "/home/a/Maildir", inbox: "/home/a/Maildir", control: undefined, nested: false, dirname: "" });
   assert.deepEqual(parseMailLocation("mbox:/home/b/mail:INDEX=MEMORY:INBOX=/var/mail/b:LAYOUT=fs"), { kind: "mbox", root: "/home/b/mail", inbox: "/var/mail/b" });
-  const strange = ["maildir:/a:LAYOUT=fs", "maildir:/a:INBOX=/b", "maildir:/a:CONTROL=/c", "maildir:/a:DIRNAME=d", "maildir:/a:UTF-8", "mbox:/a:INBOX=/b:INBOX=/c", "mbox:/a:CONTROL=/c", "mbox:/a:x"];
+  assert.deepEqual(parseMailLocation("maildir:/a:LAYOUT=fs:INBOX=/b/:CONTROL=/c/"), { kind: "maildir", root: "/a", inbox: "/b", control: "/c", nested: true, dirname: "" });
+  assert.deepEqual(parseMailLocation("maildir:/a:LAYOUT=fs:DIRNAME=.md:CONTROL=/a"), { kind: "maildir", root: "/a", inbox: "/a/INBOX/.md", control: undefined, nested: true, dirname: ".md" });
+  const strange = ["maildir:/a:LAYOUT=index", "maildir:/a:INBOX=b", "maildir:/a:CONTROL=c", "maildir:/a:DIRNAME=d", "maildir:/a:LAYOUT=fs:DIRNAME=x/y", "maildir:/a:LAYOUT=fs:DIRNAME=cur", "maildir:/a:LAYOUT=fs:LAYOUT=fs", "maildir:/a:UTF-8", "mbox:/a:LAYOUT=maildir++", "mbox:/a:INBOX=/b:INBOX=/c", "mbox:/a:CONTROL=/c", "mbox:/a:x"];
   for (const wrong of ["", "maildir:", "maildir:x", "mbox:/a:INBOX=b", "mdbox:/x", ...strange]) assert.throws(() => parseMailLocation(wrong), fault("bad-name"));
 });
 

@@ -7,13 +7,14 @@ import { parseHeader } from "../../../src/message/header.ts";
 import { headerEnd, toCrlf } from "../../../src/message/line-ends.ts";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
+import { plusPlus } from "./support.ts";
 
 async function inbox(t: TestContext, texts: readonly string[]): Promise<{ root: string; mailbox: Mailbox }> {
   const root = mkdtempSync(`${tmpdir()}/read-head-`);
   t.after(() => rmSync(root, { recursive: true, force: true }));
   for (const directory of ["cur", "new", "tmp"]) mkdirSync(`${root}/${directory}`);
   texts.forEach((text, i) => writeFileSync(`${root}/cur/${1_700_000_000 + i}.M${i}.host:2,S`, text, "latin1"));
-  const store = new MaildirStore(root, []);
+  const store = new MaildirStore(plusPlus(root), []);
   await store.start();
   const mailbox = await store.open("INBOX");
   t.after(() => store.close());

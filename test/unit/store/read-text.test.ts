@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
 import type { Mailbox, Uid } from "../../../src/store/mailbox.ts";
+import { plusPlus } from "./support.ts";
 
 const stored = (n: number): string => `Subject: ${n}\n\n${"\xe9 line\n".repeat(n)}`;
 const wire = (text: string): string => text.replaceAll("\n", "\r\n");
@@ -18,7 +19,7 @@ async function inbox(t: TestContext): Promise<{ readonly cur: string; readonly m
   for (const directory of ["cur", "new", "tmp"]) mkdirSync(`${root}/${directory}`);
   const wrong = (n: number): number => (n === 4 ? -3 : n === 5 ? 3 : 0);
   for (let n = 1; n <= 10; n++) writeFileSync(`${root}/cur/${1_700_000_000 + n}.M${n}.host,S=${stored(n).length + wrong(n)}:2,S`, stored(n), "latin1");
-  const store = new MaildirStore(root, []);
+  const store = new MaildirStore(plusPlus(root), []);
   await store.start();
   const mailbox = await store.open("INBOX");
   t.after(() => store.close());

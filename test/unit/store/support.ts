@@ -8,6 +8,7 @@ import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import type { Flags, Mailbox, MailStore, NewMessage, Uid } from "../../../src/store/mailbox.ts";
 import { isOld } from "../../../src/store/maildir/directory.ts";
+import type { MaildirLocation } from "../../../src/store/maildir/layout.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { fileClock } from "../../../src/sys/clock.ts";
 
@@ -24,6 +25,8 @@ export function temporary(t: TestContext): string {
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
+
+export const plusPlus = (root: string): MaildirLocation => ({ root, inbox: root, control: undefined, nested: false, dirname: "" });
 
 export const user = (mail: string): MailUser => ({ name: "alice", uid: process.getuid!(), gid: process.getgid!(), home: "/nonexistent", mail, shell: "/bin/sh", agent: "virtual" });
 
