@@ -7,6 +7,7 @@ import { StoreFault } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
 import { stampOf } from "./head.ts";
 import type { Appended } from "./append-mark.ts";
+import { fromLineLimit, parseFromLine } from "./from-line.ts";
 import { Journal } from "./journal.ts";
 import { createMbox, isStill, openMbox, withMbox, type LockPolicy, type LockedFile } from "./lock.ts";
 import { look, lookAtNothing } from "./reading.ts";
@@ -30,8 +31,16 @@ export interface MboxPolicy {
   readonly hooks: StoreHooks;
 }
 
-const nothing = Buffer.alloc(0);
-const newline = Buffer.from("\n");
+/**
+ * What goes before a message behind the last octet: a line end where the last line has none, no more, since an empty line would be text of the message before. Where
+ * that line is the `From ` line of a message that somebody did not get further with, it is one of its own, without a header.
+ */
+function gapBehind(fd: number, size: number): Buffer {
+  const end = new FileWindow(fd, size, 0).bytes(Math.max(0, size - fromLineLimit), Math.min(size, fromLineLimit));
+  if (size === 0 || end.at(-1) === 0x0a) return Buffer.alloc(0);
+  const line = end.subarray(end.lastIndexOf(0x0a) + 1);
+  return Buffer.from(parseFromLine(line.toString("latin1")) === undefined ? "\n" : "\n\n");
+}
 
 export class MboxFile {
   readonly #place: MboxPlace;
@@ -211,8 +220,7 @@ export class MboxFile {
   async add(file: LockedFile, texts: readonly Appended[]): Promise<void> {
     file.stillOurs();
     const size = Number(file.stats().size);
-    // Only where the last line has no end: an empty line more would be text of the message before.
-    const gap = size === 0 || new FileWindow(file.fd, size, 0).bytes(size - 1, 1)[0] === 0x0a ? nothing : newline;
+    const gap = gapBehind(file.fd, size);
     const octets = gap.length + texts.reduce((sum, { length }) => sum + length, 0);
     const { sizeLimit } = this.#policy;
     if (sizeLimit > 0 && size + octets > sizeLimit) throw new StoreFault("too-large", `mailbox would be larger than ${sizeLimit} octets`);

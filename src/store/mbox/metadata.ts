@@ -69,15 +69,21 @@ export interface Base {
   readonly uidValidity: number;
   readonly lastUid: number;
   readonly keywords: readonly string[];
+  /** The last UID is one that nobody gets to: damaged, or forged. `lastUid` is 0. */
+  readonly lost?: true;
 }
 
-/** Undefined for what is no base, and for a last UID nobody reaches but by forging. */
+/** UIDs that mailboxes get to. */
+export const highestUid = 0x7fff_ffff - 0x10_0000;
+
+/** Undefined for what is no base. */
 export function parseBase(value: string): Base | undefined {
   const [validity, last, ...keywords] = value.split(/\s+/);
   if (!/^\d{1,10}$/.test(validity ?? "") || !/^\d{1,10}$/.test(last ?? "")) return undefined;
   const uidValidity = Number(validity);
   const lastUid = Number(last);
-  return uidValidity > 0 && uidValidity <= 0xffffffff && lastUid <= 0x7fffffff ? { uidValidity, lastUid, keywords } : undefined;
+  if (uidValidity === 0 || uidValidity > 0xffffffff) return undefined;
+  return lastUid > highestUid ? { uidValidity, lastUid: 0, keywords, lost: true } : { uidValidity, lastUid, keywords };
 }
 
 export interface State {

@@ -16,7 +16,7 @@
  * under the lock, and starts over when it differs.
  *
  * X-UID is believed while it ascends and stays at or below the last UID of X-IMAPbase; the first message without one, and all after it, get
- * new UIDs.
+ * new UIDs. Where that last UID is one that nobody gets to, X-UIDs are believed while they ascend, and new ones begin well above them.
  */
 import { crc32 } from "node:zlib";
 import { Columns } from "../index/columns.ts";
@@ -24,7 +24,7 @@ import { breathe } from "../serial.ts";
 import { tailOf, type Contents, type Row } from "./contents.ts";
 import { stampOf } from "./head.ts";
 import type { LockedFile } from "./lock.ts";
-import { fieldValue, parseBase, parseState, parseUid, type Base } from "./metadata.ts";
+import { fieldValue, highestUid, parseBase, parseState, parseUid, type Base } from "./metadata.ts";
 import { parseMbox, parseOne, type Found, type Place } from "./parse.ts";
 import { cellsOf, countedBit, mboxSchema, oldBit, writtenBit } from "./rows.ts";
 import { FileWindow, forHeaders } from "./window.ts";
@@ -165,6 +165,11 @@ async function readTail(contents: Contents, window: FileWindow): Promise<boolean
 
 // ------------------------------------------------------------ everything
 
+/** UIDs that were given, perhaps, to messages behind the last. */
+const passedOver = 1000;
+
+const isReached = (uid: number): boolean => uid > 0 && uid <= highestUid;
+
 const columns = { uid: "u32", set: "u32", size: "f64", date: "f64", ...mboxSchema } as const;
 
 export async function readAll(contents: Contents, fd: number, size: number): Promise<void> {
@@ -174,14 +179,21 @@ export async function readAll(contents: Contents, fd: number, size: number): Pro
   let first = true;
   let settled = contents.baseFor(undefined);
   let [trusted, last, previous, listed] = [0, 0, 0, true];
+  /** Behind X-UIDs that are believed without a last UID. */
+  const pass = (): void => {
+    if (base?.lost === true) last = Math.max(last, previous + passedOver);
+  };
   await parseMbox(new FileWindow(fd, size), 0, (found) => {
     if (first) {
       first = false;
       base = baseIn(found);
+      // Of X-UIDs that nobody gets to either nothing is left to go by.
+      if (base?.lost === true && !isPseudo(found) && !isReached(parseUid(found.fields))) base = undefined;
       settled = contents.baseFor(base);
       // Flags are numbered and spelled by this mailbox.
       if (settled.uidValidity !== contents.uidValidity) contents.settle(settled);
-      trusted = last = settled.lastUid;
+      last = settled.lastUid;
+      trusted = base?.lost === true ? highestUid : last;
       contents.keywords.learn(base?.keywords ?? []);
       if (isPseudo(found)) {
         pseudo = found;
@@ -189,10 +201,14 @@ export async function readAll(contents: Contents, fd: number, size: number): Pro
       }
     }
     const uid = parseUid(found.fields);
-    listed &&= uid > previous && uid <= trusted;
+    if (listed && (uid <= previous || uid > trusted)) {
+      pass();
+      listed = false;
+    }
     previous = listed ? uid : ++last;
     parsed.add(rowOf(contents, found, previous, listed));
   });
+  if (listed) pass();
   contents.given = parsed.length - writtenIn(parsed);
   const knew = contents.stamp !== undefined;
   contents.settle({ uidValidity: settled.uidValidity, lastUid: Math.max(settled.lastUid, last) });
