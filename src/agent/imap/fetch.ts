@@ -50,7 +50,7 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
 /** Responses before others get their turn. */
 const turn = 1000;
 /** Messages that are read one behind the other before facts are looked at again. */
-const readTurn = 500;
+const readTurn = 256;
 
 interface Plan {
   readonly items: readonly FetchItem[];

@@ -27,12 +27,18 @@ export interface Keys {
 /** Octets read ahead: little for one message, more while they are asked for in the order of the file. */
 const leastWindow = 16 * 1024;
 const mostWindow = 1 << 20;
-/** Facts kept in memory until there are so many octets, or until `save`. */
-const pendingLimit = 256 * 1024;
+/** Facts kept in memory until there are so many octets, and then for another moment, ms: they are not written while somebody waits for an answer; or until there are many, or `save`. */
+const pendingWorth = 256 * 1024;
+const pendingPause = 1000;
+const pendingLimit = 2 << 20;
 /** So many spoilt records in one window, and the rest of it is passed over: each may cost a checksum of 1 MiB. */
 const spoiltLimit = 256;
 /** Smaller files are not compacted. */
 const worthCompacting = 1 << 20;
+
+interface OfRow extends FactsRecord {
+  readonly row: number;
+}
 
 export class CacheFile<X extends Schema> {
   readonly #index: MailIndex<X>;
@@ -49,6 +55,7 @@ export class CacheFile<X extends Schema> {
   #news = true;
   readonly #pending = new Map<number, Buffer>();
   #pendingOctets = 0;
+  #timer: NodeJS.Timeout | undefined;
   #compacting = false;
   /** Size at which it is worth asking again how much is dead. */
   #askAt = worthCompacting;
@@ -81,6 +88,12 @@ export class CacheFile<X extends Schema> {
     this.#pending.set(uid, facts);
     this.#pendingOctets += facts.length - before;
     if (this.#pendingOctets > pendingLimit) this.save();
+    else if (this.#pendingOctets > pendingWorth) this.#timer ??= setTimeout(() => this.#saveLater(), pendingPause).unref();
+  }
+
+  #saveLater(): void {
+    this.save();
+    this.#index.saveSoon();
   }
 
   /** A message has other octets now: what waits of it is void. */
@@ -96,27 +109,43 @@ export class CacheFile<X extends Schema> {
 
   /** Writes what is to be kept. Never throws. */
   save(): void {
-    const records: (FactsRecord & { readonly row: number })[] = [];
+    let records: OfRow[] = [];
+    let octets = 0;
     for (const [uid, facts] of this.#pending) {
       const row = this.#index.table.rowOf(uid);
       if (row < 0) continue;
       const record = { key: this.#keys.keyOf(row), facts, row };
-      if (fits(record)) records.push(record);
+      if (!fits(record)) continue;
+      records.push(record);
+      octets += facts.length;
+      if (octets < pendingWorth) continue;
+      this.#append(records);
+      records = [];
+      octets = 0;
     }
+    this.#forgetPending();
+    if (records.length > 0) this.#append(records);
+  }
+
+  #forgetPending(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#pending.clear();
     this.#pendingOctets = 0;
-    if (records.length > 0)
-      this.#trying(() => {
-        const added = appendFacts(this.#place.path(), records);
-        const { cache } = this.#index.table;
-        // In a file that is new there is nothing before them.
-        if (added?.from === cache.end && (added.inode === cache.inode || cache.inode === "")) this.#added(records, added);
-        else this.#look();
-      });
+  }
+
+  #append(records: readonly OfRow[]): void {
+    this.#trying(() => {
+      const added = appendFacts(this.#place.path(), records);
+      const { cache } = this.#index.table;
+      // In a file that is new there is nothing before them.
+      if (added?.from === cache.end && (added.inode === cache.inode || cache.inode === "")) this.#added(records, added);
+      else this.#look();
+    });
   }
 
   /** Takes over records that stand where nothing else is that was not looked at. */
-  #added(records: readonly (FactsRecord & { readonly row: number })[], { inode, from, end }: Appended): void {
+  #added(records: readonly OfRow[], { inode, from, end }: Appended): void {
     const { table } = this.#index;
     let at = from;
     for (const { key, facts, row } of records) {
@@ -130,8 +159,7 @@ export class CacheFile<X extends Schema> {
 
   /** Forgets where anything is: the index was made anew. */
   reset(): void {
-    this.#pending.clear();
-    this.#pendingOctets = 0;
+    this.#forgetPending();
     this.#news = true;
   }
 

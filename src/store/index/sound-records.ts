@@ -5,10 +5,8 @@ import type { Schema } from "./columns.ts";
 import type { Table } from "./table.ts";
 
 export class SoundRecords<X extends Schema> {
-  #rows = new Uint8Array(0);
-  /** What the rows were, and the file. */
-  #table: Table<X> | undefined;
-  #changes = 0;
+  /** By row where the record is that was found right, plus one; 0 for none. */
+  #found = new Float64Array(0);
   #stamp = "";
 
   /** Before and behind every reading of the file: what was found of another state of it is void. */
@@ -16,22 +14,21 @@ export class SoundRecords<X extends Schema> {
     const now = fileClock();
     const { ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
     const stamp = `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-    if (stamp !== this.#stamp) this.#table = undefined;
+    if (stamp !== this.#stamp) this.#found.fill(0);
     // Another write may have the same time.
     this.#stamp = ctimeNs < now ? stamp : "";
   }
 
-  has(table: Table<X>, row: number): boolean {
-    return table === this.#table && table.changesOf("factsAt") === this.#changes && this.#rows[row] === 1;
+  has({ at }: Table<X>, row: number): boolean {
+    return this.#found[row] === at.factsAt[row] + 1;
   }
 
-  add(table: Table<X>, row: number): void {
-    const changes = table.changesOf("factsAt");
-    if (table !== this.#table || changes !== this.#changes) {
-      this.#table = table;
-      this.#changes = changes;
-      this.#rows = new Uint8Array(table.length);
+  add({ at, length }: Table<X>, row: number): void {
+    if (row >= this.#found.length) {
+      const before = this.#found;
+      this.#found = new Float64Array(length);
+      this.#found.set(before);
     }
-    this.#rows[row] = 1;
+    this.#found[row] = at.factsAt[row] + 1;
   }
 }

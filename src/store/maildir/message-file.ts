@@ -30,6 +30,21 @@ export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stat
   }
 }
 
+/** Copies of small messages are parts of larger buffers: memory of its own costs more than the message in it. */
+const slabSize = 256 * 1024;
+let slab: Buffer = Buffer.alloc(0);
+
+/** The octets in a buffer that nobody else writes to. */
+export function ownCopy(octets: Buffer): Buffer {
+  const { length } = octets;
+  if (length > slabSize / 4) return Buffer.from(octets);
+  if (slab.length < length) slab = Buffer.allocUnsafeSlow(slabSize);
+  const own = slab.subarray(0, length);
+  slab = slab.subarray(length);
+  own.set(octets);
+  return own;
+}
+
 /** The octets in the file, on another thread. */
 export const octetsLater = (path: string | Buffer): Promise<Buffer> => readFile(path, { flag: readOnly });
 

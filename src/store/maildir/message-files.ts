@@ -6,7 +6,7 @@ import { hashOfOctets, hashOfText } from "../fingerprint.ts";
 import type { Text } from "../mailbox.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
-import { headOf, withOctets } from "./message-file.ts";
+import { headOf, ownCopy, withOctets } from "./message-file.ts";
 import type { Source } from "./message.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
 import { visit } from "./scan.ts";
@@ -133,16 +133,19 @@ export class MessageFiles implements Source {
 
   /** All octets as they are in the file, in a buffer of its own; size and date are known then. Undefined when the file is gone. */
   storedOf(uid: number): Buffer | undefined {
-    return this.withFile(uid, (path) =>
-      withOctets(path, (stored, stats) => {
-        const row = this.#folder.rowOf(uid);
-        if (row >= 0 && stats?.isFile() === true) {
-          if (Number.isNaN(this.#folder.table.at.size[row])) this.#learn("size", uid, crlfSize(stored));
-          this.#dated(uid, stats);
-        }
-        return Buffer.from(stored);
-      }),
-    );
+    const { table } = this.#folder;
+    const row = this.#folder.rowOf(uid);
+    if (row < 0) return undefined;
+    const expected = Number.isNaN(table.at.size[row]) || Number.isNaN(table.at.date[row]) ? 0 : this.namedSize(row);
+    const take = (stored: Buffer, stats?: Stats): Buffer => {
+      if (stats?.isFile() === true) {
+        const now = this.#folder.rowOf(uid);
+        if (now >= 0 && Number.isNaN(table.at.size[now])) this.#learn("size", uid, crlfSize(stored));
+        this.#dated(uid, stats);
+      }
+      return ownCopy(stored);
+    };
+    return this.withFile(uid, (path) => withOctets(path, take, expected));
   }
 
   /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */

@@ -44,6 +44,21 @@ test("kept facts come back, at once and from the file", (t) => {
   assert.equal(facts(51), undefined);
 });
 
+test("much that waits is written a moment later, very much at once", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { facts, keep, path } = place(t);
+  keep(1, "x".repeat(100_000));
+  t.mock.timers.tick(60_000);
+  assert.equal(existsSync(path), false);
+  for (let uid = 2; uid <= 4; uid++) keep(uid, "y".repeat(100_000));
+  assert.equal(existsSync(path), false);
+  t.mock.timers.tick(2000);
+  assert.ok(statSync(path).size > 400_000);
+  for (let uid = 5; uid <= 30; uid++) keep(uid, "z".repeat(100_000));
+  assert.ok(statSync(path).size > 2_000_000);
+  for (let uid = 1; uid <= 30; uid++) assert.equal(facts(uid)?.length, 100_000);
+});
+
 test("handed out octets stay as they are", (t) => {
   const { cache, index, keep } = place(t);
   for (let uid = 1; uid <= 100; uid++) keep(uid, factsOf(uid));
