@@ -114,6 +114,46 @@ test("mbox: a file that another program named in its own way is a folder, with i
   assert.deepEqual(readdirSync(`${root}/Prüfung`).sort(), ["&AOQ-", "R&D"]);
 });
 
+for (const kind of ["maildir", "mbox"] satisfies Kind[])
+  test(`${kind}: folders whose names are no UTF-8 get the names that Dovecot gives them, and none is lost`, { skip: imapMissing }, async (t) => {
+    const said: string[] = [];
+    const places = [emptyHome(t, kind), emptyHome(t, kind)] as const;
+    const entries = ["a\xe9\xe8b", "c\xe9", "R\xe9&D", "x.\xc3", "m\xc3\xbcn\xe9"];
+    const make = (home: string, entry: string): void => {
+      const path = Buffer.from(kind === "maildir" ? `${home}/Maildir/.${entry}` : `${home}/mail/${entry}`, "latin1");
+      if (kind === "mbox") return writeFileSync(path, "From a@b Sat Nov 21 05:30:00 2026\nSubject: x\n\nbody\n\n");
+      for (const part of ["cur", "new", "tmp"]) mkdirSync(Buffer.concat([path, Buffer.from(`/${part}`)]), { recursive: true });
+      writeFileSync(Buffer.concat([path, Buffer.from("/new/1700000000.M1P1.h")]), "Subject: x\n\n");
+    };
+    for (const home of places) for (const entry of entries) make(home, entry);
+    const [mine, other] = places;
+    const store = await openStore(user(locationOf(kind, mine)), { ...settings, mailbox_auto_create: [] }, undefined, { log: (line) => said.push(line) });
+    t.after(() => store.close());
+    const sessions = await startSessions(store);
+    t.after(() => sessions.close());
+    const client = await sessions.login();
+    const theirs = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other)));
+    // It shows them the next time.
+    await theirs.say('LIST "" "*"');
+    await theirs.end();
+    rmSync(`${other}/${kind === "maildir" ? "Maildir" : "mail"}/dovecot.list.index.log`, { force: true });
+    const again = new DovecotSession(other, dovecotSettings(other, locationOf(kind, other)));
+    const shown = listed((await again.say('LIST "" "*"')).split("\r\n"));
+    await again.end();
+    assert.deepEqual(listed(await client.ask('LIST "" "*"')), shown);
+    assert.equal(said.length, entries.length, said.join("\n"));
+    // Another one of the same name: Dovecot leaves it out of sight, or removes the first.
+    make(mine, "c\xe8");
+    assert.ok((await names(store)).includes("c=E8"));
+    for (const name of await names(store)) assert.equal(await countIn(store, name), name === "INBOX" ? 0 : 1, name);
+    make(mine, "c\xe8");
+    for (let i = 0; i < 2; i++) assert.equal((await names(store)).length, entries.length + 2);
+    assert.match(said.slice(entries.length).join("\n"), /^[^\n]*c=E8 now\n[^\n]*another one of the name[^\n]*$/);
+    make(mine, "bell\x07");
+    await names(store);
+    assert.match(said.at(-1) ?? "", /bell\x07: [^\n]*control/);
+  });
+
 test("mbox: CREATE with a separator at the end makes a directory", async (t) => {
   const { root, store } = await place(t, "mbox");
   const sessions = await startSessions(store);

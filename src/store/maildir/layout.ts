@@ -3,6 +3,7 @@
  * LAYOUT=fs). With CONTROL= the uidlist and keywords of each folder, the subscriptions and the last UIDVALIDITY lie in another tree.
  */
 import type { LocationOptions } from "../../config/mail-location.ts";
+import { OddNames } from "../odd-names.ts";
 import { Nested } from "./nested.ts";
 import { PlusPlus } from "./plus-plus.ts";
 
@@ -64,4 +65,5 @@ export interface Layout {
   settle(...names: readonly string[]): Promise<void>;
 }
 
-export const layoutOf = (location: MaildirLocation): Layout => (location.nested ? new Nested(location) : new PlusPlus(location));
+/** @param log hears of folders with other names than they had */
+export const layoutOf = (location: MaildirLocation, log: (line: string) => void): Layout => (location.nested ? new Nested(location, new OddNames(log)) : new PlusPlus(location, new OddNames(log)));

@@ -10,6 +10,7 @@ import { errno } from "../faults.ts";
 import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 import { depthLimit, entryIn, look } from "../nested-entries.ts";
+import type { OddNames } from "../odd-names.ts";
 import { inside, isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
@@ -25,7 +26,10 @@ export class Nested implements Layout {
   readonly #below: string;
   readonly #refuse: (component: string) => boolean;
 
-  constructor({ root, inbox, control = root, dirname: name }: MaildirLocation) {
+  readonly #names: OddNames;
+
+  constructor({ root, inbox, control = root, dirname: name }: MaildirLocation, names: OddNames) {
+    this.#names = names;
     this.root = root;
     this.inbox = inbox;
     this.control = control;
@@ -73,7 +77,7 @@ export class Nested implements Layout {
 
   #in(above: string, directory: string, depth: number): FoundDirectory[] {
     if (depth > depthLimit) return [];
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry): FoundDirectory[] => {
+    return this.#names.entries(directory, (entry) => entry.isDirectory()).flatMap((entry): FoundDirectory[] => {
       if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
       const level = nameOfEntry(entry.name, this.#refuse);
       const path = `${directory}/${entry.name}`;

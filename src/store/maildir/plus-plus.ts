@@ -10,6 +10,7 @@ import { encodeMutf7 } from "../../syntax/mutf7.ts";
 import { syncDirectory } from "../durable.ts";
 import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
+import type { OddNames } from "../odd-names.ts";
 import { isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
@@ -20,7 +21,10 @@ export class PlusPlus implements Layout {
   readonly separator = ".";
   readonly holders = false;
 
-  constructor({ root, inbox, control = root }: MaildirLocation) {
+  readonly #names: OddNames;
+
+  constructor({ root, inbox, control = root }: MaildirLocation, names: OddNames) {
+    this.#names = names;
     this.root = root;
     this.inbox = inbox;
     this.control = control;
@@ -54,7 +58,7 @@ export class PlusPlus implements Layout {
 
   folders(): readonly FoundDirectory[] {
     const found = new Map<string, string>();
-    for (const entry of readdirSync(this.root, { withFileTypes: true, encoding: "utf8" })) {
+    for (const entry of this.#names.entries(this.root, (one) => one.isDirectory() && one.name.startsWith("."))) {
       if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
       const name = folderName(entry.name);
       const path = `${this.root}/${entry.name}`;

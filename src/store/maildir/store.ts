@@ -39,7 +39,7 @@ export class MaildirStore implements MailStore {
 
   /** @param autoCreate `mailbox_auto_create` */
   constructor(location: MaildirLocation, autoCreate: readonly string[], quota: QuotaPolicy = noQuota, hooks: StoreHooks = {}) {
-    const layout = layoutOf(location);
+    const layout = layoutOf(location, (line) => hooks.log?.(line));
     const { root, inbox, control, separator } = layout;
     this.#layout = layout;
     const paths = (): string[] => [inbox, ...layout.folders().flatMap(({ path, selectable }) => (selectable ? path : []))];

@@ -3,7 +3,7 @@
  * folders that hold no messages. Names lie on disk in modified UTF-7, as Dovecot's; what is no such name stands for itself in UTF-8. Side files of ours are in
  * `.imap/.posthorn` there: `.imap` is Dovecot's for the same, and neither lists it as a folder; its file of UIDVALIDITY values is shared.
  */
-import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeDirectories, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
@@ -11,6 +11,7 @@ import { canonicalName, components, folderList, nameOfEntry, specialUses, type F
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { depthLimit, entryIn, look } from "../nested-entries.ts";
+import { OddNames } from "../odd-names.ts";
 import { OpenMailboxes } from "../open-mailboxes.ts";
 import { Serial } from "../serial.ts";
 import { statusOf } from "../status.ts";
@@ -44,12 +45,14 @@ export class MboxStore implements MailStore {
   readonly #open = new OpenMailboxes<MboxMailbox>(kept);
   readonly #subscriptions: Subscriptions;
   readonly #serial = new Serial();
+  readonly #names: OddNames;
   #autoCreated = false;
 
   /** @param inboxLock how INBOX is locked; it may need help with its dotlock */
   constructor(settings: MboxSettings, inboxLock: LockPolicy) {
     this.#settings = settings;
     this.#inboxLock = inboxLock;
+    this.#names = new OddNames((line) => settings.hooks.log?.(line));
     this.side = `${settings.root}/.imap/.posthorn`;
     this.#special = specialUses(settings.autoCreate);
     this.#subscriptions = new Subscriptions(`${settings.root}/.subscriptions`, "/", uwSubscriptions(settings));
@@ -101,7 +104,7 @@ export class MboxStore implements MailStore {
 
   #listed(prefix: string, directory: string, depth: number): FoundFolder[] {
     if (depth > depthLimit) return [];
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry): FoundFolder[] => {
+    return this.#names.entries(directory, (entry) => (entry.isDirectory() || entry.isFile()) && !isOthers(entry.name)).flatMap((entry): FoundFolder[] => {
       const part = nameOfEntry(entry.name, isOthers);
       const path = `${directory}/${entry.name}`;
       if (part === undefined || path === this.#settings.inbox || path !== entryIn(directory, part, isOthers)) return [];
