@@ -31,8 +31,10 @@ export type NameVisitor = (octets: Buffer, from: number, to: number, type: numbe
 /**
  * Calls `visit` with every name but those that begin with a dot. The octets are good only as long as it runs. Throws what open(2) says, or
  * SystemFault.
+ *
+ * @param coming called before some of the calls of `visit`, with more octets than the names of those have
  */
-export function eachName(path: string, visit: NameVisitor): void {
+export function eachName(path: string, visit: NameVisitor, coming?: (octets: number) => void): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   const entries = unused ?? Buffer.allocUnsafeSlow(room);
   unused = undefined;
@@ -41,6 +43,7 @@ export function eachName(path: string, visit: NameVisitor): void {
       const got = Number(getdents64(fd, entries, room));
       if (got < 0) throw new SystemFault("getdents64", errno());
       if (got === 0) return;
+      coming?.(got);
       eachEntry(entries, got, visit);
     }
   } finally {

@@ -106,16 +106,15 @@ export class Columns<S extends Schema> {
     return row;
   }
 
-  /** Adds rows that all have these values, zeros by default; the first one's number. */
-  addFilled(rows: number, values: readonly number[] | undefined): number {
+  /** Adds rows with what `writable` has behind the last one; the first one's number. */
+  addFilled(rows: number): number {
     const first = this.#length;
     this.reserve(first + rows);
     this.#length += rows;
-    this.#columns.forEach((column, i) => column.fill(values?.[i] ?? 0, first, this.#length));
     return first;
   }
 
-  /** As `at`, for writing. */
+  /** As `at`, for writing, and with the room behind the last row; good until the next `reserve`. */
   get writable(): { readonly [K in keyof S]: Numbers } {
     return this.#at as unknown as { [K in keyof S]: Numbers };
   }

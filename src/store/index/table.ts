@@ -176,15 +176,18 @@ export class Table<X extends Schema> {
     return this.#columns.add(row);
   }
 
-  /** Adds messages whose UIDs are above all others: all zeros, to be filled in through `fresh` before anything else is done. @returns the first row */
+  /** Adds messages whose UIDs are above all others: all that `room` has of them behind the last row. @returns the first row */
   addRows(count: number): number {
     this.#rowsChange();
-    this.#track.addFilled(count, [fresh, 0]);
-    return this.#columns.addFilled(count, undefined);
+    const first = this.#columns.addFilled(count);
+    this.#track.addFilled(count);
+    this.#track.writable.origin.fill(fresh, first, first + count);
+    this.#track.writable.dirty.fill(0, first, first + count);
+    return first;
   }
 
-  /** The columns, for rows that were just added. */
-  get fresh(): { readonly [K in keyof (Common & X)]: Numbers } {
+  /** The columns with what is behind the last row, where rows are filled in before they are added; until then nobody sees them. Good until the next `reserve`. */
+  get room(): { readonly [K in keyof (Common & X)]: Numbers } {
     return this.#columns.writable;
   }
 

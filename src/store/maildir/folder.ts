@@ -19,8 +19,8 @@ import { MessageFiles } from "./message-files.ts";
 import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
-import { addRow, addRows } from "./new-rows.ts";
-import { isBase, maildirSchema, nowhere, type MaildirTable, type NewFiles, type Place, type Told } from "./row.ts";
+import { addRow, type PreparedRows } from "./new-rows.ts";
+import { isBase, maildirSchema, nowhere, type MaildirTable, type Place } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
 import type { UidlistHeader } from "./uidlist.ts";
@@ -92,11 +92,6 @@ export class Folder {
   get names(): Names {
     this.#names ??= new Names(this.table);
     return this.#names;
-  }
-
-  /** Before many are added: they are looked up seldom enough. */
-  forgetNames(): void {
-    this.#names = undefined;
   }
 
   #base(row: number): Buffer {
@@ -290,13 +285,13 @@ export class Folder {
     return row;
   }
 
-  /** Adds messages with the UIDs from `first` on, the highest, in order; `arrivedFrom` makes them visible. */
-  addAll(first: number, files: NewFiles, told: Told): void {
-    if (files.length === 0) return;
+  /** Adds messages with the highest UIDs; `arrivedFrom` makes them visible. */
+  addAll(rows: PreparedRows): void {
     const { table } = this;
-    const firstRow = addRows(table, first, this.changing, files, told);
-    if (this.#names !== undefined) for (let row = firstRow; row < table.length; row++) this.#names.added(row);
-    this.nextUid = Math.max(this.nextUid, first + files.length);
+    if (rows.count > table.length) this.#names = undefined;
+    const first = rows.add();
+    if (this.#names !== undefined) for (let row = first; row < table.length; row++) this.#names.added(row);
+    if (rows.count > 0) this.nextUid = Math.max(this.nextUid, table.at.uid[table.length - 1] + 1);
   }
 
   /** Rows just added, from this UID on, have become messages that sessions may see. */

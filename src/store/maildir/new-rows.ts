@@ -1,6 +1,6 @@
 /** Rows of messages that were not known, from the names of their files or their lines of the uidlist. */
-import { timeIn } from "./filename.ts";
-import type { MaildirTable, NewFiles, Place, Told } from "./row.ts";
+import { sizeIn, timeIn } from "./filename.ts";
+import type { MaildirTable, NewFiles, Place } from "./row.ts";
 import { sizeWritten } from "./uidlist.ts";
 
 export interface NewRow {
@@ -32,22 +32,54 @@ export function addRow(table: MaildirTable, { uid, place, set, modSeq }: NewRow,
   });
 }
 
-/** Adds rows with the UIDs from `first` on; the first one's number. */
-export function addRows(table: MaildirTable, first: number, changing: number, files: NewFiles, told: Told): number {
-  const { length } = files;
-  const base = table.keep(files.octets);
-  const firstRow = table.addRows(length);
-  const { uid, place, set, modSeq, size, date, saved, nameAt, nameLength, baseLength } = table.fresh;
-  modSeq.fill(changing, firstRow);
-  date.fill(NaN, firstRow);
-  place.set(files.place, firstRow);
-  set.set(files.set, firstRow);
-  size.set(told.size, firstRow);
-  saved.set(told.saved, firstRow);
-  for (let i = 0, row = firstRow; i < length; i++, row++) {
-    uid[row] = first + i;
-    nameAt[row] = base + files.from[i];
-    nameLength[row] = baseLength[row] = files.to[i] - files.from[i];
+/**
+ * Rows of files with the UIDs from `first` on, filled in behind the last row of a table, so that they need only be added when their UIDs are durable. Until then
+ * nobody adds others: whoever gives UIDs runs alone (Serial).
+ */
+export class PreparedRows {
+  readonly #table: MaildirTable;
+  readonly #files: NewFiles;
+
+  constructor(table: MaildirTable, first: number, changing: number, files: NewFiles) {
+    this.#table = table;
+    this.#files = files;
+    const { length: from } = table;
+    const to = from + files.length;
+    table.reserve(to, files.octets);
+    const { uid, place, set, more, modSeq, date, factsAt, factsLength } = table.room;
+    for (const column of [factsAt, factsLength, more]) column.fill(0, from, to);
+    modSeq.fill(changing, from, to);
+    date.fill(NaN, from, to);
+    place.set(files.place, from);
+    set.set(files.set, from);
+    for (let i = 0; i < files.length; i++) uid[from + i] = first + i;
+    this.#fillNames();
   }
-  return firstRow;
+
+  get count(): number {
+    return this.#files.length;
+  }
+
+  #fillNames(): void {
+    const { length: at } = this.#table;
+    const { size, saved, nameAt, nameLength, baseLength } = this.#table.room;
+    const { length, octets, from, to } = this.#files;
+    for (let i = 0, row = at; i < length; i++, row++) {
+      size[row] = sizeIn(octets, "W", from[i], to[i]) ?? NaN;
+      saved[row] = (timeIn(octets, from[i], to[i]) ?? NaN) * 1000;
+      nameAt[row] = from[i];
+      nameLength[row] = baseLength[row] = to[i] - from[i];
+    }
+  }
+
+  /** The first one's number. */
+  add(): number {
+    const table = this.#table;
+    // 0 where an empty table has taken the names over.
+    const base = table.keep(this.#files.octets);
+    const first = table.addRows(this.count);
+    const { nameAt } = table.room;
+    if (base > 0) for (let row = first; row < table.length; row++) nameAt[row] += base;
+    return first;
+  }
 }

@@ -4,7 +4,6 @@
  */
 import type { Schema } from "../index/columns.ts";
 import type { Table } from "../index/table.ts";
-import { sizeIn, timeIn } from "./filename.ts";
 import { octetPath } from "./scan.ts";
 
 export const maildirSchema = { place: "u8", more: "set", baseLength: "u32" } as const satisfies Schema;
@@ -16,7 +15,7 @@ export const inNew = 1;
 export const nowhere = 2;
 export type Place = typeof inCur | typeof inNew | typeof nowhere;
 
-/** Files without a UID, in the order in which they are to have theirs: `length` of them, base names in `octets`. */
+/** Files without a UID, in the order in which they are to have theirs: `length` of them, base names in `octets`, which an empty table keeps as they are. */
 export interface NewFiles {
   readonly length: number;
   readonly octets: Buffer;
@@ -27,22 +26,6 @@ export interface NewFiles {
   readonly place: Uint32Array;
   /** Numbers of what follows the base names. */
   readonly set: Uint32Array;
-}
-
-/** What base names tell of their messages, NaN where they do not: octets with CRLF, and when they were delivered, ms since the epoch. */
-export interface Told {
-  readonly size: Float64Array;
-  readonly saved: Float64Array;
-}
-
-export function toldBy({ length, octets, from, to }: NewFiles): Told {
-  const size = new Float64Array(length);
-  const saved = new Float64Array(length);
-  for (let i = 0; i < length; i++) {
-    size[i] = sizeIn(octets, "W", from[i], to[i]) ?? NaN;
-    saved[i] = (timeIn(octets, from[i], to[i]) ?? NaN) * 1000;
-  }
-  return { size, saved };
 }
 
 export const directoryOf = (place: number): "cur" | "new" => (place === inNew ? "new" : "cur");

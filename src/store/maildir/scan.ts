@@ -14,7 +14,7 @@
  * A scan is a visit of names: known ones are looked up and the rows of those that have another name now are put right; the others are collected.
  */
 import { statSync } from "node:fs";
-import { eachName, entryTypes } from "../../sys/directory.ts";
+import { eachName, entryTypes, type NameVisitor } from "../../sys/directory.ts";
 import { errno } from "../faults.ts";
 import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
@@ -22,14 +22,15 @@ import { inCur, inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
 /**
  * Calls `visit` with every name that can be a message's, and where its base ends. One with a line end in it is none, as in Dovecot: the uidlist could not
- * hold it; nor is a directory, a FIFO or a link to nowhere.
+ * hold it; nor is a directory, a FIFO or a link to nowhere. @param coming as `eachName` has it
  */
-export function eachFile(path: string, visit: (octets: Buffer, from: number, baseTo: number, to: number) => void): void {
-  eachName(path, (octets, from, to, type) => {
+export function eachFile(path: string, visit: (octets: Buffer, from: number, baseTo: number, to: number) => void, coming?: (octets: number) => void): void {
+  const look: NameVisitor = (octets, from, to, type) => {
     if (type !== entryTypes.file && !isMessage(path, octets, from, to, type)) return;
     const baseTo = endOfBase(octets, from, to);
     if (baseTo > from) visit(octets, from, baseTo, to);
-  });
+  };
+  eachName(path, look, coming);
 }
 
 /** Where the first colon is, or the end; -1 when there is a line end. */
@@ -65,6 +66,13 @@ export class Strangers {
   place = new Uint32Array(0);
   /** Numbers of what follows the base names. */
   set = new Uint32Array(0);
+  /** Octets that names of the next files have at most. */
+  #coming = 0;
+
+  /** Some more files may come, whose names have fewer octets than this: room for all is made at once, when the first does. */
+  expect(octets: number): void {
+    this.#coming = octets;
+  }
 
   /** Where the base names lie. */
   get names(): Buffer {
@@ -75,7 +83,7 @@ export class Strangers {
     const at = this.#end;
     const end = at + to - from;
     const i = this.length;
-    if (end > this.#octets.length) this.#octets = withRoom(this.#octets, at, end);
+    if (end > this.#octets.length) this.#octets = withRoom(this.#octets, at, Math.max(end, at + this.#coming, at * 2));
     if (i === this.from.length) this.#grow();
     copyOctets(octets, from, to, this.#octets, at);
     this.from[i] = at;
@@ -87,24 +95,21 @@ export class Strangers {
   }
 
   #grow(): void {
+    const room = Math.max(leastFiles, this.length + Math.floor(this.#coming / entryLength), this.length * 2);
     for (const column of ["from", "to", "place", "set"] as const) {
-      const grown = new Uint32Array(grownTo(this[column].length, leastFiles));
+      const grown = new Uint32Array(room);
       grown.set(this[column]);
       this[column] = grown;
     }
   }
 }
 
-/** Room for the first names, octets, and for the first files. */
-const leastNames = 4096;
 const leastFiles = 64;
-/** Up to here it grows faster, as what is left behind is garbage that V8 counts. */
-const small = 1 << 18;
-
-const grownTo = (room: number, least: number): number => Math.max(least, room < small ? room * 8 : room * 2);
+/** Of a name that is short for a message's, where the kernel tells it: then there is room for all, mostly. */
+const entryLength = 48;
 
 function withRoom(octets: Buffer, used: number, room: number): Buffer {
-  const grown = Buffer.allocUnsafeSlow(Math.max(room, grownTo(octets.length, leastNames)));
+  const grown = Buffer.allocUnsafeSlow(room);
   octets.copy(grown, 0, 0, used);
   return grown;
 }
@@ -195,7 +200,7 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
   const none = table.length === 0;
   for (const place of [inNew, inCur] as const) {
     if (!places.includes(place)) continue;
-    eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, (octets, from, baseTo, to) => {
+    const look = (octets: Buffer, from: number, baseTo: number, to: number): void => {
       const row = none ? -1 : names.rowOf(octets, from, baseTo);
       const set = suffixes.numberOf(octets, baseTo, to);
       if (row < 0) {
@@ -215,7 +220,8 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
         table.set("set", row, set);
         table.set("place", row, place);
       }
-    });
+    };
+    eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, look, (octets) => strangers.expect(octets));
   }
   return { met, strangers, renamed, appeared, twice, elsewhere, double };
 }

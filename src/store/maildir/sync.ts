@@ -18,8 +18,9 @@ import { StoreFault } from "../mailbox.ts";
 import { adoptKeywords, adoptList, markAdopted } from "./adopt.ts";
 import { separate } from "./doubles.ts";
 import type { Folder } from "./folder.ts";
+import { PreparedRows } from "./new-rows.ts";
 import { inOrder } from "./order.ts";
-import { fieldsOf, inCur, inNew, nowhere, toldBy, type NewFiles, type Place } from "./row.ts";
+import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
 import { lastUid, LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
@@ -247,11 +248,9 @@ export class Sync {
     const first = folder.nextUid;
     const durable = this.#write(files, first);
     // While the disk writes.
-    table.reserve(table.length + files.length, files.octets);
-    const told = toldBy(files);
+    const rows = new PreparedRows(table, first, folder.changing, files);
     await durable;
-    if (files.length > table.length) folder.forgetNames();
-    folder.addAll(first, files, told);
+    folder.addAll(rows);
     return first;
   }
 

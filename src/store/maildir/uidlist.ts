@@ -155,14 +155,17 @@ export class LineWriter {
     octets[this.#length++] = lineEnd;
   }
 
-  #number(number: number): void {
-    let end = this.#length + 1;
-    for (let n = number; n >= 10; n = Math.floor(n / 10)) end++;
-    this.#length = end;
-    for (let n = number; end > 0; n = Math.floor(n / 10)) {
-      this.#octets[--end] = 0x30 + (n % 10);
-      if (n < 10) return;
-    }
+  /** In 32 bits, as UIDs are: to divide others takes V8 several times as long. */
+  #number(uid: number): void {
+    let at = this.#length + 1;
+    for (let n = uid >>> 0; n >= 10; n = (n / 10) >>> 0) at++;
+    this.#length = at;
+    let left = uid >>> 0;
+    do {
+      const next = (left / 10) >>> 0;
+      this.#octets[--at] = 0x30 + left - next * 10;
+      left = next;
+    } while (left > 0);
   }
 
   /** Hands on what is left. */
