@@ -62,25 +62,43 @@ export class LineFramer {
   }
 }
 
+const events = ["readable", "end", "close", "error"] as const;
+
 /**
  * Lines of a connection, asked for one at a time: as long as nobody asks, no more than the stream's own buffer is read. The
- * stream is used in paused mode and must have no other reader.
+ * stream is used in paused mode and must have no other reader until `rest`.
  */
 export class LineReader {
   readonly #stream: Duplex;
   readonly #framer: LineFramer;
+  readonly #stopping: AbortSignal | undefined;
+  #listening = false;
+  #wake: (() => void) | undefined;
+  /** Until when is waited, ms since the epoch. */
+  #until = 0;
+  /** One for many lines: it is not stopped when a line comes, but looks at `#until` when it goes off. */
+  #timer: NodeJS.Timeout | undefined;
+  /** When it goes off. */
+  #due = 0;
 
-  constructor(stream: Duplex, framer: LineFramer) {
+  /** @param stopping  ends every wait */
+  constructor(stream: Duplex, framer: LineFramer, stopping?: AbortSignal) {
     this.#stream = stream;
     this.#framer = framer;
+    this.#stopping = stopping;
+  }
+
+  /** The next line, if it has come already. */
+  atHand(): Line | undefined {
+    return this.#framer.next();
   }
 
   /**
    * The next line; "end" when the connection is at its end or broken (what is behind the last line end is not a line); "timeout" after
-   * `patience` ms without one; "aborted" when `signal` aborts.
+   * `patience` ms without one; "aborted" when it is time to stop.
    */
-  async next(patience: number, signal?: AbortSignal): Promise<Line | "end" | "timeout" | "aborted"> {
-    const until = Date.now() + patience;
+  async next(patience: number): Promise<Line | "end" | "timeout" | "aborted"> {
+    this.#until = Date.now() + patience;
     for (;;) {
       const line = this.#framer.next();
       if (line !== undefined) return line;
@@ -89,33 +107,70 @@ export class LineReader {
         this.#framer.push(chunk);
         continue;
       }
-      if (this.#stream.readableEnded || this.#stream.destroyed) return "end";
-      if (signal?.aborted === true) return "aborted";
-      const left = until - Date.now();
-      if (left <= 0) return "timeout";
-      await readable(this.#stream, left, signal);
+      const why = this.#over();
+      if (why === undefined) await this.#readable();
+      else {
+        this.#leave();
+        return why;
+      }
     }
   }
 
-  /** Everything read and not given out, for whoever takes the connection over. */
+  #over(): "end" | "timeout" | "aborted" | undefined {
+    if (this.#stream.readableEnded || this.#stream.destroyed) return "end";
+    if (this.#stopping?.aborted === true) return "aborted";
+    return this.#until <= Date.now() ? "timeout" : undefined;
+  }
+
+  /** Everything read and not given out, for whoever takes the connection over; this reader is done with it. */
   rest(): Buffer {
     const chunk: unknown = this.#stream.read();
     if (Buffer.isBuffer(chunk)) this.#framer.push(chunk);
+    this.#leave();
     return this.#framer.rest();
   }
-}
 
-/** Settles when there may be something to read, or the connection ended, or the time is up, or `signal` aborted. */
-function readable(stream: Duplex, patience: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", finish);
-      for (const event of ["readable", "end", "close", "error"]) stream.off(event, finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, patience);
-    signal?.addEventListener("abort", finish);
-    for (const event of ["readable", "end", "close", "error"]) stream.on(event, finish);
-  });
+  /** Settles when there may be something to read, or the connection ended, or the time is up, or it is time to stop. */
+  #readable(): Promise<void> {
+    if (!this.#listening) this.#listen();
+    if (this.#timer === undefined || this.#until < this.#due) this.#setTimer();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  readonly #happened = (): void => {
+    this.#wake?.();
+    this.#wake = undefined;
+  };
+
+  readonly #closed = (): void => {
+    this.#leave();
+    this.#happened();
+  };
+
+  #listen(): void {
+    this.#listening = true;
+    for (const event of events) this.#stream.on(event, event === "close" ? this.#closed : this.#happened);
+    this.#stopping?.addEventListener("abort", this.#happened);
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const event of events) this.#stream.off(event, event === "close" ? this.#closed : this.#happened);
+    this.#stopping?.removeEventListener("abort", this.#happened);
+    this.#listening = false;
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    this.#due = this.#until;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#wake === undefined) return;
+      if (this.#until > Date.now()) this.#setTimer();
+      else this.#happened();
+    }, Math.max(1, this.#until - Date.now()));
+  }
 }

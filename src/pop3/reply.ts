@@ -32,7 +32,7 @@ export function replyOctets(reply: Reply): Buffer {
 }
 
 /** "+OK", one line of it, before a message. */
-export const messageIntro = (text: string): Buffer => Buffer.from(`+OK ${text}${crlf}`);
+export const messageIntro = (octets: number): string => `+OK ${octets} octets${crlf}`;
 
 const dot = 0x2e;
 const end = Buffer.from(`.${crlf}`);
@@ -47,6 +47,12 @@ const crlfEnd = Buffer.from(`${crlf}.${crlf}`);
 export function messageBody(octets: Buffer): Buffer[] {
   const tail = octets.length === 0 || (octets.at(-1) === 0x0a && octets.at(-2) === 0x0d) ? end : crlfEnd;
   return [stuffed(octets), tail];
+}
+
+/** As `messageBody`, of octets that are characters. */
+export function messageText(latin1: string): readonly string[] {
+  const dotted = latin1.includes("\n.") ? latin1.replaceAll("\n.", "\n..") : latin1;
+  return [...(latin1.startsWith(".") ? ["."] : []), dotted, latin1 === "" || latin1.endsWith(crlf) ? `.${crlf}` : `${crlf}.${crlf}`];
 }
 
 function stuffed(octets: Buffer): Buffer {

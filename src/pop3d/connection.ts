@@ -63,6 +63,7 @@ class Connection {
     const why = await this.#authorize();
     if (why === undefined) return;
     this.#disconnected(why);
+    this.#reader.rest();
     await endConnection(this.#socket);
   }
 

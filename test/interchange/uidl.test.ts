@@ -5,7 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { maildrop } from "../../src/agent/pop3/maildrop.ts";
+import { maildrop, uniqueIds } from "../../src/agent/pop3/maildrop.ts";
 import type { MailUser } from "../../src/daemon/protocol.ts";
 import { openStore } from "../../src/store/open.ts";
 import { settingsWith } from "../unit/pop3/place.ts";
@@ -68,7 +68,7 @@ async function ours({ home, location }: Place, settings: Readonly<Record<string,
   try {
     const mailbox = await store.open("INBOX");
     await mailbox.refresh();
-    return (await maildrop(mailbox, all)).map((drop, i) => `${i + 1} ${drop.uidl}`);
+    return (await uniqueIds(mailbox, await maildrop(mailbox), all)).map((id, i) => `${i + 1} ${id}`);
   } finally {
     await store.close();
   }

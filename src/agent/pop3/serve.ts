@@ -5,14 +5,15 @@
  * when it is asked for. Messages are removed by QUIT only, before its +OK.
  */
 import type { Socket } from "node:net";
-import { LineFramer, LineReader } from "../../daemon/line-reader.ts";
+import { LineFramer, LineReader, type Line } from "../../daemon/line-reader.ts";
 import { describeFault, logger, printable, type Logger } from "../../daemon/log.ts";
 import { lineLimit } from "../../pop3/command.ts";
-import { err, messageBody, messageIntro, ok, replyOctets, topOf, type Reply } from "../../pop3/reply.ts";
+import { err, messageBody, messageIntro, messageText, ok, replyOctets, topOf, type Reply } from "../../pop3/reply.ts";
 import { StoreFault, type Mailbox } from "../../store/mailbox.ts";
 import type { ServeSession } from "../context.ts";
-import { maildrop, type UidlSettings } from "./maildrop.ts";
-import { bad, command, summary, transaction, type Transaction } from "./session.ts";
+import { Output } from "../imap/output.ts";
+import { maildrop, uniqueIds, type UidlSettings } from "./maildrop.ts";
+import { bad, command, summary, transaction, uniqueIdListing, type Transaction } from "./session.ts";
 
 /** Users of this agent with a session that holds their maildrop. RFC 1939 §4: exclusive access. */
 const locked = new Set<string>();
@@ -60,107 +61,176 @@ interface Limits extends UidlSettings {
 /** `unlock` is called when the maildrop needs no protection any more: before the client can know, for it may come back at once. */
 async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Limits, stopping: AbortSignal, unlock: () => void): Promise<void> {
   const { uidValidity } = mailbox;
-  const t = transaction(await maildrop(mailbox, settings));
-  const reader = new LineReader(socket, new LineFramer(lineLimit));
-  const session: Session = { socket, mailbox, uidValidity, t, patience: settings.pop3_idle_timeout, log };
-  let removed = 0;
-  let why: string | undefined;
-  await send(session, [replyOctets(ok("Logged in."))]);
-  while (why === undefined) {
-    const line = await reader.next(settings.pop3_idle_timeout, stopping);
-    if (line === "end") why = "Connection closed";
-    // RFC 1939 §3: no word to the client, and no update.
-    else if (line === "timeout") why = "Inactivity";
-    else if (line === "aborted") {
-      why = "Server shutting down.";
-      await send(session, [replyOctets(err("Server shutting down.", "SYS/TEMP"))]);
-    } else {
-      const step = line.kind === "overlong" ? bad(t, "Line too long.") : command(t, line.octets);
-      if (step.do === "reply") await send(session, [replyOctets(step.reply)]);
-      else if (step.do === "close") {
-        why = step.why;
-        await send(session, [replyOctets(step.reply)]);
-      } else if (step.errand.kind === "send") await sendMessage(session, step.errand.index, step.errand.lines);
-      else {
-        why = "Logged out";
-        const update = await removeDeleted(session);
-        removed = update.removed;
-        if (!settings.pop3_no_flag_updates) await markSeen(session);
-        unlock();
-        await send(session, [replyOctets(update.reply)]);
-      }
-    }
-    if (socket.destroyed && why === undefined) why = "Connection closed";
-  }
-  if (why !== "Logged out" && !settings.pop3_no_flag_updates) await markSeen(session);
+  const t = transaction(await maildrop(mailbox));
+  const reader = new LineReader(socket, new LineFramer(lineLimit), stopping);
+  const out = new Output((octets, written) => (socket.writable ? socket.write(octets, written) : written()));
+  const session: Session = { socket, out, mailbox, uidValidity, t, settings, log, unlock, unsent: [], ids: undefined, removed: 0 };
+  say(session, ok("Logged in."));
+  const why = await converse(session, reader);
+  await settle(session);
+  reader.rest();
+  if (why !== loggedOut && !settings.pop3_no_flag_updates) await markSeen(session);
   unlock();
-  log.info(`Disconnected: ${why} ${summary(t, removed)}`);
+  log.info(`Disconnected: ${why} ${summary(t, session.removed)}`);
   await finish(socket);
 }
 
+const loggedOut = "Logged out";
+
+/** Commands until the end. Returns why it ended, for the log. */
+async function converse(session: Session, reader: LineReader): Promise<string> {
+  const { socket, settings } = session;
+  for (let together = 0; ; ) {
+    let line: Awaited<ReturnType<LineReader["next"]>> | undefined = reader.atHand();
+    if (line === undefined) {
+      await settle(session);
+      together = 0;
+      line = await reader.next(settings.pop3_idle_timeout);
+    }
+    if (line === "end") return "Connection closed";
+    // RFC 1939 §3: no word to the client, and no update.
+    if (line === "timeout") return "Inactivity";
+    if (line === "aborted") {
+      say(session, err("Server shutting down.", "SYS/TEMP"));
+      return "Server shutting down.";
+    }
+    const why = await answer(session, line);
+    if (why !== undefined) return why;
+    if (socket.writableNeedDrain) await settle(session);
+    if (socket.destroyed) return "Connection closed";
+    if (++together % turn === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Returns why the session ends with this command. */
+async function answer(session: Session, line: Line): Promise<string | undefined> {
+  const { t } = session;
+  const step = line.kind === "overlong" ? bad(t, "Line too long.") : command(t, line.octets);
+  if (step.do !== "errand") {
+    say(session, step.reply);
+    return step.do === "close" ? step.why : undefined;
+  }
+  const { errand } = step;
+  switch (errand.kind) {
+    case "send":
+      await sendMessage(session, errand.index, errand.lines);
+      return undefined;
+    case "uidl":
+      say(session, await uidl(session, errand.which));
+      return undefined;
+    case "update":
+      await update(session);
+      return loggedOut;
+  }
+}
+
+/** Commands that came together before others of this agent have their turn. */
+const turn = 64;
+
 interface Session {
   readonly socket: Socket;
+  /** What is in it goes out with the next `settle`. */
+  readonly out: Output;
   readonly mailbox: Mailbox;
   /** When the session began: with another one, the UIDs of the maildrop mean other messages. */
   readonly uidValidity: number;
   readonly t: Transaction;
-  /** How long a client may read nothing of what it asked for, ms. */
-  readonly patience: number;
+  readonly settings: Limits;
   readonly log: Logger;
+  readonly unlock: () => void;
+  /** Indexes of messages of which all is in `out`. */
+  readonly unsent: number[];
+  /** Unique-ids of the maildrop, once somebody has asked. */
+  ids: readonly string[] | undefined;
+  /** Messages. */
+  removed: number;
 }
 
 const renumbered = err("Mailbox was numbered anew, please log in again.", "SYS/TEMP");
 const isRenumbered = ({ mailbox, uidValidity }: Session): boolean => mailbox.uidValidity !== uidValidity;
 
+/** UIDL. RFC 1939 §7. */
+async function uidl(session: Session, which: string | undefined): Promise<Reply> {
+  const { mailbox, t, settings } = session;
+  try {
+    if (isRenumbered(session)) return renumbered;
+    session.ids ??= await uniqueIds(mailbox, t.drops, settings);
+    return uniqueIdListing(t, session.ids, which);
+  } catch (fault) {
+    session.log.error(`unique-ids: ${describeFault(fault, !(fault instanceof StoreFault))}`);
+    return storeRefusal(fault);
+  }
+}
+
 /** RETR and TOP. RFC 1939 §5, §7. */
 async function sendMessage(session: Session, index: number, lines: number | undefined): Promise<void> {
-  const { mailbox, t } = session;
-  const drop = t.drops[index];
-  if (drop === undefined) return;
+  const { mailbox, t, out, unsent } = session;
+  const uid = t.drops[index]?.message.uid;
+  if (uid === undefined) return;
   let octets: Buffer | undefined;
   try {
-    if (isRenumbered(session)) return void (await send(session, [replyOctets(renumbered)]));
-    octets = await mailbox.read(drop.uid);
+    if (isRenumbered(session)) return say(session, renumbered);
+    const text = lines === undefined ? mailbox.readText?.(uid) : undefined;
+    if (typeof text === "object") {
+      begin(session, text.latin1.length);
+      for (const part of messageText(text.latin1)) out.write(part);
+      unsent.push(index);
+      return;
+    }
+    octets = await mailbox.read(uid);
   } catch (fault) {
-    session.log.error(`UID ${drop.uid}: ${describeFault(fault, !(fault instanceof StoreFault))}`);
-    await send(session, [replyOctets(storeRefusal(fault))]);
-    return;
+    session.log.error(`UID ${uid}: ${describeFault(fault, !(fault instanceof StoreFault))}`);
+    return say(session, storeRefusal(fault));
   }
-  if (octets === undefined) {
-    await send(session, [replyOctets(err("Message is gone: another session removed it.", "SYS/TEMP"))]);
-    return;
-  }
+  if (octets === undefined) return say(session, err("Message is gone: another session removed it.", "SYS/TEMP"));
   if (lines === undefined) {
-    t.sent.retr++;
-    t.sent.retrOctets += octets.length;
-    if (await send(session, [messageIntro(`${octets.length} octets`), ...messageBody(octets)])) t.retrieved.add(index);
+    begin(session, octets.length);
+    await sendOctets(session, messageBody(octets));
+    unsent.push(index);
     return;
   }
   const part = topOf(octets, lines);
   t.sent.top++;
   t.sent.topOctets += part.length;
-  await send(session, [replyOctets(ok()), ...messageBody(part)]);
+  say(session, ok());
+  return sendOctets(session, messageBody(part));
 }
 
-/** The UPDATE state. RFC 1939 §6: -ERR when some messages could not be removed. */
-async function removeDeleted(session: Session): Promise<{ readonly removed: number; readonly reply: Reply }> {
+/** All of a message follows. */
+function begin({ t, out }: Session, octets: number): void {
+  t.sent.retr++;
+  t.sent.retrOctets += octets;
+  out.write(messageIntro(octets));
+}
+
+/** The UPDATE state. RFC 1939 §6. */
+async function update(session: Session): Promise<void> {
+  await settle(session);
+  const reply = await removeDeleted(session);
+  if (!session.settings.pop3_no_flag_updates) await markSeen(session);
+  session.unlock();
+  say(session, reply);
+}
+
+/** RFC 1939 §6: -ERR when some messages could not be removed. */
+async function removeDeleted(session: Session): Promise<Reply> {
   const { mailbox, t } = session;
-  if (t.deleted.size === 0) return { removed: 0, reply: ok("Logging out.") };
-  if (isRenumbered(session)) return { removed: 0, reply: renumbered };
-  const uids = t.drops.flatMap((d, i) => (t.deleted.has(i) ? [d.uid] : []));
+  if (t.deleted.size === 0) return ok("Logging out.");
+  if (isRenumbered(session)) return renumbered;
+  const uids = t.drops.flatMap(({ message }, i) => (t.deleted.has(i) ? [message.uid] : []));
   try {
-    const removed = await mailbox.expunge(uids);
-    return { removed: removed.length, reply: ok("Logging out, messages deleted.") };
+    session.removed = (await mailbox.expunge(uids)).length;
+    return ok("Logging out, messages deleted.");
   } catch (fault) {
     session.log.error(`expunge: ${describeFault(fault, !(fault instanceof StoreFault))}`);
-    return { removed: 0, reply: err("Some deleted messages not removed.", "SYS/TEMP") };
+    return err("Some deleted messages not removed.", "SYS/TEMP");
   }
 }
 
 /** \Seen on what was retrieved, all at once at the end. A failure is only logged: the mail has been read. */
 async function markSeen(session: Session): Promise<void> {
   const { mailbox, t } = session;
-  const uids = t.drops.flatMap((d, i) => (t.retrieved.has(i) ? [d.uid] : []));
+  const uids = t.drops.flatMap(({ message }, i) => (t.retrieved.has(i) ? [message.uid] : []));
   if (uids.length === 0 || mailbox.readOnly || isRenumbered(session)) return;
   try {
     await mailbox.setFlags(uids, { how: "add", flags: new Set(["\\Seen"]) });
@@ -191,29 +261,28 @@ function storeRefusal(fault: unknown): Reply {
   }
 }
 
+/** Goes out with the next `settle`. */
+const say = ({ out }: Pick<Session, "out">, reply: Reply): void => out.octets(replyOctets(reply));
+
 /** Most octets given to the socket before it must have taken them: what a slow client has to manage within its patience. */
 const sliceOctets = 256 * 1024;
 
-/** Writes, and waits while the client is slow. False when it is gone, or read nothing for too long. */
-async function send({ socket, patience }: Pick<Session, "socket" | "patience">, chunks: readonly Buffer[]): Promise<boolean> {
-  if (chunks.length === 1 || chunks.reduce((sum, c) => sum + c.length, 0) <= sliceOctets) return write(socket, chunks, patience);
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += sliceOctets) {
-      if (!(await write(socket, [chunk.subarray(at, at + sliceOctets)], patience))) return false;
+async function sendOctets(session: Session, parts: readonly Buffer[]): Promise<void> {
+  for (const part of parts) {
+    for (let at = 0; at < part.length && !session.socket.destroyed; at += sliceOctets) {
+      session.out.octets(part.subarray(at, at + sliceOctets));
+      if (part.length > sliceOctets) await settle(session);
     }
   }
-  return true;
 }
 
-/** Writes these together. */
-async function write(socket: Socket, chunks: readonly Buffer[], patience: number): Promise<boolean> {
-  if (!socket.writable) return false;
-  socket.cork();
-  for (const chunk of chunks) socket.write(chunk);
-  socket.uncork();
-  if (socket.writableNeedDrain) await drained(socket, patience);
+/** Sends what is gathered, and waits while the client is slow: one that reads nothing for too long is cut off. What it has taken counts as retrieved. */
+async function settle({ socket, out, t, settings, unsent }: Session): Promise<void> {
+  out.flush();
+  if (socket.writableNeedDrain) await drained(socket, settings.pop3_idle_timeout);
   if (socket.writableNeedDrain) socket.destroy();
-  return !socket.destroyed;
+  if (!socket.destroyed) for (const index of unsent) t.retrieved.add(index);
+  unsent.length = 0;
 }
 
 /** Settles on "drain", "close", or when the time is up. */

@@ -2,16 +2,15 @@
  * The TRANSACTION state of POP3 as values: a command line in, a reply or an errand out. RFC 1939 §5, §7; RFC 2449. Pure: what needs
  * the store is an errand that serve.ts runs.
  */
-import type { Uid } from "../../store/mailbox.ts";
+import type { Message } from "../../store/mailbox.ts";
 import { commandLine, number, words } from "../../pop3/command.ts";
 import { err, list, ok, type Reply } from "../../pop3/reply.ts";
 
 /** One message of the maildrop as it was when the session began; its number is its place, from 1. */
 export interface Drop {
-  readonly uid: Uid;
+  readonly message: Message;
   /** Octets with CRLF. */
   readonly size: number;
-  readonly uidl: string;
 }
 
 /** Plain data: all a session knows. */
@@ -26,8 +25,11 @@ export interface Transaction {
   bad: number;
 }
 
-/** `lines` undefined: RETR, the whole message. */
-export type Errand = { readonly kind: "send"; readonly index: number; readonly lines: number | undefined } | { readonly kind: "update" };
+/** `lines` undefined: RETR, the whole message. uidl: unique-ids are to be found for `uniqueIdListing`. */
+export type Errand =
+  | { readonly kind: "send"; readonly index: number; readonly lines: number | undefined }
+  | { readonly kind: "uidl"; readonly which: string | undefined }
+  | { readonly kind: "update" };
 
 /** What comes of a command: a reply; something to be done that makes the reply; a reply and the end. */
 export type Step = { readonly do: "reply"; readonly reply: Reply } | { readonly do: "errand"; readonly errand: Errand } | { readonly do: "close"; readonly reply: Reply; readonly why: string };
@@ -101,21 +103,24 @@ function stat(t: Transaction): Step {
 
 /** LIST [msg]. RFC 1939 §5. */
 function listing(t: Transaction, [which]: readonly string[]): Step {
-  return scan(t, which, (d) => String(d.size), (count) => `${count} messages:`);
+  return reply(scan(t, which, ({ size }) => String(size), (count) => `${count} messages:`));
 }
 
 /** UIDL [msg]. RFC 1939 §7. */
-function uidl(t: Transaction, [which]: readonly string[]): Step {
-  return scan(t, which, (d) => d.uidl, () => "");
+function uidl(_: Transaction, [which]: readonly string[]): Step {
+  return { do: "errand", errand: { kind: "uidl", which } };
 }
 
-function scan(t: Transaction, which: string | undefined, show: (d: Drop) => string, title: (count: number) => string): Step {
+/** What UIDL is answered. @param ids of the messages by their places */
+export const uniqueIdListing = (t: Transaction, ids: readonly string[], which: string | undefined): Reply => scan(t, which, (_, index) => ids[index] ?? "", () => "");
+
+function scan(t: Transaction, which: string | undefined, show: (d: Drop, index: number) => string, title: (count: number) => string): Reply {
   if (which !== undefined) {
     const found = live(t, which);
-    return typeof found === "string" ? refuse(found) : reply(ok(`${found.index + 1} ${show(found.drop)}`));
+    return typeof found === "string" ? err(found) : ok(`${found.index + 1} ${show(found.drop, found.index)}`);
   }
-  const lines = t.drops.flatMap((d, i) => (t.deleted.has(i) ? [] : [`${i + 1} ${show(d)}`]));
-  return reply(list(title(lines.length), lines));
+  const lines = t.drops.flatMap((d, i) => (t.deleted.has(i) ? [] : [`${i + 1} ${show(d, i)}`]));
+  return list(title(lines.length), lines);
 }
 
 /** RETR msg. RFC 1939 §5. */

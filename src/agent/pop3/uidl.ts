@@ -25,24 +25,42 @@ export interface UidlSource {
 /** Does making unique-ids need the header of each message? In an mbox the id of a message is the MD5 of its header too. */
 export const needsHeader = (format: string, isMaildir: boolean): boolean => usesLetter(format, "m") || (!isMaildir && usesLetter(format, "g"));
 
-/** Values that would not fit RFC 1939 (a long file name, 8-bit octets) become a hash of themselves. */
-export function uidl(format: string, of: UidlSource): string {
-  return fit(
-    format.replaceAll(uidlVariable, (whole, zero: string, offset: string | undefined, width: string, modifiers: string, letter: UidlLetter) => {
-      if (whole === "%%") return "%";
-      const text = [...modifiers].reduce(modified, valueOf(letter, of)).slice(Number(offset ?? 0));
-      if (width === "") return text;
-      return zero === "" ? text.slice(0, Number(width)) : text.padStart(Number(width), "0");
-    }),
-  );
+/**
+ * Makes unique-ids by a format, which is read once for all of them. Values that would not fit RFC 1939 (a long file name, 8-bit octets) become a
+ * hash of themselves.
+ */
+export function uidlBy(format: string): (of: UidlSource) => string {
+  const pieces: (string | ((of: UidlSource) => string))[] = [];
+  let end = 0;
+  for (const { 0: whole, 1: zero, 2: offset, 3: width = "", 4: modifiers = "", 5: letter, index } of format.matchAll(uidlVariable)) {
+    if (index > end) pieces.push(format.slice(end, index));
+    pieces.push(whole === "%%" ? "%" : variable(letter as UidlLetter, [...modifiers], Number(offset ?? 0), width === "" ? undefined : Number(width), zero === "0"));
+    end = index + whole.length;
+  }
+  if (end < format.length) pieces.push(format.slice(end));
+  return (of) => {
+    let text = "";
+    for (const piece of pieces) text += typeof piece === "string" ? piece : piece(of);
+    return fit(text);
+  };
 }
 
-function valueOf(letter: UidlLetter, of: UidlSource): string {
+function variable(letter: UidlLetter, modifiers: readonly string[], offset: number, width: number | undefined, filled: boolean): (of: UidlSource) => string {
+  return (of) => {
+    let value = valueOf(letter, of);
+    for (const modifier of modifiers) value = modified(value, modifier);
+    const text = String(value).slice(offset);
+    if (width === undefined) return text;
+    return filled ? text.padStart(width, "0") : text.slice(0, width);
+  };
+}
+
+function valueOf(letter: UidlLetter, of: UidlSource): string | number {
   switch (letter) {
     case "u":
-      return String(of.uid);
+      return of.uid;
     case "v":
-      return String(of.uidValidity);
+      return of.uidValidity;
     case "f":
       return of.file ?? of.guid;
     case "g":
@@ -52,7 +70,9 @@ function valueOf(letter: UidlLetter, of: UidlSource): string {
   }
 }
 
-function modified(text: string, modifier: string): string {
+function modified(value: string | number, modifier: string): string {
+  if (modifier === "X" && typeof value === "number") return value.toString(16);
+  const text = String(value);
   switch (modifier) {
     case "X":
       return /^\d+$/.test(text) ? BigInt(text).toString(16) : text;

@@ -256,3 +256,19 @@ test("when the program stops, sessions are told and end without deleting", async
   assert.equal(await client.line(), undefined);
   assert.equal(mailbox.messages.length, 1);
 });
+
+test("unique-ids are of the maildrop as it was, and are not asked again; a header that can not be read refuses them, not the session", async (t) => {
+  const mailbox = new MemoryMailbox(["Subject: one\nMessage-ID: <1@x>\n\nx\n", "Subject: two\nMessage-ID: <2@x>\n\ny\n"]);
+  const p = await place(t, mailbox, { pop3_uidl_format: "%m" });
+  const client = await loggedIn(t, p);
+  mailbox.fault = { of: "read", fault: new StoreFault("io", "can not be read") };
+  assert.match((await client.ask("UIDL")) ?? "", /^-ERR \[SYS\/TEMP\]/);
+  client.send("UIDL\r\n");
+  const ids = await client.multiline();
+  assert.equal(ids.length, 3);
+  assert.equal(new Set(ids).size, 3);
+  await mailbox.expunge([mailbox.messages[0]?.uid as never]);
+  client.send("UIDL\r\n");
+  assert.deepEqual(await client.multiline(), ids);
+  assert.equal(await client.ask("UIDL 2"), `+OK ${ids[2] ?? ""}`);
+});

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { command, transaction, badCommandLimit } from "../../../src/agent/pop3/session.ts";
-import { uidl } from "../../../src/agent/pop3/uidl.ts";
+import { uidlBy } from "../../../src/agent/pop3/uidl.ts";
 import { uidlFormatFault } from "../../../src/config/uidl-format.ts";
 import { LineFramer, type Line } from "../../../src/daemon/line-reader.ts";
 import { networkTest } from "../../../src/daemon/networks.ts";
 import { start, step, type Authorization } from "../../../src/pop3d/authorization.ts";
 import { number } from "../../../src/pop3/command.ts";
-import { messageBody, topOf } from "../../../src/pop3/reply.ts";
-import type { Uid } from "../../../src/store/mailbox.ts";
+import { messageBody, messageText, topOf } from "../../../src/pop3/reply.ts";
+import { MemoryMailbox } from "./memory-mailbox.ts";
 
 test("dot-stuffing goes round: RFC 1939 §3", () => {
   const line = fc.constantFrom("", ".", "..", "a", ".a", "\r", "a.b", "a\rb");
@@ -18,6 +18,7 @@ test("dot-stuffing goes round: RFC 1939 §3", () => {
       const octets = Buffer.from(lines.join("\r\n") + (ended ? "\r\n" : ""));
       const sent = Buffer.concat(messageBody(octets)).toString();
       assert.ok(sent.endsWith("\r\n.\r\n") || sent === ".\r\n");
+      assert.equal(messageText(octets.toString("latin1")).join(""), sent);
       const received: string[] = [];
       for (const l of sent.split("\r\n")) {
         if (l === ".") break;
@@ -46,12 +47,12 @@ test("message numbers are digits", () => {
 
 test("pop3_uidl_format: what Dovecot makes of it", () => {
   const of = { uid: 10, uidValidity: 0x6b0134c6, guid: "0123456789ABCDEF", file: "1000.M1P1.host", headerDigest: "d" };
-  assert.equal(uidl("%08Xu%08Xv", of), "0000000a6b0134c6");
-  assert.equal(uidl("%v.%u", of), "1795241158.10");
-  assert.equal(uidl("%f", of), "1000.M1P1.host");
-  assert.equal(uidl("UID%u-%v%%", of), "UID10-1795241158%");
-  assert.match(uidl("%f", { ...of, file: "x".repeat(71) }), /^[0-9a-f]{40}$/);
-  assert.match(uidl("%f", { ...of, file: "a b" }), /^[0-9a-f]{40}$/);
+  assert.equal(uidlBy("%08Xu%08Xv")(of), "0000000a6b0134c6");
+  assert.equal(uidlBy("%v.%u")(of), "1795241158.10");
+  assert.equal(uidlBy("%f")(of), "1000.M1P1.host");
+  assert.equal(uidlBy("UID%u-%v%%")(of), "UID10-1795241158%");
+  assert.match(uidlBy("%f")({ ...of, file: "x".repeat(71) }), /^[0-9a-f]{40}$/);
+  assert.match(uidlBy("%f")({ ...of, file: "a b" }), /^[0-9a-f]{40}$/);
   assert.equal(uidlFormatFault("%08Xu%08Xv"), undefined);
   for (const format of ["", "%v", "%%u", "x", "%z%u", "%"]) assert.ok(uidlFormatFault(format) !== undefined, format);
 });
@@ -119,7 +120,7 @@ test("the authorization state takes any lines; without permission it never asks 
 test("the transaction state takes any lines; a message marked as deleted is never sent", () => {
   fc.assert(
     fc.property(fc.array(anything, { maxLength: 30 }), (lines) => {
-      const t = transaction([{ uid: 1 as Uid, size: 5, uidl: "a" }, { uid: 2 as Uid, size: 7, uidl: "b" }]);
+      const t = transaction(new MemoryMailbox(["a\n", "b\n"]).messages.map((message) => ({ message, size: message.size })));
       for (const line of lines) {
         const done = command(t, line);
         if (done.do === "errand" && done.errand.kind === "send") assert.ok(!t.deleted.has(done.errand.index));
