@@ -191,8 +191,12 @@ export interface Mailbox {
   /** Keep these for `facts`, from now on and for later; the octets must not change any more. Rebuildable: never throws, written some time later, lost without harm. */
   keepFacts(uid: Uid, facts: Buffer): void;
 
-  /** Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed. */
-  setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]>;
+  /**
+   * Durable when it resolves. Unknown UIDs are passed over. Returns messages whose flags changed.
+   *
+   * @param changed  may be told what will be returned, at most once, as soon as the messages have these flags, while they are still being made durable
+   */
+  setFlags(uids: readonly Uid[], change: FlagChange, changed?: (flagged: readonly Message[]) => void): Promise<readonly Message[]>;
 
   /** All or none; durable (fsync, then rename or unlock) when it resolves. Returns the UIDs in order. */
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]>;

@@ -1,9 +1,9 @@
 /** STORE and UID STORE. RFC 3501 §6.4.6. */
 import { bad, no, ok } from "../../imap/respond.ts";
 import type { FlagChange, Flags, Message } from "../../store/mailbox.ts";
-import { breathe, type SelectedHandler } from "./session.ts";
+import { breathe, type SelectedHandler, type Session } from "./session.ts";
 import { changedFlags, tellFlags, tellKeywords } from "./sync.ts";
-import { answered, answerFor, equal, hear, known, runsOf, uidsIn, type View } from "./view.ts";
+import { answered, answerFor, equal, hear, known, runsOf, uidsIn, type Run, type View } from "./view.ts";
 
 /** Messages told of before others get their turn. */
 const turn = 2000;
@@ -18,30 +18,45 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
   const change: Flags = new Set(command.flags);
   if (how !== "remove" && change.has("\\Deleted")) session.counts.deleted += uids.length;
   answerFor(view, runs);
+  const answers = silent ? new SilentAnswers(view, how, change) : undefined;
+  /** Begun while the disk writes: only the tagged OK says that flags are durable. */
+  let answering: Promise<void> | undefined;
+  const begin = (flagged: readonly Message[]): void => {
+    if (answering !== undefined) return;
+    hear(view, { arrived: [], expunged: [], flagged });
+    answering = answer(session, view, runs, uid, answers);
+    // What it throws is met below.
+    answering.catch(() => undefined);
+  };
   try {
-    hear(view, { arrived: [], expunged: [], flagged: await view.mailbox.setFlags(uids, { how, flags: change }) });
-    tellKeywords(session.out, view);
-    const answers = silent ? new SilentAnswers(view, how, change) : undefined;
-    let n = 0;
-    for (const { from, to } of runs) {
-      for (let i = from; i < to; i++) {
-        const message = view.messages[i];
-        if (view.expunged.size > 0 && view.expunged.has(message.uid)) continue;
-        if (answers !== undefined) answers.settle(i, message);
-        else {
-          known(view, i, message);
-          tellFlags(session.out, view, i, uid);
-        }
-        if (++n % turn !== 0) continue;
-        if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
-        await breathe();
-      }
-    }
+    begin(await view.mailbox.setFlags(uids, { how, flags: change }, begin));
   } finally {
+    await answering;
     answered(view);
   }
   return ok("Store completed.");
 };
+
+/** Tells the flags of these messages, or what a client would get wrong of them. */
+async function answer(session: Session, view: View, runs: readonly Run[], uid: boolean, silent: SilentAnswers | undefined): Promise<void> {
+  tellKeywords(session.out, view);
+  let n = 0;
+  for (const { from, to } of runs) {
+    for (let i = from; i < to; i++) {
+      const message = view.messages[i];
+      if (view.expunged.size > 0 && view.expunged.has(message.uid)) continue;
+      if (silent !== undefined) silent.settle(i, message);
+      else {
+        known(view, i, message);
+        tellFlags(session.out, view, i, uid);
+      }
+      if (++n % turn !== 0) continue;
+      if (session.out.congested) await session.out.settle(session.settings.imap_idle_timeout);
+      await breathe();
+    }
+  }
+  if (n >= turn) session.out.output.flush();
+}
 
 /**
  * What a client that is not answered works out by itself (RFC 3501 §6.4.6 note); only where it would be wrong is it told. Flags are compared without case, as

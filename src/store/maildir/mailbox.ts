@@ -4,7 +4,6 @@
  * Every method that changes something runs alone (Serial), so a scan never meets a rename of our own. Reading waits for nobody.
  */
 import { toCrlf } from "../../message/line-ends.ts";
-import { syncDirectory } from "../durable.ts";
 import { errno, faulting, storeFault } from "../faults.ts";
 import { crlfOctets } from "../incoming.ts";
 import { noChanges } from "../hearers.ts";
@@ -14,7 +13,6 @@ import type { MessageList } from "../message-list.ts";
 import { Serial } from "../serial.ts";
 import { UidRuns } from "../uid-runs.ts";
 import { forget, prepareAll, sweep } from "./deliver.ts";
-import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import { flagging } from "./flagging.ts";
 import { Folder, type MaildirPlace } from "./folder.ts";
 import { completing, isReadOnly } from "./folders.ts";
@@ -246,30 +244,13 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
-  setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
+  setFlags(uids: readonly Uid[], change: FlagChange, changed?: (flagged: readonly Message[]) => void): Promise<readonly Message[]> {
     const { uidValidity } = this;
     return this.#alone(async () => {
-      const folder = this.#folder;
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
-      const rows = rowsOf(folder, uids);
-      const met = await this.#hearing.unwatched(rows.length, () => flagging(folder, rows, plan));
-      // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file. Also those of somebody who was killed, or heard
-      // that it failed, before his: there is nothing left to rename then.
-      const durable = rows.length > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
-      return await Promise.all([this.#othersAndTell(plan, rows, met), durable]).then(([flagged]) => flagged);
+      return await flagging({ folder: this.#folder, sync: this.#sync, hearing: this.#hearing, tell: () => this.#tell() }, uids, change, changed);
     });
-  }
-
-  /** Meanwhile the disk writes. @param met by row: those whose files were there */
-  async #othersAndTell(plan: FlagPlan, rows: readonly number[], met: Uint8Array): Promise<readonly Message[]> {
-    const { table, cur } = this.#folder;
-    await plan.others(rows.filter((row) => met[row] === 1));
-    const flagged = this.#tell().flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
-    // The next command need not look then; what goes wrong is left to it.
-    if (cur.isDoubted) await this.#sync.run().then(() => this.#tell(), () => cur.doubt());
-    return flagged;
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
