@@ -137,14 +137,22 @@ export function isWritable(directory: string): boolean {
  * for those.
  */
 export function readRegular(path: string): Buffer {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  let fd: number;
   try {
-    if (!fstatSync(fd).isFile()) throw Object.assign(new Error(`ENOENT: ${path} is no file`), { code: "ENOENT" });
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // A socket.
+    throw errno(error) === "ENXIO" ? noFile(path) : error;
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw noFile(path);
     return readFileSync(fd);
   } finally {
     closeSync(fd);
   }
 }
+
+const noFile = (path: string): Error => Object.assign(new Error(`ENOENT: ${path} is no file`), { code: "ENOENT" });
 
 /** A file of text, one character for each octet; undefined when there is no file of that name. Throws what open(2) says otherwise. */
 export function readIfThere(path: string): string | undefined {

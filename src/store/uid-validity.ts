@@ -16,15 +16,26 @@ export function nextUidValidity(root: string, now: number): number {
     // Above the time, too: where the store is an older copy put back, values were given that it does not know of.
     const next = Math.max((value ?? 0) + 1, Math.min(Math.floor(now / 1000), 0xffff_ffff));
     if (claim(path, value, next)) {
-      // The link is the commit point; this file is only where to look first.
-      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
-      writeFileSync(fd, hex(next));
-      closeSync(fd);
+      noteLast(path, next);
       return next;
     }
     value = Math.max(next, newest(root, path) ?? 0);
   }
   throw new Error(`${path}: no value could be claimed`);
+}
+
+/** The link is the commit point; this file is only where to look first, and may be whatever somebody put there. */
+function noteLast(path: string, value: number): void {
+  try {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+    try {
+      writeFileSync(fd, hex(value));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // The links say it.
+  }
 }
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0");
@@ -33,8 +44,8 @@ function newest(root: string, path: string): number | undefined {
   const names = readdirSync(root).flatMap((name) => /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1] ?? []);
   try {
     names.push(readRegular(path).toString("latin1", 0, 8));
-  } catch (error) {
-    if (errno(error) !== "ENOENT") throw error;
+  } catch {
+    // The links say it.
   }
   const values = names.filter((text) => /^[0-9a-f]{8}$/.test(text)).map((text) => Number.parseInt(text, 16));
   // Nothing could come after the last one there is: that is noise.

@@ -8,7 +8,7 @@
  * are added at the end under `posthorn-keywords.lock`, by one write and an fdatasync, which is the commit point. When most lines are void, or an fdatasync failed, the file is
  * written anew beside it and renamed; the commit point is then the fsync of the directory. Legal states: absent; whole; with a torn line at its end, which names no message and is passed over.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, identityOf, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
@@ -63,7 +63,9 @@ export class ExtraKeywords {
   }
 
   #now(): string {
-    return identityOf(statSync(this.#path, { bigint: true, throwIfNoEntry: false }));
+    const stats = lstatSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    // Whatever else has the name is no file of keywords, and is replaced by one.
+    return identityOf(stats?.isFile() === true ? stats : undefined);
   }
 
   get isSame(): boolean {
@@ -98,7 +100,7 @@ export class ExtraKeywords {
     if (lines.length === 0 && this.#identity === "") return;
     const lock = await dotlock(`${this.#path}.lock`, patience);
     try {
-      if (this.#unsure) return await this.#replace(alive());
+      if (this.#unsure || lstatSync(this.#path, { throwIfNoEntry: false })?.isFile() === false) return await this.#replace(alive());
       if (this.#lines + lines.length > 1024) {
         const kept = alive();
         if (this.#lines + lines.length > 4 * kept.length) return await this.#replace(kept);

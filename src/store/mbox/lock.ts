@@ -101,18 +101,22 @@ export function openMbox(path: string, how: "read" | "write"): number | undefine
     fd = openSync(path, (how === "read" ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (errno(error) === "ENOENT") return undefined;
+    // A link, a socket, a directory.
+    if (["ELOOP", "ENXIO", "EISDIR"].includes(errno(error))) throw refused(path, "is no regular file");
     throw error;
   }
   try {
     const stats = fstatSync(fd);
     const wrong = !stats.isFile() ? "is no regular file" : stats.nlink > 1 ? "has several names" : stats.uid !== process.geteuid?.() ? "belongs to another user" : undefined;
-    if (wrong !== undefined) throw new StoreFault("permission", "permission denied", new Error(`${path} ${wrong}`));
+    if (wrong !== undefined) throw refused(path, wrong);
     return fd;
   } catch (error) {
     closeSync(fd);
     throw error;
   }
 }
+
+const refused = (path: string, why: string): StoreFault => new StoreFault("permission", "permission denied", new Error(`${path} ${why}`));
 
 /** False when another file has the name now. */
 export function isStill(path: string, fd: number): boolean {

@@ -7,7 +7,7 @@
  */
 import { rmSync } from "node:fs";
 import { syncFile } from "../durable.ts";
-import { faulting } from "../faults.ts";
+import { faulting, storeFault } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
 import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
@@ -279,8 +279,12 @@ export class MboxMailbox implements Mailbox {
     const { table, settled } = this.#contents;
     const row = table.rowOf(uid);
     if (!settled || row < 0) return "later";
-    const fd = this.#file.readable;
-    return (fd === undefined ? undefined : headOf(fd, this.#contents.place(row))) ?? "later";
+    try {
+      const fd = this.#file.readable;
+      return (fd === undefined ? undefined : headOf(fd, this.#contents.place(row))) ?? "later";
+    } catch (error) {
+      throw storeFault(error);
+    }
   }
 
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]> {
