@@ -6,12 +6,9 @@ import { astring, string, type CommandScanner } from "./strings.ts";
 /**
  * mailbox = "INBOX" / astring
  *
- * Modified UTF-7 is decoded. Throws SyntaxFault when the name is none.
+ * Modified UTF-7 is decoded. What is none is `noName`: the syntax of the command is right, so that it is refused rather than not understood.
  */
-export function mailbox(s: CommandScanner): string {
-  const at = s.position;
-  return decoded(s, astring(s), at);
-}
+export const mailbox = (s: CommandScanner): string => decoded(astring(s));
 
 /**
  * list-mailbox = 1*list-char / string
@@ -19,13 +16,11 @@ export function mailbox(s: CommandScanner): string {
  * Decoded as `mailbox`; "%" and "*" stay wildcards.
  */
 export function listMailbox(s: CommandScanner): string {
-  const at = s.position;
   const next = s.peek();
-  return decoded(s, next === 0x22 || next === 0x7b ? string(s) : s.some(listChar, "list-mailbox"), at);
+  return decoded(next === 0x22 || next === 0x7b ? string(s) : s.some(listChar, "list-mailbox"));
 }
 
-function decoded(s: CommandScanner, octets: Buffer, at: number): string {
-  const name = decodeMutf7(octets.toString("latin1"));
-  if (name === undefined) s.fail("mailbox name is not modified UTF-7", at);
-  return name;
-}
+/** Stands for what is no modified UTF-7; no mailbox has it, and it is in no other name (RFC 3501 §9 CHAR). */
+export const noName = "\0";
+
+const decoded = (octets: Buffer): string => decodeMutf7(octets.toString("latin1")) ?? noName;

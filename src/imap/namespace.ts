@@ -6,6 +6,7 @@
  * each name means one mailbox.
  */
 import type { Command } from "./command.ts";
+import { noName } from "./mailbox-name.ts";
 
 export type Separator = "/" | ".";
 
@@ -28,12 +29,13 @@ export class Namespace {
   }
 
   /**
-   * The store's name; undefined when there can be no mailbox of this name: it has not the prefix, or a level with "/" in it. A separator at the end stays, as
+   * The store's name; undefined when there can be no mailbox of this name: it is none (`noName`), has not the prefix, or has a level with "/" in it. A separator at the end stays, as
    * "/". Never throws.
    */
   inner(name: string): string | undefined {
     const own = this.#inbox(name);
     if (own === "INBOX") return own;
+    if (own === noName) return undefined;
     if (!own.startsWith(this.prefix)) return undefined;
     const rest = own.slice(this.prefix.length);
     if (this.separator === "/") return rest;

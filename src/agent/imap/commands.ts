@@ -1,5 +1,6 @@
 /** Every command behind login: the state it is legal in, whether expunged messages may be told with it, and what it does. */
 import type { Command, CommandName } from "../../imap/command.ts";
+import { noName } from "../../imap/mailbox-name.ts";
 import { bad, no, type Reply } from "../../imap/respond.ts";
 import { append, copy, move } from "./append.ts";
 import { capability, enable, id, logout, namespace, noop } from "./basic.ts";
@@ -81,9 +82,10 @@ async function dispatch<N extends Exclude<CommandName, "IDLE">>(session: Session
 }
 
 /** No store has such a name. RFC 5530 §3 CANNOT, since it can not be made either. */
-function outside(session: Session, { name }: Command): Reply {
-  if (name === "SELECT" || name === "EXAMINE") closed(session);
+function outside(session: Session, command: Command): Reply {
+  if (command.name === "SELECT" || command.name === "EXAMINE") closed(session);
   const { prefix, separator } = session.namespace;
+  if (Object.values(command).includes(noName)) return no("Mailbox name is not modified UTF-7.", "CANNOT");
   return no(prefix === "" ? `Not a possible mailbox name: levels are separated by "${separator}".` : `Not a possible mailbox name: all but INBOX begin with "${prefix}".`, "CANNOT");
 }
 

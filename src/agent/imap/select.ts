@@ -4,6 +4,7 @@ import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts"
 import { removeDeleted } from "./expunge.ts";
 import { claimedRecent, flagsOf } from "./sync.ts";
 import { hear, newView } from "./view.ts";
+import { StoreFault } from "../../store/mailbox.ts";
 import type { Reply } from "../../imap/respond.ts";
 
 export const select: Handler<"SELECT"> = (session, command) => open(session, command);
@@ -58,10 +59,12 @@ export const check: SelectedHandler<"CHECK"> = async (_, { mailbox }) => {
   return ok("Check completed.");
 };
 
-/** RFC 3501 §6.4.2: removes what is \Deleted and says nothing of it. */
+/** RFC 3501 §6.4.2: removes what is \Deleted and says nothing of it; in a mailbox that is gone there is nothing. */
 export const close: SelectedHandler<"CLOSE"> = async (session, view) => {
   try {
     if (!view.readOnly) await removeDeleted(session, view, undefined);
+  } catch (fault) {
+    if (!(fault instanceof StoreFault && fault.kind === "nonexistent")) throw fault;
   } finally {
     leave(session);
   }

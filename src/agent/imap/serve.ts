@@ -143,6 +143,10 @@ export async function converse(session: Session): Promise<string> {
       out.write("* BYE UIDVALIDITY of the mailbox changed, please log in again.\r\n");
       return "UIDVALIDITY changed";
     }
+    if (understood === "deleted") {
+      out.write("* BYE Selected mailbox was deleted, please log in again.\r\n");
+      return "Selected mailbox was deleted";
+    }
     misunderstood = understood === "bad" ? misunderstood + 1 : 0;
     if (misunderstood >= badLimit) {
       out.write("* BYE Too many invalid IMAP commands.\r\n");
@@ -151,8 +155,8 @@ export async function converse(session: Session): Promise<string> {
   }
 }
 
-/** What became of a frame; "renumbered": the selected mailbox has another UIDVALIDITY than the client was told. */
-type Understood = "fine" | "bad" | "end" | "stop" | "renumbered";
+/** What became of a frame; "renumbered": the selected mailbox has another UIDVALIDITY than the client was told; "deleted": it is gone. */
+type Understood = "fine" | "bad" | "end" | "stop" | "renumbered" | "deleted";
 
 function shutDown(out: Connection): string {
   out.write("* BYE Server shutting down.\r\n");
@@ -198,7 +202,7 @@ async function perform(session: Session, framer: Framer, { tag, command }: Tagge
   if (session.state.name === "selected" && session.state.view.uidValidity !== session.state.view.mailbox.uidValidity) return "renumbered";
   session.tag = tag;
   const reply = await outcome(session, framer, command);
-  if (reply === "end" || reply === "stop") return reply;
+  if (typeof reply === "string") return reply;
   if (session.state.name === "selected") {
     const { view } = session.state;
     if (view.uidValidity !== view.mailbox.uidValidity) return "renumbered";
@@ -208,11 +212,15 @@ async function perform(session: Session, framer: Framer, { tag, command }: Tagge
   return reply.status === "BAD" ? "bad" : "fine";
 }
 
-async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | "end" | "stop"> {
+/** RFC 3501 §6.1.2, §6.4.1: these have no NO. RFC 2180 §3.3: who has a deleted mailbox selected may be sent away, as Dovecot does. */
+const lookingOnly: ReadonlySet<Command["name"]> = new Set(["NOOP", "CHECK", "IDLE"]);
+
+async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | "end" | "stop" | "deleted"> {
   try {
     return command.name === "IDLE" ? await idle(session, framer) : await working(() => run(session, command));
   } catch (fault) {
     if (fault instanceof StoreFault) {
+      if (fault.kind === "nonexistent" && lookingOnly.has(command.name)) return "deleted";
       if (needsLog(fault)) session.log.error(`${command.name}: ${describeFault(fault)}`);
       return storeReply(fault);
     }

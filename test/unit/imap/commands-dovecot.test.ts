@@ -84,13 +84,13 @@ function command(c: Chance): string {
     case 10:
       return `${uid}SEARCH ${c.pick(["ALL", "DELETED", "UNSEEN", "KEYWORD kw1", "SUBJECT s1", "1:*", "UID 1:*", "99", "FOO", "NOT", "OR SEEN", "(SEEN", "SEEN)", "BEFORE 1-Jan-2020", "BEFORE 1-Foo-2020", "LARGER x", "HEADER Subject", "CHARSET UTF-8 ALL", "RETURN (COUNT) ALL", "RETURN (FOO) ALL"])}`;
     case 11:
-      return `STATUS ${c.pick(["A", "B", "A/x", "None"])} (${c.pick(["MESSAGES", "MESSAGES UIDNEXT UNSEEN", "FOO", ""])})`;
+      return `STATUS ${c.pick(["A", "B", "A/x", "None", "a&b"])} (${c.pick(["MESSAGES", "MESSAGES UIDNEXT UNSEEN", "FOO", ""])})`;
     case 12:
-      return `CREATE ${c.pick(["A", "B", "A/x", "INBOX/c", "C/", "E//f", '"sp ace"', "&AOQ-"])}`;
+      return `CREATE ${c.pick(["A", "B", "A/x", "INBOX/c", "C/", "E//f", '"sp ace"', "&AOQ-", '"a&b"', '"&AGE-"'])}`;
     case 13:
       return c.pick([`DELETE ${c.pick(["B", "A/x", "None", "INBOX", "INBOX/c"])}`, `RENAME ${c.pick(["B", "A/x", "None"])} ${c.pick(["A", "B", "F", "A/x"])}`]);
     case 14:
-      return c.pick([`SUBSCRIBE ${c.pick(["A", "B", "INBOX", "None"])}`, `UNSUBSCRIBE ${c.pick(["A", "B"])}`, `LIST "" ${c.pick(["*", "%", "A*", "A/%", "INBOX", "%/%", "None"])}`, 'LSUB "" *']);
+      return c.pick([`SUBSCRIBE ${c.pick(["A", "B", "INBOX", "None"])}`, `UNSUBSCRIBE ${c.pick(["A", "B"])}`, `LIST "" ${c.pick(["*", "%", "A*", "A/%", "INBOX", "%/%", "None", "a&b*"])}`, 'LSUB "" *']);
     default:
       return c.pick(["NAMESPACE", "FOO", "FETCH", "FETCH 1", "COPY 1", "UID", "UID FOO 1", "APPEND INBOX", "SORT (SUBJECT) UTF-8 ALL", "SORT DATE UTF-8 ALL", "SORT () UTF-8 ALL", "THREAD FOO UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL"]);
   }
