@@ -26,6 +26,7 @@ import { CommandFault, exNoPermission, exTempFail } from "./fault.ts";
 const exNoUser = 67;
 const exits: Readonly<Record<StoreFaultKind, number>> = {
   nonexistent: 66,
+  gone: exTempFail,
   exists: 73,
   "bad-name": 64,
   "not-selectable": 66,

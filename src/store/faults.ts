@@ -25,6 +25,7 @@ const kinds: Readonly<Record<string, StoreFaultKind>> = {
 
 const texts: Readonly<Record<StoreFaultKind, string>> = {
   nonexistent: "no such mailbox",
+  gone: "Some of the requested messages no longer exist.",
   exists: "mailbox exists",
   "bad-name": "not a possible mailbox name",
   "not-selectable": "mailbox holds no messages",

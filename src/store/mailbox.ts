@@ -80,6 +80,7 @@ export interface NewMessage {
 /** Why a store would not or could not. A session maps `kind` to its protocol in one table. */
 export type StoreFaultKind =
   | "nonexistent" // no such folder
+  | "gone" // messages that were to be copied are not there any more
   | "exists" // folder is there already
   | "bad-name" // the name can not be a folder here
   | "not-selectable" // \Noselect
@@ -202,7 +203,8 @@ export interface Mailbox {
   append(messages: readonly NewMessage[]): Promise<readonly Uid[]>;
 
   /**
-   * Copy with flags and internal date; all or none (RFC 3501 §6.4.7). `from[i]` became `to[i]`.
+   * Copy with flags and internal date; all or none (RFC 3501 §6.4.7). `from[i]` became `to[i]`. An mbox says "gone", and copies nothing, where one of the
+   * messages went while they were read.
    *
    * @param moving the originals go next: who is over quota may still tidy up
    */

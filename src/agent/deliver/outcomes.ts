@@ -7,6 +7,7 @@ import { StoreFault, type StoreFaultKind } from "../../store/mailbox.ts";
 /** RFC 3463 §3.3, §3.4. What can get better by itself or by an administrator is deferred; only what never will is returned. */
 const storeOutcomes: Readonly<Record<StoreFaultKind, (text: string) => Outcome>> = {
   nonexistent: (text) => deferred("4.2.0", text),
+  gone: (text) => deferred("4.2.0", text),
   exists: (text) => deferred("4.2.0", text),
   "bad-name": (text) => bounced("5.2.0", text),
   "not-selectable": (text) => deferred("4.2.0", text),

@@ -6,6 +6,7 @@ import type { StoreFault, StoreFaultKind } from "../../store/mailbox.ts";
 /** UNAVAILABLE is temporary, so a client with a message to store keeps it: that is the answer to a full disk. */
 const codes = {
   nonexistent: "NONEXISTENT",
+  gone: "EXPUNGEISSUED",
   exists: "ALREADYEXISTS",
   "bad-name": "CANNOT",
   "not-selectable": "CANNOT",

@@ -252,6 +252,7 @@ function storeRefusal(fault: unknown): Reply {
     case "nonexistent":
     case "exists":
       return err(fault.message, "SYS/PERM");
+    case "gone":
     case "no-space":
     case "too-large":
     case "over-quota":

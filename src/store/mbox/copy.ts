@@ -1,5 +1,5 @@
 /** Messages of an mbox into another mailbox: octets as they are stored, many under one lock, and their facts. */
-import type { Mailbox, Message, NewMessage, Uid } from "../mailbox.ts";
+import { StoreFault, type Mailbox, type Message, type NewMessage, type Uid } from "../mailbox.ts";
 import { breathe } from "../serial.ts";
 import type { Contents } from "./contents.ts";
 import { storedMessages } from "./octets-of.ts";
@@ -18,26 +18,27 @@ export function storedIn(fd: number, contents: Contents, messages: readonly Mess
   return stored === undefined ? undefined : new Map(stored.map((octets, i) => [there[i]?.uid ?? (0 as Uid), octets]));
 }
 
-/** @param read undefined when the mailbox is gone, or another one */
+/**
+ * All of them, or none: StoreFault "gone" where another program has taken one away since they were chosen.
+ *
+ * @param read undefined when the mailbox is gone, or another one
+ */
 export async function copyMessages(source: Mailbox, wanted: readonly Message[], target: Mailbox, read: (some: readonly Message[]) => Promise<StoredIn | undefined>): Promise<{ readonly from: readonly Uid[]; readonly to: readonly Uid[] }> {
-  const found: Message[] = [];
   const copies: NewMessage[] = [];
   for (let at = 0; at < wanted.length; ) {
     const some = batchFrom(wanted, at);
     const stored = await read(some);
-    if (stored === undefined) break;
-    for (const message of some) {
-      const octets = stored.get(message.uid);
-      if (octets === undefined) continue;
-      found.push(message);
-      copies.push({ octets, flags: message.flags, internalDate: message.internalDate });
+    for (const { uid, flags, internalDate } of some) {
+      const octets = stored?.get(uid);
+      if (octets === undefined) throw new StoreFault("gone", "Some of the requested messages no longer exist.");
+      copies.push({ octets, flags, internalDate });
     }
     at += some.length;
     if (at < wanted.length) await breathe();
   }
   const to = copies.length === 0 ? [] : await target.append(copies);
-  copyFacts(source, found, target, to);
-  return { from: found.map(({ uid }) => uid), to };
+  copyFacts(source, wanted, target, to);
+  return { from: wanted.map(({ uid }) => uid), to };
 }
 
 function batchFrom(wanted: readonly Message[], from: number): readonly Message[] {
@@ -50,9 +51,9 @@ function batchFrom(wanted: readonly Message[], from: number): readonly Message[]
 }
 
 /** Where the copy has the same octets; another kind of store may have quoted some. */
-function copyFacts(source: Mailbox, found: readonly Message[], target: Mailbox, to: readonly Uid[]): void {
+function copyFacts(source: Mailbox, copied: readonly Message[], target: Mailbox, to: readonly Uid[]): void {
   const sizes = new Map(target.messages.slice(-2 * to.length).map(({ uid, size }) => [uid, size]));
-  for (const [i, { uid, size }] of found.entries()) {
+  for (const [i, { uid, size }] of copied.entries()) {
     const copy = to[i];
     const facts = copy !== undefined && sizes.get(copy) === size ? source.facts(uid) : undefined;
     if (copy !== undefined && facts !== undefined) target.keepFacts(copy, Buffer.from(facts));

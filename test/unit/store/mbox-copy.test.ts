@@ -1,8 +1,8 @@
 /** COPY from an mbox takes octets as they are stored, many at once: what arrives is what an APPEND of messages makes that were read one by one. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import type { Mailbox, NewMessage, Uid } from "../../../src/store/mailbox.ts";
+import { StoreFault, type Mailbox, type NewMessage, type Uid } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { Chance } from "../message/chance.ts";
 import { mboxFile } from "./mbox-file.ts";
@@ -20,6 +20,41 @@ async function readAndAppend(source: Mailbox, chosen: readonly number[], target:
     messages.push({ octets, flags, internalDate });
   }
   await target.append(messages);
+}
+
+/** More than is read under one lock. */
+const large = (n: number): string => `From a@example.org Sat Nov 21 05:30:${String(n).padStart(2, "0")} 2026\nSubject: ${n}\n\n${"text of a message\n".repeat(150_000)}\n`;
+
+for (const [what, rest, left] of [
+  ["another mailbox", `From b@example.org Sat Nov 21 06:00:00 2026\nX-IMAPbase: 77 0000000001\nX-UID: 1\nSubject: other\n\ntext\n\n`, [1]],
+  ["one without the last messages", undefined, [1, 2, 3]],
+  ["nothing", "", []],
+] as const)
+  test(`an mbox that another program replaces by ${what} while it is copied from: nothing is copied`, async (t) => {
+    const { path, location } = mboxFile(t, Array.from({ length: 9 }, (_, i) => large(i)).join(""));
+    const store = await openStore(user(location), { ...settings, mailbox_auto_create: [] });
+    t.after(() => store.close());
+    const inbox = await store.open("INBOX");
+    await store.create("target");
+    const target = await store.open("target");
+    const numbered = readFileSync(path, "latin1");
+    const copying = inbox.copy(uids(inbox) as Uid[], target);
+    // The first ones are read by now.
+    await once(inbox);
+    writeFileSync(`${path}.new`, rest ?? numbered.slice(0, numbered.indexOf("From a@example.org Sat Nov 21 05:30:03")), "latin1");
+    renameSync(`${path}.new`, path);
+    await assert.rejects(copying, (error: unknown) => error instanceof StoreFault && error.kind === "gone");
+    assert.deepEqual(uids(target), []);
+    assert.equal(target.uidNext, 1);
+    await inbox.refresh();
+    assert.deepEqual(uids(inbox), left);
+    await inbox.copy(uids(inbox) as Uid[], target);
+    assert.equal(uids(target).length, left.length);
+  });
+
+/** Resolves when what is under way has its first turn behind it. */
+async function once(mailbox: Mailbox): Promise<void> {
+  assert.ok((await mailbox.read((mailbox.messages[0]?.uid ?? 0) as Uid)) !== undefined);
 }
 
 const withoutValidity = (path: string): string => readFileSync(path, "latin1").replace(/^X-IMAPbase: \d+/m, "");
