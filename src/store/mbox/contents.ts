@@ -66,6 +66,8 @@ export class Contents {
   readonly #telling: Telling;
   /** Of a table that is not read yet: no session has to be told of a message. */
   #noneRecent = false;
+  /** A table without such messages, by its changes of them. */
+  #seen: { readonly table: MboxTable; readonly state: number } | undefined;
   #modSeq: ModSeq | undefined;
   /** What is known is of the index, and of no look at the file yet. */
   #resumed = true;
@@ -121,7 +123,13 @@ export class Contents {
 
   /** Rows of messages that no session was told of. */
   recent(): number[] {
-    return this.#noneRecent ? [] : recentRows(this.table);
+    if (this.#noneRecent) return [];
+    const { table } = this;
+    const state = table.changesOf("bits");
+    if (this.#seen?.table === table && this.#seen.state === state) return [];
+    const rows = recentRows(table);
+    this.#seen = rows.length === 0 ? { table, state } : undefined;
+    return rows;
   }
 
   get base(): Base {

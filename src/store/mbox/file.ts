@@ -203,6 +203,11 @@ export class MboxFile {
     return this.#looked;
   }
 
+  /** What was read of that file without a lock; undefined where it may have been written to meanwhile: a body has no CRC. */
+  unlessChanged<T>(fd: number, read: T): T | undefined {
+    return this.#known.isCurrent(stampOf(fstatSync(fd, { bigint: true }))) ? read : undefined;
+  }
+
   #openForTurn(): number | undefined {
     if (this.#reading === undefined) {
       const fd = openMbox(this.#place.path, "read");

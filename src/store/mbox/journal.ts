@@ -27,7 +27,7 @@ import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import { added, halfAppend, removeMark, writeMark, type Appended } from "./append-mark.ts";
 import { copyRange, fillLines, linesEnd, Sequence } from "./octets.ts";
-import { patch, recoverPatch, type Edit } from "./patch.ts";
+import { patch, recoverPatch, type Edits } from "./patch.ts";
 import { Side } from "./side.ts";
 
 /** A stretch of new octets: given, good until the next one, or to be taken from the old file. */
@@ -87,8 +87,8 @@ export class Journal {
   }
 
   /** Writes octets over others. Durable when it resolves. */
-  async patch(fd: number, edits: readonly Edit[]): Promise<void> {
-    if (edits.length > 0) await patch(this.side, fd, edits);
+  async patch(fd: number, edits: Edits): Promise<void> {
+    if (!edits.empty) await patch(this.side, fd, edits);
   }
 
   /**

@@ -9,7 +9,7 @@ import { rmSync } from "node:fs";
 import { syncFile } from "../durable.ts";
 import { faulting, storeFault } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
-import { changeFlags, sameFlags, systemFlag } from "../flags.ts";
+import { changeFlags, sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
 import { Hearing } from "../hearing.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
@@ -20,15 +20,14 @@ import { Contents } from "./contents.ts";
 import { copyMessages, storedIn } from "./copy.ts";
 import { Deliveries } from "./deliver.ts";
 import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
+import { keywordLimit } from "./keywords.ts";
 import type { LockedFile } from "./lock.ts";
 import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
-import { headOf, octetsOf } from "./octets-of.ts";
+import { headOf, octetsOf, storedOctets } from "./octets-of.ts";
 import { readAdded } from "./reading.ts";
-import { expungeRows, writeStates } from "./writing.ts";
+import { expungeRows, writeOld, writeStates } from "./writing.ts";
 
-/** Keywords of one mailbox: X-IMAPbase is one line. */
-const keywordLimit = 100;
 const nobody: State = { flags: new Set(), old: false };
 
 export class MboxMailbox implements Mailbox {
@@ -196,7 +195,7 @@ export class MboxMailbox implements Mailbox {
     return await this.#changing(async (file) => {
       const now = contents.recent();
       const uids = uidsOf(now);
-      if (now.length > 0) await writeStates(contents, this.#file.journal, file, new Map(now.map((row) => [row, { ...contents.state(row), old: true }])));
+      if (now.length > 0) await writeOld(contents, this.#file.journal, file, now);
       return uids;
     });
   }
@@ -224,22 +223,9 @@ export class MboxMailbox implements Mailbox {
     }).then(() => (changed.size === 0 ? [] : this.messages.filter(({ uid }) => changed.has(uid))));
   }
 
-  /** In this mailbox's spelling; what can not be stored is left out. Throws StoreFault "limit" for a keyword too many. */
   #storable(flags: Flags, make: boolean): Flags {
-    const { keywords } = this.#contents;
-    const own = new Set<string>();
-    for (const flag of flags) {
-      const system = systemFlag(flag);
-      if (system !== undefined) own.add(system);
-      else if (!flag.startsWith("\\") && flag !== "") {
-        if (/[^\x21-\x7e]/.test(flag)) throw new StoreFault("limit", "keyword can not be stored");
-        const known = keywords.known(flag);
-        if (known === undefined && keywords.size >= keywordLimit && make) throw new StoreFault("limit", `a mailbox can hold ${keywordLimit} keywords`);
-        if (known === undefined && make) this.#contents.unwritten = true;
-        if (known !== undefined || make) own.add(keywords.spell(flag));
-      }
-    }
-    return own;
+    const contents = this.#contents;
+    return contents.keywords.storable(flags, make, () => (contents.unwritten = true));
   }
 
   async read(uid: Uid): Promise<Buffer | undefined> {
@@ -276,12 +262,19 @@ export class MboxMailbox implements Mailbox {
   }
 
   readHead(uid: Uid): Buffer | "later" | undefined {
+    return this.#atOnce(uid, headOf);
+  }
+
+  readStored(uid: Uid): Buffer | "later" | undefined {
+    return this.#atOnce(uid, (fd, place) => this.#file.unlessChanged(fd, storedOctets(fd, place)));
+  }
+
+  #atOnce(uid: Uid, read: typeof storedOctets): Buffer | "later" {
     const { table, settled } = this.#contents;
     const row = table.rowOf(uid);
-    if (!settled || row < 0) return "later";
     try {
-      const fd = this.#file.readable;
-      return (fd === undefined ? undefined : headOf(fd, this.#contents.place(row))) ?? "later";
+      const fd = settled && row >= 0 ? this.#file.readable : undefined;
+      return (fd === undefined ? undefined : read(fd, this.#contents.place(row))) ?? "later";
     } catch (error) {
       throw storeFault(error);
     }

@@ -42,7 +42,8 @@ export function storedMessages(fd: number, places: readonly Place[]): Buffer[] |
   return messages;
 }
 
-function storedOctets(fd: number, place: Place): Buffer | undefined {
+/** With line ends as they are stored, and without metadata; undefined when the header is not as it was. */
+export function storedOctets(fd: number, place: Place): Buffer | undefined {
   const octets = readRange(fd, place.start, place.end);
   return octets === undefined ? undefined : shownOf(octets, place);
 }

@@ -10,13 +10,14 @@ import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { syncFile } from "../durable.ts";
 import { Columns } from "../index/columns.ts";
+import type { Flags } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
 import type { Journal, Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
 import { fitMetadata, formatMetadata, metadataFields, pseudoBase, roomOf, type Base, type Metadata, type State } from "./metadata.ts";
 import { pseudoMessage } from "./new-message.ts";
 import type { Place } from "./parse.ts";
-import { trimmed, type Edit } from "./patch.ts";
+import { Edits } from "./patch.ts";
 import { writtenBit } from "./rows.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
@@ -44,8 +45,6 @@ interface Fitting extends Renewed {
   readonly to: number;
 }
 
-const writtenOf = ({ row, state, crc }: Written): Written => ({ row, state, crc });
-
 const renewal = (row: number, state: State, head: Buffer): Renewed => ({ row, state, head, crc: crc32(head) });
 
 /** Everything from `at` on; what became of messages in it is known when the last piece was asked for. */
@@ -56,9 +55,10 @@ interface Rest {
   readonly pseudo: Buffer | undefined;
   /** Rows of messages with other headers, ascending; octets before the body, and their CRC-32. */
   readonly renewed: Columns<typeof renewedSchema>;
-  readonly state: (row: number) => State;
 }
 
+/** Messages whose headers were written in place. */
+const fittedSchema = { row: "u32", crc: "u32" } as const;
 const renewedSchema = { row: "u32", length: "u32", crc: "u32" } as const;
 
 /** Longer stretches of old octets are copied from file to file. */
@@ -67,6 +67,8 @@ const inMemory = 256 * 1024;
 class Writer {
   readonly #contents: Contents;
   #window: FileWindow;
+  /** Used for one header after the other. */
+  #head = Buffer.allocUnsafeSlow(forHeaders);
   readonly #fd: number;
   readonly #wanted: ReadonlyMap<number, State>;
 
@@ -77,16 +79,23 @@ class Writer {
     this.#window = new FileWindow(fd, size, (wanted.size > 64 || contents.unwritten) && size / Math.max(1, contents.table.length) < forHeaders ? undefined : forHeaders);
   }
 
-  metadata(row: number): Metadata {
-    const contents = this.#contents;
-    return { uid: contents.table.at.uid[row] ?? 0, state: this.#wanted.get(row) ?? contents.state(row), base: row === 0 && contents.pseudo === undefined ? contents.base : undefined };
+  /** What is to be said of it. */
+  state(row: number): State {
+    return this.#wanted.get(row) ?? this.#contents.state(row);
   }
 
-  /** Everything before the body, as it was known. A copy. */
+  metadata(row: number): Metadata {
+    const contents = this.#contents;
+    return { uid: contents.table.at.uid[row] ?? 0, state: this.state(row), base: row === 0 && contents.pseudo === undefined ? contents.base : undefined };
+  }
+
+  /** Everything before the body, as it was known; may be written into, and is good until the next call. */
   head(place: Place): Buffer {
-    const octets = Buffer.from(this.#window.bytes(place.start, place.body - place.start));
+    const octets = this.#window.bytes(place.start, place.body - place.start);
     if (crc32(octets) !== place.crc) throw new HeaderChanged();
-    return octets;
+    if (this.#head.length < octets.length) this.#head = Buffer.allocUnsafeSlow(2 * octets.length);
+    octets.copy(this.#head);
+    return this.#head.subarray(0, octets.length);
   }
 
   /** The header with its metadata anew, with room to spare. @param base when it becomes the first message */
@@ -122,7 +131,7 @@ class Writer {
 
   /** The pseudo message with its base in place; undefined when that does not fit. */
   fittingPseudo(place: Place): Buffer | undefined {
-    const head = this.head(place);
+    const head = Buffer.from(this.head(place));
     const header = place.header - place.start;
     const field = metadataFields(head.toString("latin1", header)).find(({ name }) => name === "x-imap");
     const text = field === undefined ? undefined : pseudoBase(this.#contents.base, field.end - field.start);
@@ -142,7 +151,7 @@ class Writer {
     const pseudo = from < 0 ? pseudoMessage(contents.base, hostname(), Date.now()) : undefined;
     const at = ((from < 0 ? contents.pseudo : undefined) ?? contents.place(Math.max(0, from))).start;
     const renewed = new Columns(renewedSchema);
-    return { at, pieces: this.#pieces(Math.max(0, from), needs, pseudo, renewed), pseudo, renewed, state: (row) => this.#wanted.get(row) ?? contents.state(row) };
+    return { at, pieces: this.#pieces(Math.max(0, from), needs, pseudo, renewed), pseudo, renewed };
   }
 
   *#pieces(first: number, needs: (row: number) => boolean, pseudo: Buffer | undefined, renewed: Columns<typeof renewedSchema>): Generator<Piece> {
@@ -198,20 +207,21 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   // The first message has the base.
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
   const rows = contents.unwritten ? rowsWith(table.length, needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
-  let edits: Edit[] = [];
-  let fitted: Written[] = [];
+  const edits = new Edits();
+  const fitted = new Columns(fittedSchema);
   const flush = async (): Promise<void> => {
     await journal.patch(file.fd, edits);
-    for (const { row, state, crc } of fitted) contents.setWritten(row, state, crc);
-    edits = [];
-    fitted = [];
+    const { row, crc } = fitted.at;
+    for (let i = 0; i < fitted.length; i++) contents.setWritten(row[i], writer.state(row[i]), crc[i]);
+    edits.clear();
+    fitted.clear();
   };
   let pseudo: Buffer | undefined;
   let rest: Rest | undefined;
   if (contents.pseudo !== undefined && contents.unwritten) {
     pseudo = writer.fittingPseudo(contents.pseudo);
     if (pseudo === undefined) rest = writer.rest(-1, needs);
-    else edit(edits, contents.pseudo.start, writer.old(contents.pseudo, 0, pseudo.length), pseudo);
+    else edits.add(contents.pseudo.start, writer.old(contents.pseudo, 0, pseudo.length), pseudo);
   }
   for (const row of rows) {
     if (rest !== undefined) break;
@@ -219,27 +229,34 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
     const fitting = writer.fitting(row);
     if (fitting === undefined) rest = writer.rest(row, needs);
     else {
-      const { head, from, to } = fitting;
-      edit(edits, place.start + from, writer.old(place, from, to), head.subarray(from, to));
-      fitted.push(writtenOf(fitting));
+      const { head, from, to, crc } = fitting;
+      edits.add(place.start + from, writer.old(place, from, to), head.subarray(from, to));
+      fitted.add({ row, crc });
       if (fitted.length === batch) await flush();
     }
   }
   // In place first: the base is there, and UIDs above it would not be believed.
   await flush();
   if (pseudo !== undefined && contents.pseudo !== undefined) contents.pseudo = { ...contents.pseudo, crc: crc32(pseudo) };
-  if (rest !== undefined) await rewrite(contents, journal, file, rest);
+  if (rest !== undefined) await rewrite(contents, journal, file, rest, (row) => writer.state(row));
   contents.unwritten = false;
   await contents.note(file, true);
 }
 
-function edit(edits: Edit[], at: number, old: Buffer, octets: Buffer): void {
-  const one = trimmed({ at, old, octets });
-  // Copies, so that the header need not be kept.
-  if (one !== undefined) edits.push({ at: one.at, old: Buffer.from(one.old), octets: Buffer.from(one.octets) });
+/** Some session was told of these messages, by row: as `writeStates`. */
+export async function writeOld(contents: Contents, journal: Journal, file: LockedFile, rows: readonly number[]): Promise<void> {
+  const states = new Map<Flags, State>();
+  const wanted = new Map<number, State>();
+  for (const row of rows) {
+    const { flags } = contents.state(row);
+    const state = states.get(flags) ?? { flags, old: true };
+    states.set(flags, state);
+    wanted.set(row, state);
+  }
+  await writeStates(contents, journal, file, wanted);
 }
 
-async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, pseudo, renewed, state }: Rest): Promise<void> {
+async function rewrite(contents: Contents, journal: Journal, file: LockedFile, { at, pieces, pseudo, renewed }: Rest, state: (row: number) => State): Promise<void> {
   const first = contents.rowAt(at);
   await journal.rewrite(file.fd, at, pieces);
   let next = at;

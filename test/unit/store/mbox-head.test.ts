@@ -1,6 +1,6 @@
-/** Mailbox.readHead of mbox: the header that `read` would show, and nothing else; "later" where that can not be had at once. */
+/** Mailbox.readHead and readStored of mbox: the header that `read` would show, and nothing else, and all of it; "later" where that can not be had at once. */
 import assert from "node:assert/strict";
-import { closeSync, openSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { test } from "node:test";
 import { parseHeader } from "../../../src/message/header.ts";
 import { toCrlf } from "../../../src/message/line-ends.ts";
@@ -14,16 +14,18 @@ import { message } from "./support.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("what readHead shows is the header of what read shows", async (t) => {
+test("what readHead shows is the header of what read shows, and what readStored shows, all of it", async (t) => {
   let compared = 0;
   for (let seed = 1; seed <= 60; seed++) {
     const file = mboxFile(t, strangeMbox(new Chance(seed)));
     const work = ours(file, async (inbox) => {
       for (const { uid } of inbox.messages) {
         const head = inbox.readHead?.(uid);
+        const stored = inbox.readStored?.(uid);
         const all = await inbox.read(uid);
         assert.ok(Buffer.isBuffer(head) && all !== undefined, `seed ${seed}, UID ${uid}`);
         assert.equal(toCrlf(head).toString("latin1"), all.toString("latin1", 0, parseHeader(all).bodyStart), `seed ${seed}, UID ${uid}`);
+        assert.ok(Buffer.isBuffer(stored) && toCrlf(stored).equals(all), `seed ${seed}, UID ${uid}`);
         compared++;
       }
     });
@@ -61,5 +63,23 @@ test("later: while another holds the lock, when the file is not as it was known,
     assert.equal(head(), "later");
     assert.equal(inbox.readHead?.(9 as Uid), "later");
     assert.equal(await inbox.read(9 as Uid), undefined);
+  });
+});
+
+test("readStored: later when a body was changed, also in the turn in which it was read before", async (t) => {
+  const file = mboxFile(t, two);
+  await ours(file, async (inbox) => {
+    const stored = (): unknown => inbox.readStored?.(2 as Uid)?.toString("latin1");
+    assert.equal(stored(), "Subject: two\n\nbody\n");
+    const { atime, mtime } = statSync(file.path);
+    const fd = openSync(file.path, "r+");
+    writeSync(fd, "BODY", readFileSync(file.path, "latin1").lastIndexOf("body"));
+    closeSync(fd);
+    utimesSync(file.path, atime, mtime);
+    assert.equal(stored(), "later");
+    assert.equal((await inbox.read(2 as Uid))?.toString("latin1"), "Subject: two\r\n\r\nBODY\r\n");
+    await nextTurn();
+    assert.equal(stored(), "Subject: two\n\nBODY\n");
+    assert.equal(inbox.readStored?.(9 as Uid), "later");
   });
 });

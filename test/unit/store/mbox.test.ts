@@ -179,6 +179,15 @@ test("recent is what has no O in Status", async (t) => {
   assert.deepEqual([...(await inbox.claimRecent(true))], [1]);
   assert.deepEqual([...(await inbox.claimRecent(false))], [1]);
   assert.deepEqual([...(await inbox.claimRecent(false))], []);
+  appendFileSync(path, fromPostfix(3));
+  await inbox.refresh();
+  assert.deepEqual([...(await inbox.claimRecent(true))], [3]);
+  assert.deepEqual([...(await inbox.claimRecent(false))], [3]);
+  assert.deepEqual([...(await inbox.claimRecent(false))], []);
+  // Another program has it seem unread and new again.
+  writeFileSync(path, readFileSync(path, "latin1").replace(/^Status: O /m, "Status:   "));
+  await inbox.refresh();
+  assert.deepEqual([...(await inbox.claimRecent(false))], [1]);
 });
 
 test("copy between folders, and to a Maildir", async (t) => {
