@@ -159,6 +159,11 @@ export class Table<X extends Schema> {
     return this.#columns.view(this.#columns.place[name]).indexOf(value, from);
   }
 
+  /** Whether all rows have 0 in a column. */
+  isZero(name: keyof (Common & X)): boolean {
+    return this.#columns.isZero(this.#columns.place[name]);
+  }
+
   /** A column as it lies in memory; valid until the next row is added or removed. */
   numbers(name: keyof (Common & X)): Numbers {
     return this.#columns.view(this.#columns.place[name]);

@@ -49,6 +49,7 @@ export class OtherKeywords {
   }
 
   #find(table: MaildirTable): ReadonlyMap<string, string> {
+    if (table.isZero("more")) return new Map();
     const { length } = table;
     const { more } = table.at;
     const sets = new Set<number>();

@@ -96,14 +96,17 @@ export class Strangers {
 
   #grow(): void {
     const room = Math.max(leastFiles, this.length + Math.floor(this.#coming / entryLength), this.length * 2);
-    for (const column of ["from", "to", "place", "set"] as const) {
-      const grown = new Uint32Array(room);
+    // Of one piece, and not of zeros first: only what is used takes memory.
+    const octets = Buffer.allocUnsafeSlow(4 * columns.length * room);
+    for (const [i, column] of columns.entries()) {
+      const grown = new Uint32Array(octets.buffer, 4 * i * room, room);
       grown.set(this[column]);
       this[column] = grown;
     }
   }
 }
 
+const columns = ["from", "to", "place", "set"] as const;
 const leastFiles = 64;
 /** Of a name that is short for a message's, where the kernel tells it: then there is room for all, mostly. */
 const entryLength = 48;
