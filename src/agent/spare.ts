@@ -21,6 +21,7 @@ import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { rehearse } from "./imap/rehearse.ts";
 import { serveImap } from "./imap/serve.ts";
+import { servePop3 } from "./pop3/serve.ts";
 import { hold, restBeforeWork } from "./rest.ts";
 import { spareMail } from "./spare-mail.ts";
 
@@ -36,9 +37,12 @@ const listing = [...begin, "UID FETCH 1:* (FLAGS)", "FETCH 1:20 (BODYSTRUCTURE B
 const changing = ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Flagged)", `CREATE ${folder}`, `COPY 1:100 ${folder}`, "STORE 1:20 +FLAGS (\\Deleted)", "EXPUNGE", "LIST \"\" *", `STATUS ${folder} (MESSAGES)`, "CLOSE"];
 /** The first of each in a session looks at all messages, the next do not. */
 const ordering = ["SELECT INBOX", "SORT (ARRIVAL) UTF-8 ALL", "SORT (DATE) UTF-8 ALL", "SORT (SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL"];
+/** What POP3 clients ask. */
+const retrieving = ["STAT", "LIST", "UIDL", ...Array.from({ length: 100 }, (_, i) => `RETR ${i + 1}`), "QUIT"];
 /** A session, of a store opened anew; `found`: only the messages are there. */
 interface Trial {
   readonly found?: true;
+  readonly service?: "pop3";
   readonly commands: readonly string[];
 }
 
@@ -52,6 +56,7 @@ const trials: readonly (readonly Trial[])[] = [
   [
     ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
     { found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] },
+    ...times<Trial>(4, { found: true, service: "pop3", commands: retrieving }),
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     ...times<Trial>(4, { commands: ordering }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
@@ -67,7 +72,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   process.umask(0o077);
   if (process.getuid?.() === 0) dropCapabilities([capability.setgid, capability.setuid]);
   muteLog();
-  await Promise.all([import("./deliver/serve.ts"), import("./pop3/serve.ts"), import("./fulltext/fulltexts.ts")]);
+  await Promise.all([import("./deliver/serve.ts"), import("./fulltext/fulltexts.ts")]);
   textVersion();
   const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
   try {
@@ -75,10 +80,10 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
       if (i > 0) restBeforeWork();
-      for (const { found, commands } of some) {
+      for (const { found, service, commands } of some) {
         if (stopping()) break;
         if (found === true) forget();
-        await session(user, settings, `${directory}/socket`, commands, stopping);
+        await session(user, settings, `${directory}/socket`, service, commands, stopping);
       }
     }
   } finally {
@@ -91,7 +96,9 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
 /** Where files cost no disk. */
 const memory = (): string => (statSync("/dev/shm", { throwIfNoEntry: false })?.isDirectory() === true ? "/dev/shm" : tmpdir());
 
-async function session(user: MailUser, settings: Settings, path: string, commands: readonly string[], stopping: () => boolean): Promise<void> {
+const hello = { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true } as const;
+
+async function session(user: MailUser, settings: Settings, path: string, service: "pop3" | undefined, commands: readonly string[], stopping: () => boolean): Promise<void> {
   const store = await openStore(user, settings, undefined, { facts: makeFacts, alone: true });
   const context: AgentContext = { settings, storeOf: () => Promise.resolve(store), userNamed: () => undefined, stopping: new AbortController().signal };
   const server = createServer({ pauseOnConnect: true });
@@ -99,8 +106,12 @@ async function session(user: MailUser, settings: Settings, path: string, command
     server.listen(path);
     await once(server, "listening");
     const [client, socket] = await connected(server, path);
+    if (service === "pop3") {
+      client.resume().end(commands.map((command) => `${command}\r\n`).join(""));
+      return await servePop3(socket, user, { ...hello, service }, context);
+    }
     await rehearse(user, context, 0);
-    const served = serveImap(socket, user, { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true }, context);
+    const served = serveImap(socket, user, hello, context);
     const dialogue = new Dialogue(client);
     for (const command of commands) if (!stopping()) await dialogue.command(command);
     await dialogue.command("LOGOUT");

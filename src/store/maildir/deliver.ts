@@ -53,22 +53,27 @@ export async function prepare(folder: string, message: NewMessage): Promise<Prep
   }
 }
 
+/** Files that are being written, or fsynced. */
+let underWay = 0;
+
 async function write(folder: string, message: NewMessage): Promise<Prepared> {
   const octets = lfOctets(message);
   const base = newBase(octets.length, crlfSizeOf(octets));
   const temporary = `${folder}/tmp/${base}`;
   const fd = openSync(temporary, createOnly, 0o600);
+  underWay++;
   try {
     writePieces(fd, octets);
     if (message.internalDate !== undefined) futimesSync(fd, message.internalDate / 1000, message.internalDate / 1000);
-    startWriteback(fd);
-    // Of several that come together all are on their way before the first is waited for: fewer commits of the journal.
+    // Of several that come together all are on their way before the first is waited for: fewer commits of the journal. For one alone fsync(2) does all of it.
+    if (underWay > 1) startWriteback(fd);
     await Promise.resolve();
     await syncFile(fd);
   } catch (error) {
     forget(temporary);
     throw error;
   } finally {
+    underWay--;
     closeSync(fd);
   }
   return { base, temporary };
