@@ -74,10 +74,14 @@ export class CacheFile<X extends Schema> {
     if (pending !== undefined) return pending;
     if (this.#news && at.factsLength[row] === 0) this.#trying(() => this.#look());
     if (at.factsLength[row] === 0) return undefined;
-    let facts: Buffer | undefined;
-    this.#trying(() => (facts = this.#read(row)));
-    if (facts === undefined) this.#index.table.set("factsLength", row, 0);
-    return facts;
+    try {
+      const facts = this.#read(row);
+      if (facts !== undefined) return facts;
+    } catch (error) {
+      this.#complain(error);
+    }
+    this.#index.table.set("factsLength", row, 0);
+    return undefined;
   }
 
   /** Keeps facts of a row, whose octets do not change any more; of several, where they wait, the longest say most. Never throws. */
@@ -185,10 +189,14 @@ export class CacheFile<X extends Schema> {
     try {
       work();
     } catch (error) {
-      if (errno(error) === "ENOENT") return;
-      if (!this.#complained) this.#place.log(`cache ${this.#place.path()}: ${errno(error) || String(error)}`);
-      this.#complained = true;
+      this.#complain(error);
     }
+  }
+
+  #complain(error: unknown): void {
+    if (errno(error) === "ENOENT") return;
+    if (!this.#complained) this.#place.log(`cache ${this.#place.path()}: ${errno(error) || String(error)}`);
+    this.#complained = true;
   }
 
   /** The descriptor of the file that the table speaks of. */
