@@ -163,3 +163,10 @@ export function readIfThere(path: string): string | undefined {
     throw error;
   }
 }
+
+/** Another file than it was, with the same size and time of modification, perhaps without fractions of a second: a copy that was put back. */
+export function isCopy(now: BigIntStats, was: { readonly inode: string; readonly size: number; readonly modified: string }): boolean {
+  const modified = BigInt(was.modified);
+  const second = 1_000_000_000n;
+  return now.ino !== BigInt(was.inode) && Number(now.size) === was.size && (now.mtimeNs === modified || now.mtimeNs === (modified / second) * second);
+}

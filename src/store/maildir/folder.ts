@@ -23,7 +23,7 @@ import { addRow, type PreparedRows } from "./new-rows.ts";
 import { isBase, maildirSchema, nowhere, type MaildirTable, type Place } from "./row.ts";
 import { Telling } from "./telling.ts";
 import { UidlistFile } from "./uidlist-file.ts";
-import type { UidlistHeader } from "./uidlist.ts";
+import { passedOver, type UidlistHeader } from "./uidlist.ts";
 
 export interface MaildirPlace {
   /** The folder's directory; a rename of the folder changes it. */
@@ -117,7 +117,7 @@ export class Folder {
     // Another folder's, perhaps with its uidlist: believed only if that agrees.
     const moved = head.folder !== this.#inode();
     this.header = { uidValidity, guid, others, nextUid };
-    this.nextUid = nextUid;
+    this.nextUid = nextUid + (this.uidlist.isCopyOf(head.uidlist) ? passedOver : 0);
     this.highest = head.highest;
     this.dead = head.dead;
     if (moved && statSync(`${this.place.control}/dovecot-uidlist`, { throwIfNoEntry: false }) === undefined) {

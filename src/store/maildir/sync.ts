@@ -23,10 +23,8 @@ import { inOrder } from "./order.ts";
 import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
 import { visit, type Sighting } from "./scan.ts";
 import { newGuid, type UidlistReader } from "./uidlist-file.ts";
-import { lastUid, LineWriter, withField, type UidlistHeader } from "./uidlist.ts";
+import { lastUid, LineWriter, passedOver, withField, type UidlistHeader } from "./uidlist.ts";
 
-/** UIDs that are not given when the list is lost: somebody may have seen them mean something. */
-const passedOver = 1000;
 /** Between two scans of a folder that is being changed, ms. */
 const pause = 25;
 

@@ -9,7 +9,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, syncData, syncDirectory, writeFully } from "../durable.ts";
+import { createOnly, isCopy, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
 /** What a look at the file found: the same as before, no file, a header that can not be read, more lines, or another file. */
@@ -97,6 +97,12 @@ export class UidlistFile {
     } finally {
       await lock.release();
     }
+  }
+
+  /** True when the file is a copy of what it was in this state, as tar(1) and rsync(1) put one back: UIDs that were given since the copy was made are not in it. */
+  isCopyOf(state: UidlistState | undefined): boolean {
+    const stats = state === undefined ? undefined : statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return state !== undefined && stats !== undefined && isCopy(stats, state);
   }
 
   look(reader: UidlistReader): UidlistNews {

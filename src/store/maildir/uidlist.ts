@@ -47,6 +47,8 @@ export function parseHeader(octets: Buffer): { readonly header: UidlistHeader; r
   return header === undefined ? undefined : { header, version3: version === "3", end: eol + 1 };
 }
 
+/** UIDs that are not given when the list is lost, or an older one was put back: somebody may have seen them mean something. */
+export const passedOver = 1000;
 const highestUid = 0xffff_ffff;
 /** Nobody gets there: a higher UID or N is damage. The rest is room for what comes at once. */
 export const lastUid = highestUid - 0x10_0000;

@@ -184,6 +184,11 @@ export class Contents {
     this.#resumed = false;
   }
 
+  /** Nobody has looked at the file yet. */
+  get resumed(): boolean {
+    return this.#resumed;
+  }
+
   /** Forgets what the file says itself; UIDVALIDITY, the last UID and the keywords are remembered. */
   reset(): void {
     // Made from rows that will not be there.

@@ -20,6 +20,7 @@
  */
 import { crc32 } from "node:zlib";
 import { Columns } from "../index/columns.ts";
+import { isCopy } from "../durable.ts";
 import { breathe } from "../serial.ts";
 import { tailOf, type Contents, type Row } from "./contents.ts";
 import { stampOf } from "./head.ts";
@@ -29,6 +30,8 @@ import { parseMbox, parseOne, type Found, type Place } from "./parse.ts";
 import { cellsOf, countedBit, mboxSchema, oldBit, writtenBit } from "./rows.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
+/** UIDs that were given, perhaps, to messages behind the last. */
+const passedOver = 1000;
 /** Headers compared after an append: so many of the last messages, and as many others in turn. */
 const compared = 512;
 /** Headers compared between two breaths. */
@@ -41,6 +44,8 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
   // What is not what the index said is not current either.
   void contents.table;
   const current = contents.isCurrent(now);
+  // UIDs that were given since the copy was made are not in it.
+  if (contents.resumed && contents.stamp !== undefined && isCopy(stats, contents.stamp)) contents.lastUid += passedOver;
   contents.looking(current ? undefined : Number(stats.ctimeNs / 1_000_000n));
   if (current) return false;
   contents.begin();
@@ -165,8 +170,6 @@ async function readTail(contents: Contents, window: FileWindow): Promise<boolean
 
 // ------------------------------------------------------------ everything
 
-/** UIDs that were given, perhaps, to messages behind the last. */
-const passedOver = 1000;
 
 const isReached = (uid: number): boolean => uid > 0 && uid <= highestUid;
 

@@ -1,0 +1,75 @@
+/** A backup put back by tar(1) or rsync(1): what was given since it was made is not given again, and no MODSEQ goes back. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import test, { type TestContext } from "node:test";
+import type { Mailbox, MailStore } from "../../../src/store/mailbox.ts";
+import { openStore } from "../../../src/store/open.ts";
+import { have } from "../../harness/stack.ts";
+import { flags, plain, settings, temporary, uid, user } from "./support.ts";
+
+interface Program {
+  readonly save: (root: string, copy: string) => readonly string[];
+  readonly restore: (root: string, copy: string) => readonly string[];
+}
+
+const programs: Readonly<Record<string, Program>> = {
+  tar: { save: (root, copy) => ["tar", "-C", root, "-cf", `${copy}/all.tar`, "."], restore: (root, copy) => ["tar", "-C", root, "--unlink-first", "--recursive-unlink", "-xpf", `${copy}/all.tar`] },
+  rsync: { save: (root, copy) => ["rsync", "-aH", `${root}/`, `${copy}/all/`], restore: (root, copy) => ["rsync", "-aH", "--delete", `${copy}/all/`, `${root}/`] },
+};
+
+function run([program = "", ...args]: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+}
+
+async function opened(t: TestContext, location: string): Promise<{ store: MailStore; inbox: Mailbox }> {
+  const store = await openStore(user(location), { ...settings, mailbox_auto_create: [] });
+  t.after(() => store.close());
+  return { store, inbox: await store.open("INBOX") };
+}
+
+async function subjects(inbox: Mailbox): Promise<Map<number, string>> {
+  const found = new Map<number, string>();
+  for (const one of inbox.messages) found.set(one.uid, /^Subject: (.*)\r$/m.exec(String(await inbox.read(one.uid)))?.[1] ?? "");
+  return found;
+}
+
+for (const kind of ["maildir", "mbox"] as const)
+  for (const [name, { save, restore }] of Object.entries(programs))
+    for (const held of [false, true])
+      test(`${kind}, ${name}, ${held ? "under an open session" : "while nobody has it open"}`, { skip: have(name) ? false : `${name} is not installed` }, async (t) => {
+        const base = temporary(t);
+        const [root, copy] = [`${base}/home`, `${base}/copy`];
+        mkdirSync(root);
+        mkdirSync(copy);
+        const location = kind === "maildir" ? `maildir:${root}/Maildir` : `mbox:${root}/mail:INBOX=${root}/inbox`;
+        const first = await opened(t, location);
+        await first.inbox.append(["one", "two", "three"].map(plain));
+        await first.inbox.claimRecent(false);
+        await first.store.close();
+        run(save(root, copy));
+
+        const day = await opened(t, location);
+        await day.inbox.append(["four", "five"].map(plain));
+        await day.inbox.setFlags([uid(1)], { how: "add", flags: flags("\\Seen", "work") });
+        const seen = await subjects(day.inbox);
+        const { uidValidity, highestModSeq, uidNext } = day.inbox;
+        if (!held) await day.store.close();
+        run(restore(root, copy));
+
+        const { store, inbox } = held ? day : await opened(t, location);
+        await inbox.refresh();
+        await store.deliver("INBOX", plain("six"), false);
+        await inbox.refresh();
+        await inbox.append([plain("seven")]);
+        const now = await subjects(inbox);
+        assert.deepEqual([...now.values()], ["one", "two", "three", "six", "seven"]);
+        // Another UIDVALIDITY would do as well, and cost every client all of its copies.
+        assert.equal(inbox.uidValidity, uidValidity);
+        for (const [one, subject] of now) {
+          const before = seen.get(one);
+          assert.ok(before === undefined ? one >= uidNext : before === subject, `UID ${one} was ${before}, and is ${subject}`);
+        }
+        assert.ok(inbox.highestModSeq > highestModSeq, "HIGHESTMODSEQ");
+      });
