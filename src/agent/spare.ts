@@ -77,13 +77,15 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
   try {
     const { mail, forget } = spareMail(directory, settings.mail_location.startsWith("mbox:") ? "mbox" : "maildir");
+    // Names in `trials` are those of the store.
+    const plain: Settings = { ...settings, namespace_prefix: "", namespace_separator: "/" };
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
       if (i > 0) restBeforeWork();
       for (const { found, service, commands } of some) {
         if (stopping()) break;
         if (found === true) forget();
-        await session(user, settings, `${directory}/socket`, service, commands, stopping);
+        await session(user, plain, `${directory}/socket`, service, commands, stopping);
       }
     }
   } finally {

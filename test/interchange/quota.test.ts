@@ -92,44 +92,45 @@ test("warned once each time a threshold is reached", (t) => {
 
 const text = (n: number, octets: number): Buffer => Buffer.from(`From: a@example.org\r\nSubject: m${n}\r\n\r\n${"x".repeat(octets)}\r\n`);
 
-test("Dovecot and we keep one maildirsize", { skip: missing }, async (t) => {
-  const rules = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n  quota_rule = *:storage=100K:messages=50\n}\nprotocol imap {\n  mail_plugins = quota imap_quota\n}\n";
-  const world = await makeWorld(t, { kind: "maildir", letter: "qu", set: { mailbox_quota: "100K, 50 messages", quota_warning: "" }, dovecot: rules });
-  await world.theirs.start();
-  const path = join(world.root, "maildirsize");
-  const file = (): unknown => {
-    const { limit, usage } = parseMaildirsize(readFileSync(path, "utf8")) ?? assert.fail(readFileSync(path, "utf8"));
-    return { ...limit, used: usage };
-  };
-  /** What Dovecot takes to be used, and what it counts when it has to. */
-  const theirs = async (): Promise<{ octets: number; messages: number }> => {
-    const imap = await world.imap(world.theirs.imap);
-    const line = (await imap.ok("GETQUOTAROOT INBOX")).lines.find((l) => l.startsWith("* QUOTA ")) ?? "";
-    await imap.logout();
-    const m = /STORAGE (\d+) \d+ MESSAGE (\d+) /.exec(line);
-    return { octets: Number(m?.[1]), messages: Number(m?.[2]) };
-  };
-  for (let turn = 0; turn < 4; turn++) {
-    const ours = turn % 2 === 1;
-    const imap = await world.imap(ours ? world.ours.ports.imap : world.theirs.imap);
-    await imap.command(`CREATE folder${turn}`);
-    for (let n = 0; n < 4; n++) await imap.ok(`APPEND INBOX () `, text(n, 300 * (n + 1 + turn)));
-    await imap.ok("SELECT INBOX");
-    await imap.ok(`COPY 1:2 folder${turn}`);
-    await imap.ok(`MOVE 2 folder${turn}`);
-    await imap.ok("STORE 1 +FLAGS (\\Deleted)");
-    await imap.ok("EXPUNGE");
-    if (turn > 1) await imap.ok(`DELETE folder${turn - 2}`);
-    assert.equal((await imap.command("APPEND INBOX () ", text(9, 110_000))).text.startsWith("[OVERQUOTA]"), true);
-    await imap.logout();
-    const kept = file();
-    const seen = await theirs();
-    rmSync(path);
-    forgetDovecotIndex(world.root);
-    assert.deepEqual(await theirs(), seen, `turn ${turn}: counted anew by Dovecot`);
-    assert.deepEqual(file(), kept, `turn ${turn}: the sums of the lines`);
-  }
-});
+for (const [letter, options, place] of [["qu", "", "Maildir"], ["qc", ":LAYOUT=fs:CONTROL=~/control", "control"]] as const)
+  test(`Dovecot and we keep one maildirsize${options}`, { skip: missing }, async (t) => {
+    const rules = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n  quota_rule = *:storage=100K:messages=50\n}\nprotocol imap {\n  mail_plugins = quota imap_quota\n}\n";
+    const world = await makeWorld(t, { kind: "maildir", letter, options, set: { mailbox_quota: "100K, 50 messages", quota_warning: "" }, dovecot: rules });
+    await world.theirs.start();
+    const path = join(world.user.home, place, "maildirsize");
+    const file = (): unknown => {
+      const { limit, usage } = parseMaildirsize(readFileSync(path, "utf8")) ?? assert.fail(readFileSync(path, "utf8"));
+      return { ...limit, used: usage };
+    };
+    /** What Dovecot takes to be used, and what it counts when it has to. */
+    const theirs = async (): Promise<{ octets: number; messages: number }> => {
+      const imap = await world.imap(world.theirs.imap);
+      const line = (await imap.ok("GETQUOTAROOT INBOX")).lines.find((l) => l.startsWith("* QUOTA ")) ?? "";
+      await imap.logout();
+      const m = /STORAGE (\d+) \d+ MESSAGE (\d+) /.exec(line);
+      return { octets: Number(m?.[1]), messages: Number(m?.[2]) };
+    };
+    for (let turn = 0; turn < 4; turn++) {
+      const ours = turn % 2 === 1;
+      const imap = await world.imap(ours ? world.ours.ports.imap : world.theirs.imap);
+      await imap.command(`CREATE folder${turn}`);
+      for (let n = 0; n < 4; n++) await imap.ok(`APPEND INBOX () `, text(n, 300 * (n + 1 + turn)));
+      await imap.ok("SELECT INBOX");
+      await imap.ok(`COPY 1:2 folder${turn}`);
+      await imap.ok(`MOVE 2 folder${turn}`);
+      await imap.ok("STORE 1 +FLAGS (\\Deleted)");
+      await imap.ok("EXPUNGE");
+      if (turn > 1) await imap.ok(`DELETE folder${turn - 2}`);
+      assert.equal((await imap.command("APPEND INBOX () ", text(9, 110_000))).text.startsWith("[OVERQUOTA]"), true);
+      await imap.logout();
+      const kept = file();
+      const seen = await theirs();
+      rmSync(path);
+      forgetDovecotIndex(world.root);
+      assert.deepEqual(await theirs(), seen, `turn ${turn}: counted anew by Dovecot`);
+      assert.deepEqual(file(), kept, `turn ${turn}: the sums of the lines`);
+    }
+  });
 
 test("at the limit: APPEND and COPY are refused, MOVE and EXPUNGE go; mail is returned; the user is warned", async (t) => {
   const stack = await startStack({ set: { mailbox_quota: "20K", quota_warning: "80", quota_exceeded_message: "No room for more", mailbox_auto_create: "Trash:\\Trash" } });

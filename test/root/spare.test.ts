@@ -23,13 +23,13 @@ const targets = (pid: number): string[] =>
     }
   });
 
-for (const mail_location of ["maildir:~/Maildir", "mbox:~/mail:INBOX=/var/mail/%u"])
+for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mbox:~/mail:INBOX=/var/mail/%u", "INBOX/"]] as const)
   describe(`an agent kept ready, ${mail_location}`, { skip: isRoot ? false : "needs root" }, () => {
     let stack: Stack;
     const made: UnixUser[] = [];
 
     before(async () => {
-      stack = await startStack({ system: true, set: { mail_location, mail_debug: "yes", auth_failure_delay: "10ms", agent_spare: "1" } });
+      stack = await startStack({ system: true, set: { mail_location, namespace_prefix, mail_debug: "yes", auth_failure_delay: "10ms", agent_spare: "1" } });
     });
 
     after(async () => {

@@ -35,7 +35,7 @@ export interface Layout {
   readonly root: string;
   /** INBOX's directory. */
   readonly inbox: string;
-  /** Directory of `subscriptions` and `dovecot-uidvalidity`. */
+  /** Directory of `subscriptions`, `dovecot-uidvalidity` and `maildirsize`. */
   readonly control: string;
   /** Directory of files that can be made again. */
   readonly side: string;

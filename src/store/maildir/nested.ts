@@ -11,6 +11,7 @@ import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 import { depthLimit, entryIn, look } from "../nested-entries.ts";
 import type { OddNames } from "../odd-names.ts";
+import { emptyControl, linkControl, removeIfEmpty } from "./control.ts";
 import { inside, isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
@@ -102,6 +103,8 @@ export class Nested implements Layout {
   async make(name: string, toHold: boolean): Promise<void> {
     const path = this.path(name);
     const above = this.#missingAbove(path);
+    const control = this.controlOf(name, path);
+    if (control !== path && name !== "INBOX" && !this.has(path)) emptyControl(control);
     if (toHold) makeDirectories(this.#directory(name), 0o700);
     else {
       makeDirectories(path, 0o700);
@@ -137,35 +140,18 @@ export class Nested implements Layout {
       rmSync(gone, { recursive: true, force: true });
       if (this.#below !== "") {
         renameSync(path, gone);
-        this.#removeIfEmpty(directory);
+        removeIfEmpty(directory);
       } else if (readdirSync(directory, { withFileTypes: true }).some((entry) => !entry.isFile() && !parts.includes(entry.name))) this.#takeMaildir(path, gone);
       else renameSync(directory, gone);
       rmSync(gone, { recursive: true, force: true });
     }
-    if (control !== path) this.#emptyControl(control);
+    if (control !== path) emptyControl(control);
   }
 
   #takeMaildir(path: string, gone: string): void {
     makeDirectories(gone, 0o700);
     for (const part of ["tmp", "cur", "new"]) if (existsSync(`${path}/${part}`)) renameSync(`${path}/${part}`, `${gone}/${part}`);
     for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isFile()) unlinkSync(`${path}/${entry.name}`);
-  }
-
-  #removeIfEmpty(directory: string): boolean {
-    try {
-      rmdirSync(directory);
-      return true;
-    } catch (error) {
-      if (errno(error) !== "ENOTEMPTY" && errno(error) !== "EEXIST") throw error;
-      return false;
-    }
-  }
-
-  /** Those of folders below it stay. */
-  #emptyControl(control: string): void {
-    if (!existsSync(control)) return;
-    for (const entry of readdirSync(control, { withFileTypes: true })) if (entry.isFile()) unlinkSync(`${control}/${entry.name}`);
-    this.#removeIfEmpty(control);
   }
 
   removeEmpty(name: string): boolean {
@@ -181,18 +167,13 @@ export class Nested implements Layout {
       const from = this.#directory(name);
       const to = this.#directory(next);
       makeDirectories(dirname(to), 0o700);
-      if (this.control !== this.root) this.#moveControl(this.controlOf(name, ""), this.controlOf(next, ""));
+      const [old, control] = [this.controlOf(name, from), this.controlOf(next, to)];
+      if (control !== to) linkControl(old, control);
       renameSync(from, to);
-      for (let above = dirname(from); above !== this.root && this.#removeIfEmpty(above); above = dirname(above));
+      if (control !== to) rmSync(old, { recursive: true, force: true });
+      for (let above = dirname(from); above !== this.root && removeIfEmpty(above); above = dirname(above));
     };
     return [{ folders: folders.map((one) => ({ name: one, next: next + one.slice(name.length) })), run }];
-  }
-
-  #moveControl(from: string, to: string): void {
-    if (!existsSync(from)) return;
-    makeDirectories(dirname(to), 0o700);
-    rmSync(to, { recursive: true, force: true });
-    renameSync(from, to);
   }
 
   async settle(...names: readonly string[]): Promise<void> {

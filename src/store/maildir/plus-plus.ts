@@ -11,6 +11,7 @@ import { syncDirectory } from "../durable.ts";
 import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { OddNames } from "../odd-names.ts";
+import { emptyControl, linkControl } from "./control.ts";
 import { isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
@@ -70,6 +71,7 @@ export class PlusPlus implements Layout {
 
   async make(name: string): Promise<void> {
     const path = this.path(name);
+    if (this.control !== this.root && name !== "INBOX" && !this.has(path)) emptyControl(this.controlOf(name, path));
     makeFolder(name === "INBOX" ? path : this.root, path);
     await syncDirectory(this.root);
   }
@@ -80,7 +82,7 @@ export class PlusPlus implements Layout {
     rmSync(`${this.root}/${trash}`, { recursive: true, force: true });
     renameSync(path, `${this.root}/${trash}`);
     rmSync(`${this.root}/${trash}`, { recursive: true, force: true });
-    if (this.control !== this.root) rmSync(this.controlOf(name, path), { recursive: true, force: true });
+    if (this.control !== this.root) emptyControl(this.controlOf(name, path));
   }
 
   removeEmpty(name: string): boolean {
@@ -97,17 +99,13 @@ export class PlusPlus implements Layout {
       const run = (): void => {
         const from = this.path(one);
         const to = this.path(other);
-        this.#moveControl(this.controlOf(one, from), this.controlOf(other, to));
+        const [old, control] = [this.controlOf(one, from), this.controlOf(other, to)];
+        if (this.control !== this.root) linkControl(old, control);
         renameSync(from, to);
+        if (this.control !== this.root) emptyControl(old);
       };
       return { folders: [{ name: one, next: other }], run };
     });
-  }
-
-  #moveControl(from: string, to: string): void {
-    if (this.control === this.root || !existsSync(from)) return;
-    rmSync(to, { recursive: true, force: true });
-    renameSync(from, to);
   }
 
   async settle(): Promise<void> {

@@ -43,7 +43,7 @@ export class MaildirStore implements MailStore {
     const { root, inbox, control, separator } = layout;
     this.#layout = layout;
     const paths = (): string[] => [inbox, ...layout.folders().flatMap(({ path, selectable }) => (selectable ? path : []))];
-    this.#quota = new Quota(root, quota, paths, inbox === root ? `${root}/tmp` : root);
+    this.#quota = new Quota(control, quota, paths, control === inbox ? `${inbox}/tmp` : control);
     this.#deliveries = new Deliveries(this.#quota);
     this.#hooks = hooks;
     if (hooks.facts !== undefined) this.#delivered = new DeliveredFacts(hooks.facts, (path) => void this.#factsCame(path), (line) => hooks.log?.(line));

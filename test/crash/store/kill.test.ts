@@ -24,12 +24,12 @@ describe("SIGKILL at every commit point", { skip: noFaults(), concurrency: 2 }, 
   let base: string;
   before(async () => {
     base = mkdtempSync(`${tmpdir()}/killed-`);
-    for (const kind of kinds) await fill(kind, `${base}/${kind}`);
+    for (const kind of [...kinds, "nested"] as const) await fill(kind, `${base}/${kind}`);
   });
   after(() => rmSync(base, { recursive: true, force: true }));
 
-  for (const kind of kinds)
-    for (const [number, step] of steps.entries())
+  for (const kind of [...kinds, "nested"] as const)
+    for (const [number, step] of steps.entries().filter(([, step]) => kind !== "nested" || step.folders))
       test(`${kind}: ${step.name}`, async (t) => {
         const faults = new Faults();
         t.after(() => faults.end());

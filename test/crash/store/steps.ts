@@ -7,9 +7,16 @@ import { settings, user } from "../../unit/store/support.ts";
 import { text, viewOfMailbox } from "./views.ts";
 
 export const kinds = ["maildir", "mbox"] as const;
-export type Kind = (typeof kinds)[number];
+/** "nested" is a Maildir whose folders are directories in each other, with its uidlists elsewhere: other names and renames, and else the same. */
+export type Kind = (typeof kinds)[number] | "nested";
 
-export const userAt = (kind: Kind, root: string): MailUser => user(kind === "maildir" ? `maildir:${root}/Maildir` : `mbox:${root}/mail:INBOX=${root}/inbox`);
+const locations: { readonly [K in Kind]: (root: string) => string } = {
+  maildir: (root) => `maildir:${root}/Maildir`,
+  nested: (root) => `maildir:${root}/Maildir:LAYOUT=fs:CONTROL=${root}/control`,
+  mbox: (root) => `mbox:${root}/mail:INBOX=${root}/inbox`,
+};
+
+export const userAt = (kind: Kind, root: string): MailUser => user(locations[kind](root));
 const quick = { ...settings, mailbox_auto_create: [], deliver_lock_delay: 5, deliver_lock_attempts: 2000, stale_lock_time: 2000 };
 export const openAt = (kind: Kind, root: string): Promise<MailStore> => openStore(userAt(kind, root), quick);
 
@@ -37,7 +44,7 @@ export async function fill(kind: Kind, root: string): Promise<void> {
 /** Another program puts two messages into INBOX, which have no UIDs then. */
 function foreign(kind: Kind, root: string): void {
   for (const id of ["f1", "f2"]) {
-    if (kind === "maildir") writeFileSync(`${root}/Maildir/new/${1_700_000_000 + Number(id[1])}.M1P1.other`, text(id));
+    if (kind !== "mbox") writeFileSync(`${root}/Maildir/new/${1_700_000_000 + Number(id[1])}.M1P1.other`, text(id));
     else appendFileSync(`${root}/inbox`, Buffer.concat([Buffer.from("From a@example.test Mon Jan  5 10:00:00 2026\n"), text(id), Buffer.from("\n")]));
   }
 }
@@ -49,6 +56,8 @@ export interface Step {
   /** What another program did before. */
   readonly given?: (kind: Kind, root: string) => void;
   readonly run: (store: MailStore) => Promise<unknown>;
+  /** Of folders, not messages. */
+  readonly folders?: true;
 }
 
 const within = (name: string, work: (mailbox: Mailbox) => Promise<unknown>) => async (store: MailStore): Promise<void> => {
@@ -80,7 +89,7 @@ export const steps: readonly Step[] = [
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
   },
-  { name: "deliver into a folder that is made", run: (store) => store.deliver("Lists/dev", message("n1"), true) },
+  { name: "deliver into a folder that is made", folders: true, run: (store) => store.deliver("Lists/dev", message("n1"), true) },
   { name: "set flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 1, 4), { how: "add", flags: flags("\\Seen", "\\Deleted") })) },
   { name: "replace flags", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 1, 3), { how: "replace", flags: flags("\\Draft") })) },
   { name: "set keywords that are new", run: within("INBOX", (inbox) => inbox.setFlags(uids(inbox, 0, 3), { how: "add", flags: flags("$Fresh", `a-keyword-${"long-".repeat(30)}`) })) },
@@ -101,12 +110,12 @@ export const steps: readonly Step[] = [
   { name: "expunge the last", run: within("INBOX", (inbox) => inbox.expunge([5, 6] as Uid[])) },
   // As a session asks: when it asks again it knows of none.
   { name: "expunge what is gone", run: within("INBOX", (inbox) => inbox.expunge(inbox.messages.filter(({ uid }) => uid >= 5).map(({ uid }) => uid))) },
-  { name: "create", run: (store) => store.create("Fresh/deep") },
-  { name: "delete", run: (store) => store.remove("A") },
-  { name: "rename", run: (store) => store.rename("A", "Archive") },
-  { name: "rename with children", run: (store) => store.rename("Work", "Job") },
-  { name: "rename INBOX", run: (store) => store.rename("INBOX", "Old mail") },
-  { name: "subscribe", run: (store) => store.subscribe("Work/two", true) },
+  { name: "create", folders: true, run: (store) => store.create("Fresh/deep") },
+  { name: "delete", folders: true, run: (store) => store.remove("A") },
+  { name: "rename", folders: true, run: (store) => store.rename("A", "Archive") },
+  { name: "rename with children", folders: true, run: (store) => store.rename("Work", "Job") },
+  { name: "rename INBOX", folders: true, run: (store) => store.rename("INBOX", "Old mail") },
+  { name: "subscribe", folders: true, run: (store) => store.subscribe("Work/two", true) },
   { name: "unsubscribe", run: (store) => store.subscribe("A", false) },
   { name: "claim recent", run: within("INBOX", (inbox) => inbox.claimRecent(false)) },
   { name: "open what another program added", given: foreign, run: within("INBOX", async (inbox) => (await inbox.refresh(), await viewOfMailbox(inbox))) },
