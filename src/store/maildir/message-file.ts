@@ -10,7 +10,7 @@ export const readNow = 128 * 1024;
 const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Where files are read to, and looked at before anything else can be read. */
-const room = Buffer.allocUnsafeSlow(readNow);
+export const room = Buffer.allocUnsafeSlow(readNow);
 /** Most headers fit. */
 const headSize = 8192;
 

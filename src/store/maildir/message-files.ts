@@ -8,6 +8,7 @@ import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
 import { headOf, ownCopy, withOctets } from "./message-file.ts";
 import type { Source } from "./message.ts";
+import { nearOctets } from "./near-files.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
 import { visit } from "./scan.ts";
 import { fieldText, sizeWritten } from "./uidlist.ts";
@@ -107,7 +108,8 @@ export class MessageFiles implements Source {
       if (stats !== undefined) this.#dated(uid, stats);
       return octets;
     };
-    return this.withFile(uid, (path) => withOctets(path, take, expected));
+    const near = expected === undefined ? undefined : nearOctets(this.#folder.place.path, table, row, expected);
+    return near === undefined ? this.withFile(uid, (path) => withOctets(path, take, expected)) : take(near);
   }
 
   #dated(uid: number, { mtimeMs }: Stats): void {

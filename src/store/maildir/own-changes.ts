@@ -7,7 +7,7 @@ import { batchSize, breathe } from "../serial.ts";
 import { lettersIn } from "./filename.ts";
 import type { FlagPlan } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
-import { inCur, inNew, nowhere } from "./row.ts";
+import { inCur, inNew, nowhere, putEnd } from "./row.ts";
 
 /** Events that own path operations made, by directory. */
 export interface Made {
@@ -144,8 +144,8 @@ class RenamedFiles {
     const name = this.#name;
     const next = this.#next;
     for (let i = 0; i < length; i++) name[i] = next[i] = heap[base + i];
-    end(name, length, now);
-    end(next, length, suffix);
+    putEnd(name, length, now);
+    putEnd(next, length, suffix);
     renameAt(from, name, cur, next);
   }
 
@@ -158,10 +158,4 @@ class RenamedFiles {
   close(): void {
     for (const directory of [this.#cur, this.#new]) if (directory !== undefined) closeSync(directory);
   }
-}
-
-function end(name: Buffer, at: number, suffix: string): void {
-  const { length } = suffix;
-  for (let i = 0; i < length; i++) name[at + i] = suffix.charCodeAt(i);
-  name[at + length] = 0;
 }

@@ -53,4 +53,23 @@ export function fieldsOf(table: MaildirTable, row: number): string {
 
 export const fileOf = (table: MaildirTable, row: number): string => baseOf(table, row) + table.setAt(table.at.set[row]);
 
+/** The file's name into `to`, with a NUL behind it; false when it has no room. */
+export function putName(to: Buffer, table: MaildirTable, row: number): boolean {
+  const { at, heap } = table;
+  const suffix = table.setAt(at.set[row]);
+  const base = at.nameAt[row];
+  const length = at.baseLength[row];
+  if (length + suffix.length >= to.length) return false;
+  for (let i = 0; i < length; i++) to[i] = heap[base + i] ?? 0;
+  putEnd(to, length, suffix);
+  return true;
+}
+
+/** What follows the base name in a name that is octets, and its NUL. */
+export function putEnd(name: Buffer, at: number, suffix: string): void {
+  const { length } = suffix;
+  for (let i = 0; i < length; i++) name[at + i] = suffix.charCodeAt(i);
+  name[at + length] = 0;
+}
+
 export const pathOf = (folder: string, table: MaildirTable, row: number): string | Buffer => octetPath(`${folder}/${directoryOf(table.at.place[row])}`, fileOf(table, row));

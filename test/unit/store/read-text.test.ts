@@ -1,7 +1,7 @@
 /** Mailbox.readText of Maildir: what `read` shows, whatever the name says of the file and the file has become. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
 import { MaildirStore } from "../../../src/store/maildir/store.ts";
@@ -68,3 +68,21 @@ test("files that changed under their names", async (t) => {
   assert.equal(textOf(mailbox, 9), "");
   assert.equal(textOf(mailbox, 10), wire(stored(10)));
 });
+
+test("many messages in one turn leave no directory open behind it", async (t) => {
+  const { mailbox } = await inbox(t);
+  for (const message of mailbox.messages) assert.ok(message.internalDate > 0);
+  const open = (): number => readdirSync("/proc/self/fd").filter((fd) => directoryAt(fd).endsWith("/cur")).length;
+  for (let n = 1; n <= 10; n++) assert.equal(textOf(mailbox, n), wire(stored(n)));
+  assert.equal(open(), 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(open(), 0);
+});
+
+function directoryAt(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
