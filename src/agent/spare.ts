@@ -4,9 +4,9 @@
  * of any user's is touched until the kernel has taken root's rights from every thread (sys/identity.ts). V8 compiles what runs often, so that her first
  * commands run as fast as later ones.
  */
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type ListenOptions, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import type { Settings } from "../config/table.ts";
 import { muteLog } from "../daemon/log.ts";
@@ -59,7 +59,9 @@ const trials: readonly (readonly Trial[])[] = [
     ...times<Trial>(4, { found: true, service: "pop3", commands: retrieving }),
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     ...times<Trial>(4, { commands: ordering }),
-    { commands: [...times(8, begin).flat(), ...times(100, "NOOP"), ...times(30, "SELECT INBOX")] },
+    { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
+    // Many functions, each of which runs once: it takes some hundred of them until V8 has compiled all.
+    ...times<Trial>(4, { commands: times(150, "SELECT INBOX") }),
   ],
 ];
 
@@ -75,6 +77,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   await Promise.all([import("./deliver/serve.ts"), import("./fulltext/fulltexts.ts")]);
   textVersion();
   const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
+  let tried = 0;
   try {
     const { mail, forget } = spareMail(directory, settings.mail_location.startsWith("mbox:") ? "mbox" : "maildir");
     // Names in `trials` are those of the store.
@@ -85,7 +88,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
       for (const { found, service, commands } of some) {
         if (stopping()) break;
         if (found === true) forget();
-        await session(user, plain, `${directory}/socket`, service, commands, stopping);
+        await session(user, plain, { path: `${directory}/socket`, tcp: tried++ % 2 > 0 }, service, commands, stopping);
       }
     }
   } finally {
@@ -100,14 +103,18 @@ const memory = (): string => (statSync("/dev/shm", { throwIfNoEntry: false })?.i
 
 const hello = { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true } as const;
 
-async function session(user: MailUser, settings: Settings, path: string, service: "pop3" | undefined, commands: readonly string[], stopping: () => boolean): Promise<void> {
+/** Where the client of a trial connects. */
+interface Place {
+  readonly path: string;
+  /** Over TCP, as clients do whose connection is passed on; the others come through imapd and pop3d: Node has other objects for each. */
+  readonly tcp: boolean;
+}
+
+async function session(user: MailUser, settings: Settings, place: Place, service: "pop3" | undefined, commands: readonly string[], stopping: () => boolean): Promise<void> {
   const store = await openStore(user, settings, undefined, { facts: makeFacts, alone: true });
   const context: AgentContext = { settings, storeOf: () => Promise.resolve(store), userNamed: () => undefined, stopping: new AbortController().signal };
-  const server = createServer({ pauseOnConnect: true });
   try {
-    server.listen(path);
-    await once(server, "listening");
-    const [client, socket] = await connected(server, path);
+    const [client, socket] = await connected(place);
     if (service === "pop3") {
       client.resume().end(commands.map((command) => `${command}\r\n`).join(""));
       return await servePop3(socket, user, { ...hello, service }, context);
@@ -120,24 +127,39 @@ async function session(user: MailUser, settings: Settings, path: string, service
     await served;
     client.destroy();
   } finally {
-    server.close();
     await store.close();
   }
 }
 
-/** Both ends of a connection, of which the one to be served came as those of clients do: Node's objects are then of the same kind as theirs. */
-async function connected(server: Server, path: string): Promise<readonly [Socket, Socket]> {
-  const pair = async (): Promise<readonly [Socket, Socket]> => {
-    const one = connect(path);
-    const [other] = (await once(server, "connection")) as [Socket];
-    return [one, other];
-  };
-  const [client, accepted] = await pair();
-  const [carrier, channel] = await pair();
+/** Both ends of a connection, of which the one to be served came as those of clients do. */
+async function connected({ path, tcp }: Place): Promise<readonly [Socket, Socket]> {
+  const [client, accepted] = tcp ? await pair({ host: "127.0.0.1", port: 0 }).catch(() => pair({ path })) : await pair({ path });
+  const [carrier, channel] = await pair({ path });
   passClient(accepted, carrier, Buffer.alloc(0));
   const socket = await receiveClient(channel);
   if (socket === undefined) throw new Error("a connection did not arrive");
   return [client, socket];
+}
+
+/** Both ends of a connection to ourselves. */
+async function pair(place: ListenOptions): Promise<readonly [Socket, Socket]> {
+  const server = createServer({ pauseOnConnect: true });
+  try {
+    server.listen(place);
+    await once(server, "listening");
+    const connections = on(server, "connection") as AsyncIterable<[Socket]>;
+    const address = server.address();
+    const one = address === null || typeof address === "string" ? connect(address ?? "") : connect(address.port, address.address);
+    await once(one, "connect");
+    for await (const [other] of connections) {
+      // A port is open to all.
+      if (other.remotePort === one.localPort) return [one, other];
+      other.destroy();
+    }
+    throw new Error("a connection did not arrive");
+  } finally {
+    server.close();
+  }
 }
 
 /** The client's side. */

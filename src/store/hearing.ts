@@ -30,7 +30,7 @@ export class Hearing {
   add(hear: (changes: Changes) => void): () => void {
     const stop = this.#hearers.add(hear);
     clearTimeout(this.#ending);
-    if (!this.#alone) this.#watching ??= this.#start();
+    this.#watching ??= this.#start();
     return () => {
       stop();
       clearTimeout(this.#ending);
@@ -45,7 +45,7 @@ export class Hearing {
   }
 
   #start(): Watching {
-    return watchPaths(this.#paths(), () => true, this.#look);
+    return watchPaths(this.#alone ? [] : this.#paths(), () => true, this.#look);
   }
 
   stop(): void {

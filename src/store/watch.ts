@@ -10,6 +10,8 @@ const gather = 20;
 /** ms between looks that no event asked for. */
 const pollWatched = 30_000;
 const pollBlind = 2_000;
+/** A watch begins so long after it was wished for, ms: those who open a mailbox, ask something and leave need none. */
+const patience = 100;
 
 export interface Watching {
   /** Look as soon as the last look is done. */
@@ -17,7 +19,7 @@ export interface Watching {
   /** Before many changes of our own, each of which would wake us. The function returned is called after them, and looks: nothing is missed. */
   pause(): () => void;
   stop(): void;
-  /** False as long as nothing is watched yet: that begins in the next turn of the event loop. */
+  /** False as long as nothing is watched yet. */
   readonly begun: boolean;
 }
 
@@ -75,12 +77,17 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
     watchers = [];
   };
   let pauses = 0;
-  // To watch a directory of many files takes the kernel some ms, for which nobody need wait: what happens until then is found by a look.
-  setImmediate(() => {
-    if (stopped || pauses > 0) return;
+  let due = false;
+  const begin = (): void => {
+    if (stopped || pauses > 0 || !due) return;
     open();
     schedule(gather);
-  });
+  };
+  // To watch a directory of many files takes the kernel some ms, for which nobody need wait: what happens until then is found by a look.
+  const starting = setTimeout(() => {
+    due = true;
+    begin();
+  }, patience);
 
   return {
     get begun() {
@@ -90,13 +97,13 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
     pause() {
       if (++pauses === 1) close();
       return () => {
-        if (--pauses > 0 || stopped) return;
-        open();
-        schedule(gather);
+        pauses--;
+        begin();
       };
     },
     stop() {
       stopped = true;
+      clearTimeout(starting);
       clearTimeout(timer);
       clearInterval(poll);
       close();
