@@ -168,9 +168,10 @@ export class Sync {
       try {
         await folder.uidlist.locked(() => this.#giveUids(seen));
       } catch (error) {
-        // On a full disk, or where we may not write, what has a UID can still be read, and expunged.
-        const { kind } = storeFault(error);
-        if (folder.header === undefined || (kind !== "no-space" && kind !== "permission")) throw error;
+        // On a full disk, where we may not write, or while another program holds the lock, what has a UID can still be read, and expunged.
+        const { kind, cause } = storeFault(error);
+        if (folder.header === undefined || (kind !== "no-space" && kind !== "permission" && kind !== "in-use")) throw error;
+        if (kind === "in-use") folder.log(`${folder.place.path}: mail without a UID is not shown yet: ${String(cause)}`);
         folder.fresh.doubt();
         folder.cur.doubt();
       }

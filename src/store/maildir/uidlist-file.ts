@@ -48,6 +48,8 @@ const isSame = (one: Identity, other: Identity): boolean => one.inode === other.
 
 /** Dovecot waits as long, and breaks the lock of a silent holder after as long. */
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
+/** With one who has held it for so long already. */
+const impatience = { ...patience, attempts: 20 };
 
 export class UidlistFile {
   readonly #place: { readonly control: string };
@@ -60,6 +62,8 @@ export class UidlistFile {
   #unsure = false;
   /** Lines of the last look that were none. */
   spoilt = 0;
+  /** The lock could not be had the last time. */
+  #held = false;
 
   constructor(place: { readonly control: string }) {
     this.#place = place;
@@ -89,9 +93,12 @@ export class UidlistFile {
     return this.#whole && !this.#unsure && this.#identity !== undefined;
   }
 
-  /** Runs `work` while nobody else changes the file. Throws StoreFault "in-use" after half a minute of waiting. */
+  /** Runs `work` while nobody else changes the file. Throws StoreFault "in-use" after half a minute of waiting, and after a second where that was in vain before. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
-    const lock = await dotlock(`${this.#path}.lock`, patience);
+    const before = this.#held;
+    this.#held = true;
+    const lock = await dotlock(`${this.#path}.lock`, before ? impatience : patience);
+    this.#held = false;
     try {
       return await work();
     } finally {

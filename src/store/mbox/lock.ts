@@ -4,7 +4,8 @@
  * it. Other programs (procmail, Dovecot) take them the other way round, so nobody here waits for one lock while holding the other: when
  * the second is taken, the first is let go, and both are tried again after `deliver_lock_delay`.
  *
- * Readers take fcntl only, shared. Who may not make a file beside the mailbox, and has no InboxLocker, does with fcntl.
+ * Readers take fcntl only, shared. Who may not make a file beside the mailbox, and has no InboxLocker, does with fcntl; so does everybody where the
+ * mailbox has a name of more than 250 octets.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, type BigIntStats } from "node:fs";
 import { dirname } from "node:path";
@@ -88,7 +89,8 @@ async function takeSecond(path: string, how: "read" | "write", policy: LockPolic
       release: () => lock.release(),
     };
   } catch (error) {
-    if (["EACCES", "EPERM", "EROFS"].includes(errno(error))) return nothing;
+    // One whose name has no room for ".lock" nobody can lock so.
+    if (["EACCES", "EPERM", "EROFS", "ENAMETOOLONG"].includes(errno(error))) return nothing;
     throw error;
   }
 }

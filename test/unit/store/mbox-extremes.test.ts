@@ -50,6 +50,24 @@ test("neither a last UID nor an X-UID that anybody gets to: UIDs begin anew", as
   assert.deepEqual(await subjects(inbox), [[1, "one"], [2, "two"]]);
 });
 
+test("a folder whose name has no room for the lock file's", async (t) => {
+  const { store } = await opened(t, temporary(t));
+  for (const length of [250, 251, 255]) {
+    const name = "n".repeat(length);
+    await store.create(name);
+    const folder = await store.open(name);
+    await folder.append([plain("one"), plain("two")]);
+    await store.deliver(name, plain("three"), false);
+    await folder.expunge([folder.messages[0]?.uid ?? assert.fail()]);
+    await folder.refresh();
+    assert.deepEqual((await subjects(folder)).map(([, subject]) => subject), ["two", "three"]);
+    store.release(folder);
+    await store.rename(name, "short");
+    await store.rename("short", name);
+    await store.remove(name);
+  }
+});
+
 for (const [what, torn, between] of [
   ["a From line", from.trimEnd(), 1],
   ["half of a From line", "From a@b Mon J", 0],
