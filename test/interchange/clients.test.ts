@@ -8,11 +8,14 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { have } from "../harness/stack.ts";
 import { mailIn, run, scratch, type Ended } from "../peers/client.ts";
+import { named, plainSpace, type Space } from "./operations.ts";
 import { below, forgetDovecotIndex, makeWorld, missing, type Kind, type Side, type World } from "./world.ts";
 
 /** One program that fetches mail and remembers what it has. */
 interface Client {
   readonly name: string;
+  /** Of all folders; else of INBOX. */
+  readonly folders?: true;
   /** Fetches what is new from the server. */
   fetch(ports: { readonly imap: number; readonly pop3: number }): Promise<void>;
   /** Subjects of all that it fetched, in any order. */
@@ -38,6 +41,7 @@ const mbsync: Make = (d, user, password) => {
   mkdirSync(join(d, "mail"), { recursive: true });
   return {
     name: "mbsync",
+    folders: true,
     async fetch({ imap }) {
       rcFile(join(d, "rc"), `IMAPAccount far\nHost 127.0.0.1\nPort ${imap}\nUser ${user}\nPass ${password}\nSSLType None\nAuthMechs LOGIN\n\nIMAPStore far\nAccount far\n\nMaildirStore near\nPath ${d}/mail/\nInbox ${d}/mail/INBOX\nSubFolders Verbatim\n\nChannel all\nFar :far:\nNear :near:\nPatterns *\nCreate Near\nExpunge Both\nSyncState *\n`);
       ended(await run("mbsync", ["-V", "-c", join(d, "rc"), "all"], { env: { HOME: d } }), [0]);
@@ -82,6 +86,7 @@ const getmail = (protocol: "pop3" | "imap"): Make => (d, user, password) => ({
 
 const offlineimap: Make = (d, user, password) => ({
   name: "offlineimap",
+  folders: true,
   async fetch({ imap }) {
     rcFile(join(d, "rc"), `[general]\naccounts = a\nmetadata = ${d}/meta\nui = quiet\n[Account a]\nlocalrepository = near\nremoterepository = far\n[Repository near]\ntype = Maildir\nlocalfolders = ${d}/mail\n[Repository far]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = ${imap}\nremoteuser = ${user}\nremotepass = ${password}\nssl = no\nstarttls = no\nauth_mechanisms = PLAIN, LOGIN\n`);
     ended(await run("offlineimap", ["-c", join(d, "rc"), "-o"], { env: { HOME: d } }), [0]);
@@ -108,13 +113,13 @@ const byUidl: typeof clients = [
 const everything = process.env["FORMATS"] === "all";
 let count = 0;
 
-/** Puts messages into INBOX, flagged ones too; their subjects. */
-async function put(world: World, port: number, messages: number): Promise<string[]> {
+/** Puts messages into a folder, flagged ones too; their subjects. */
+async function put(world: World, port: number, messages: number, folder: string): Promise<string[]> {
   const imap = await world.imap(port);
   const subjects: string[] = [];
   for (let i = 0; i < messages; i++) {
     const subject = `n${++count}`;
-    await imap.ok(`APPEND INBOX (${["", "\\Flagged", "kept"][i % 3] ?? ""}) `, Buffer.from(`From: a@example.org\r\nSubject: ${subject}\r\nMessage-ID: <${subject}@example.org>\r\n\r\nFrom here\r\nbody\r\n`));
+    await imap.ok(`APPEND ${folder} (${["", "\\Flagged", "kept"][i % 3] ?? ""}) `, Buffer.from(`From: a@example.org\r\nSubject: ${subject}\r\nMessage-ID: <${subject}@example.org>\r\n\r\nFrom here\r\nbody\r\n`));
     subjects.push(subject);
   }
   await imap.logout();
@@ -128,33 +133,45 @@ interface CourseOptions {
   /** pop3_uidl_format; undefined as each has it by itself. */
   readonly format?: string;
   readonly sides: readonly Side[];
+  readonly space?: Space;
+  /** Of mail_location. */
+  readonly options?: string;
 }
 
-async function course(t: TestContext, { kind, letter, using, format, sides }: CourseOptions): Promise<void> {
-  const world = await makeWorld(t, { kind, letter, ...(format === undefined ? {} : { set: { pop3_uidl_format: format }, dovecot: `pop3_uidl_format = ${format}\n` }) });
+async function course(t: TestContext, { kind, letter, using, format, sides, space = plainSpace, options = "" }: CourseOptions): Promise<void> {
+  const world = await makeWorld(t, { kind, letter, space, options, ...(format === undefined ? {} : { set: { pop3_uidl_format: format }, dovecot: `pop3_uidl_format = ${format}\n` }) });
   // Files of a time before either server: with and without a body, in a mailbox without numbers.
   if (kind === "mbox") {
     mkdirSync(world.root, { mode: 0o700 });
     writeFileSync(world.inbox, "From a@b Sat Nov 21 05:30:00 2026\nMessage-ID: <old1@b>\nSubject: n-old1\n\nbody\n\nFrom a@b Sat Nov 21 05:31:00 2026\nMessage-ID: <old2@b>\nSubject: n-old2\nX-UIDL: +*_\"!older\n\n\n");
     for (const path of [world.root, world.inbox]) chownSync(path, world.user.uid, world.user.gid);
   }
-  const all = new Set(kind === "mbox" ? ["n-old1", "n-old2"] : []);
+  const inInbox = new Set(kind === "mbox" ? ["n-old1", "n-old2"] : []);
+  const inFolder = new Set<string>();
+  const folder = named(space, ["Lists", "dev"]);
   const running = using.filter(([program]) => have(program)).map(([, make]) => make(scratch(t), world.user.name, world.user.password));
   const fetchAll = async (side: Side): Promise<void> => {
     const ports = side === "ours" ? world.ours.ports : world.theirs;
     for (const client of running) {
       await client.fetch(ports);
-      assert.deepEqual(client.subjects().sort(), [...all].sort(), `${client.name} from ${side}`);
+      assert.deepEqual(client.subjects().sort(), [...inInbox, ...(client.folders ? inFolder : [])].sort(), `${client.name} from ${side}`);
     }
   };
   await world.theirs.start();
-  for (const side of sides) {
+  for (const [turn, side] of sides.entries()) {
+    const port = side === "ours" ? world.ours.ports.imap : world.theirs.imap;
     await fetchAll(side);
-    for (const subject of await put(world, side === "ours" ? world.ours.ports.imap : world.theirs.imap, 4)) all.add(subject);
+    if (turn === 0) {
+      const imap = await world.imap(port);
+      await imap.ok(`CREATE ${folder}`);
+      await imap.logout();
+    }
+    for (const subject of await put(world, port, 4, "INBOX")) inInbox.add(subject);
+    for (const subject of await put(world, port, 2, folder)) inFolder.add(subject);
     await fetchAll(side);
     if (side === "ours") {
       await world.theirs.stop();
-      forgetDovecotIndex(world.root);
+      for (const directory of [world.root, world.user.home]) forgetDovecotIndex(directory);
       await world.theirs.start();
     }
   }
@@ -162,6 +179,14 @@ async function course(t: TestContext, { kind, letter, using, format, sides }: Co
 }
 
 for (const kind of ["maildir", "mbox"] satisfies Kind[]) test(`${kind}: clients download nothing twice`, { skip: missing }, (t) => course(t, { kind, letter: `c${kind.slice(0, 2)}`, using: clients, sides: everything ? ["theirs", "ours", "theirs", "ours"] : ["theirs", "ours", "theirs"] }));
+
+const others: readonly Pick<CourseOptions, "kind" | "letter" | "space" | "options">[] = [
+  { kind: "maildir", letter: "cp", space: { prefix: "INBOX.", separator: "." } },
+  { kind: "mbox", letter: "cq", space: { prefix: "INBOX.", separator: "." } },
+  { kind: "maildir", letter: "cf", options: ":LAYOUT=fs:CONTROL=~/control:INBOX=~/Inbox" },
+];
+for (const other of others)
+  test(`${other.kind}${other.options ?? ""}, prefix "${other.space?.prefix ?? ""}": clients download nothing twice`, { skip: missing }, (t) => course(t, { ...other, using: clients.slice(0, 3), sides: ["theirs", "ours", "theirs"] }));
 
 /** Dovecot's and those it is told to have after UW, Courier, Cyrus, tpop3d and others; %m is each header's, and two mails of one header would be one. */
 const formats: readonly (readonly [Kind, string])[] = [

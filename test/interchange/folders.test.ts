@@ -154,6 +154,18 @@ for (const kind of ["maildir", "mbox"] satisfies Kind[])
     assert.match(said.at(-1) ?? "", /bell\x07: [^\n]*control/);
   });
 
+test('mbox: with "." between levels a file with a dot in its name is told from one in a directory', async (t) => {
+  const { root, store } = await place(t, "mbox");
+  mkdirSync(`${root}/a`);
+  for (const [file, count] of [["a.b", 1], ["a/b", 2]] as const) writeFileSync(`${root}/${file}`, "From a@b Sat Nov 21 05:30:00 2026\nSubject: x\n\nbody\n\n".repeat(count));
+  const sessions = await startSessions(store, { namespace_separator: "." });
+  t.after(() => sessions.close());
+  const client = await sessions.login();
+  assert.deepEqual(listed(await client.ask('LIST "" "*"')), ["INBOX \\HasNoChildren", "a \\HasChildren \\Noselect", "a.b \\NoInferiors", "a\\2eb \\NoInferiors"]);
+  assert.deepEqual(await client.ask("STATUS a.b (MESSAGES)"), ["* STATUS a.b (MESSAGES 2)", "OK Status completed."]);
+  assert.deepEqual(await client.ask('STATUS "a\\\\2eb" (MESSAGES)'), ['* STATUS "a\\\\2eb" (MESSAGES 1)', "OK Status completed."]);
+});
+
 test("mbox: CREATE with a separator at the end makes a directory", async (t) => {
   const { root, store } = await place(t, "mbox");
   const sessions = await startSessions(store);

@@ -44,7 +44,7 @@ export interface Space {
 
 export const plainSpace: Space = { prefix: "", separator: "/" };
 
-const named = ({ prefix, separator }: Space, parts: readonly string[]): string => prefix + parts.join(separator);
+export const named = ({ prefix, separator }: Space, parts: readonly string[]): string => prefix + parts.join(separator);
 
 /** Which folders can hold others differs: in an mbox store a folder with messages can not. */
 export interface Doing {
