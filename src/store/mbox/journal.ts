@@ -1,7 +1,7 @@
 /**
  * Changing an mbox so that a crash leaves it whole. The file can not be replaced (its directory may be root's, and others hold
  * locks on it), so octets move within it; and a kill half way would tear it. Everything happens under the write lock. NAME stands for
- * the folder; side files lie in a directory of the user's own. Appends are in append-mark.ts, changes in place in patch.ts.
+ * the folder; side files lie in a directory of the user's own. Appends are in append-mark.ts, changes in place in patch.ts, blocks taken out in collapse.ts.
  *
  * *Rewrite* of everything from octet X on by N others (header fields grow, messages go), the file having OLD octets before and NEW = X + N
  * after it. Legal states:
@@ -26,6 +26,7 @@ import { createOnly, syncDirectory, syncFile, writeFully, writePieces } from "..
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import { added, halfAppend, removeMark, writeMark, type Appended } from "./append-mark.ts";
+import { collapseBlocks, recoverCollapse } from "./collapse.ts";
 import { copyRange, fillLines, linesEnd, Sequence } from "./octets.ts";
 import { patch, recoverPatch, type Edits } from "./patch.ts";
 import { Side } from "./side.ts";
@@ -58,6 +59,8 @@ interface Plan {
 
 export class Journal {
   readonly side: Side;
+  /** As far as is known. */
+  collapses = true;
 
   constructor(side: Side) {
     this.side = side;
@@ -89,6 +92,12 @@ export class Journal {
   /** Writes octets over others. Durable when it resolves. */
   async patch(fd: number, edits: Edits): Promise<void> {
     if (!edits.empty) await patch(this.side, fd, edits);
+  }
+
+  /** Takes blocks out, as collapse.ts says. False where that can not be done, and is not tried again. */
+  async collapse(fd: number, from: number, length: number): Promise<boolean> {
+    this.collapses &&= await collapseBlocks(this.side, fd, from, length);
+    return this.collapses;
   }
 
   /**
@@ -188,7 +197,7 @@ export class Journal {
 
   /** True when a killed process left something to do. */
   get pending(): boolean {
-    return ["append", "patch", "tmp", "prepared", "rewrite", "cut"].some((kind) => readable(this.side.path(kind)));
+    return ["append", "patch", "collapse", "tmp", "prepared", "rewrite", "cut"].some((kind) => readable(this.side.path(kind)));
   }
 
   /** Finishes or undoes what a killed process began; only under the write lock. Returns what was done, for people. */
@@ -205,6 +214,7 @@ export class Journal {
     }
     const edits = await recoverPatch(this.side, fd);
     if (edits > 0) done.push(`${edits} changes of flags were completed`);
+    if (await recoverCollapse(this.side, fd)) done.push("blanks that were half taken out were taken out");
     rmSync(this.side.path("tmp"), { force: true });
     await this.#withPlan("prepared", fd, async (_, { old, size }) => {
       const end = linesEnd(fd, old, Math.min(size, fstatSync(fd).size));

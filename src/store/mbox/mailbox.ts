@@ -21,12 +21,13 @@ import { copyMessages, storedIn } from "./copy.ts";
 import { Deliveries } from "./deliver.ts";
 import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
 import { keywordLimit } from "./keywords.ts";
+import { expungeRows } from "./expunge.ts";
 import type { LockedFile } from "./lock.ts";
 import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
 import { headOf, octetsOf, storedOctets } from "./octets-of.ts";
 import { readAdded } from "./reading.ts";
-import { expungeRows, writeOld, writeStates } from "./writing.ts";
+import { writeOld, writeStates } from "./writing.ts";
 
 const nobody: State = { flags: new Set(), old: false };
 

@@ -8,7 +8,6 @@
  */
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
-import { syncFile } from "../durable.ts";
 import { Columns } from "../index/columns.ts";
 import type { Flags } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
@@ -34,12 +33,12 @@ interface Written {
   readonly crc: number;
 }
 
-interface Renewed extends Written {
+export interface Renewed extends Written {
   /** Everything before the body. */
   readonly head: Buffer;
 }
 
-/** In the octets it had; only those in [from, to) are others. */
+/** With [from, to) of it: the only octets that are others, or blanks. */
 interface Fitting extends Renewed {
   readonly from: number;
   readonly to: number;
@@ -64,7 +63,7 @@ const renewedSchema = { row: "u32", length: "u32", crc: "u32" } as const;
 /** Longer stretches of old octets are copied from file to file. */
 const inMemory = 256 * 1024;
 
-class Writer {
+export class Writer {
   readonly #contents: Contents;
   #window: FileWindow;
   /** Used for one header after the other. */
@@ -117,6 +116,22 @@ class Writer {
     if (text === undefined) return undefined;
     head.write(others + text, start, "latin1");
     return { ...renewal(row, metadata.state, head), from: start, to: end };
+  }
+
+  /**
+   * The same in `more` octets more than it has, as blanks: [from, to) of the head, those that it had among them. Undefined where it is no header that can
+   * have them.
+   */
+  filled(row: number, more: number, base?: Base): Fitting | undefined {
+    const place = this.#contents.place(row);
+    const head = this.head(place);
+    const { start, end, others, before } = this.#room(head, place);
+    const metadata = base === undefined ? this.metadata(row) : { ...this.metadata(row), base };
+    const text = before === "" ? fitMetadata(metadata, end - start - others.length + more) : undefined;
+    if (text === undefined) return undefined;
+    const octets = Buffer.concat([head.subarray(0, start), Buffer.from(others + text, "latin1"), head.subarray(end)]);
+    const at = start + others.length;
+    return { ...renewal(row, metadata.state, octets), from: at + text.trimEnd().length, to: at + text.length - 1 };
   }
 
   /** Relative to the start of the message. */
@@ -177,7 +192,7 @@ class Writer {
 }
 
 /** Old octets that stay: one piece where stretches meet. */
-class Stretch {
+export class Stretch {
   #from = 0;
   #to = 0;
 
@@ -276,13 +291,13 @@ async function rewrite(contents: Contents, journal: Journal, file: LockedFile, {
 }
 
 /** A message lies elsewhere now; where the next one begins. */
-function moved(contents: Contents, row: number, place: Place, start: number): number {
+export function moved(contents: Contents, row: number, place: Place, start: number): number {
   contents.move(row, start);
   return place.next + start - place.start;
 }
 
 /** The same, with another header of `length` octets before the body. */
-function grown(contents: Contents, row: number, place: Place, start: number, length: number, { state, crc }: Written): number {
+export function grown(contents: Contents, row: number, place: Place, start: number, length: number, { state, crc }: Written): number {
   const shift = start + length - place.body;
   const next = { start, header: place.header + start - place.start, body: place.body + shift, end: place.end + shift, next: place.next + shift, crc, counted: place.counted };
   contents.setPlace(row, next);
@@ -291,57 +306,11 @@ function grown(contents: Contents, row: number, place: Place, start: number, len
 }
 
 /** Where everything is in a pseudo message of ours. */
-function pseudoPlace(start: number, octets: Buffer): Place {
+export function pseudoPlace(start: number, octets: Buffer): Place {
   const header = start + octets.indexOf("\n") + 1;
   const body = start + octets.indexOf("\n\n") + 2;
   const next = start + octets.length;
   return { start, header, body, end: next - 1, next, crc: crc32(octets.subarray(0, body - start)), counted: false };
-}
-
-/** Takes messages out, by row, ascending. Durable when it resolves. */
-export async function expungeRows(contents: Contents, journal: Journal, file: LockedFile, going: readonly number[]): Promise<void> {
-  file.stillOurs();
-  const { table } = contents;
-  const first = going[0];
-  // Somebody who was killed may have cut them off: durable that is only now.
-  if (first === undefined) return await syncFile(file.fd);
-  contents.begin();
-  const out = new Set(going);
-  const size = Number(file.stats().size);
-  const writer = new Writer(contents, file.fd, size, new Map());
-  const at = contents.place(first).start;
-  // Without a pseudo message the first message that stays has the base.
-  const heir = first === 0 && contents.pseudo === undefined ? firstNotIn(out, table.length) : undefined;
-  // What goes is what was read, and so is what comes behind it.
-  for (const row of going) {
-    writer.head(contents.place(row));
-    if (row + 1 < table.length && !out.has(row + 1)) writer.head(contents.place(row + 1));
-  }
-  const top = heir === undefined ? undefined : writer.renewed(heir, contents.base);
-  const pseudo = first === 0 && heir === undefined && contents.pseudo === undefined ? pseudoMessage(contents.base, hostname(), Date.now()) : undefined;
-  await journal.rewrite(file.fd, at, staying(contents, first, out, top, pseudo));
-  let next = at;
-  for (let row = first; row < table.length; row++) {
-    if (out.has(row)) continue;
-    const place = contents.place(row);
-    next = row === heir && top !== undefined ? grown(contents, row, place, next, top.head.length, top) : moved(contents, row, place, next);
-  }
-  contents.remove(going);
-  if (pseudo !== undefined) contents.pseudo = pseudoPlace(at, pseudo);
-  await contents.note(file, true);
-}
-
-/** What is left of a file from a message on. @param top a message that stays, with another header */
-function* staying(contents: Contents, first: number, out: ReadonlySet<number>, top: Renewed | undefined, pseudo: Buffer | undefined): Generator<Piece> {
-  const stretch = new Stretch();
-  for (let row = first; row < contents.table.length; row++) {
-    if (out.has(row)) continue;
-    const place = contents.place(row);
-    if (row === top?.row) yield top.head;
-    yield* stretch.add(row === top?.row ? place.body : place.start, place.next);
-  }
-  yield* stretch.end();
-  if (pseudo !== undefined) yield pseudo;
 }
 
 function rowsWith(length: number, needs: (row: number) => boolean): Uint32Array {
@@ -349,9 +318,4 @@ function rowsWith(length: number, needs: (row: number) => boolean): Uint32Array 
   let count = 0;
   for (let row = 0; row < length; row++) if (needs(row)) rows[count++] = row;
   return rows.subarray(0, count);
-}
-
-function firstNotIn(out: ReadonlySet<number>, length: number): number | undefined {
-  for (let row = 0; row < length; row++) if (!out.has(row)) return row;
-  return undefined;
 }

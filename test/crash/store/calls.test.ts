@@ -33,6 +33,7 @@ const durable: readonly (readonly [kind: Kind, step: string, path: string, times
   ["mbox", "set flags", "/inbox"],
   ["mbox", "expunge", "/inbox"],
   ["mbox", "expunge the last", "/inbox"],
+  ["mbox", "expunge before much mail", "/inbox", 2],
   ["mbox", "subscribe", "subscriptions"],
 ];
 

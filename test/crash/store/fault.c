@@ -253,6 +253,11 @@ static ssize_t copy_file_range_or_not(int from, off64_t *start, int to, off64_t 
   return -1;
 }
 
+static int fallocate_or_not(int fd, int mode, off64_t from, off64_t length) {
+  REAL("fallocate", int, int, int, off64_t, off64_t)
+  return fate(TRUNCATE, path_of(fd)) == 0 ? real(fd, mode, from, length) : -1;
+}
+
 static ssize_t getdents64_or_not(int fd, void *entries, size_t length) {
   REAL("getdents64", ssize_t, int, void *, size_t)
   return fate(READ, path_of(fd)) == FAIL ? -1 : real(fd, entries, length);
@@ -271,6 +276,7 @@ void *dlsym(void *library, const char *name) {
   if (library != RTLD_NEXT) {
     if (strcmp(name, "renameat") == 0) return (void *)renameat_or_not;
     if (strcmp(name, "copy_file_range") == 0) return (void *)copy_file_range_or_not;
+    if (strcmp(name, "fallocate") == 0) return (void *)fallocate_or_not;
     if (strcmp(name, "getdents64") == 0) return (void *)getdents64_or_not;
     if (strcmp(name, "inotify_add_watch") == 0) return (void *)inotify_add_watch_or_not;
   }

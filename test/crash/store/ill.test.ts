@@ -13,7 +13,7 @@ import { after, before, describe, test } from "node:test";
 import { ended, shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults } from "./faults.ts";
 import { illnesses } from "./illnesses.ts";
-import { fill, kinds, steps } from "./steps.ts";
+import { fill, kinds, stepsOf } from "./steps.ts";
 
 const stride = Number(process.env.STRIDE ?? 4);
 
@@ -27,7 +27,7 @@ for (const [what, name] of Object.keys(illnesses).entries())
     after(() => rmSync(base, { recursive: true, force: true }));
 
     for (const kind of kinds)
-      for (const [number, step] of steps.entries())
+      for (const [number, step] of stepsOf(kind).entries())
         test(`${kind}: ${step.name}`, async (t) => {
           const faults = new Faults();
           t.after(() => faults.end());

@@ -13,7 +13,7 @@ import { after, before, describe, test } from "node:test";
 import { ended, shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults, type Action } from "./faults.ts";
 import { copyOf, reopened, whole } from "./room.ts";
-import { fill, kinds, openAt, steps, type Kind, type Step } from "./steps.ts";
+import { fill, kinds, openAt, stepsOf, type Kind, type Step } from "./steps.ts";
 import { assertBetween, assertDone, type View } from "./views.ts";
 
 const stride = Number(process.env.STRIDE ?? 20);
@@ -29,7 +29,7 @@ describe("SIGKILL at every commit point", { skip: noFaults(), concurrency: 2 }, 
   after(() => rmSync(base, { recursive: true, force: true }));
 
   for (const kind of [...kinds, "nested"] as const)
-    for (const [number, step] of steps.entries().filter(([, step]) => kind !== "nested" || step.folders))
+    for (const [number, step] of stepsOf(kind).entries().filter(([, step]) => kind !== "nested" || step.folders))
       test(`${kind}: ${step.name}`, async (t) => {
         const faults = new Faults();
         t.after(() => faults.end());

@@ -14,11 +14,12 @@ export async function reopened(kind: Kind, room: string): Promise<View> {
 }
 
 /** A copy of the mail in `from`, used once so that it has its side files, and with what another program did to it. Returns what was there before that. */
-export async function copyOf(kind: Kind, from: string, step: Pick<Step, "given">, room: string): Promise<View> {
+export async function copyOf(kind: Kind, from: string, step: Pick<Step, "given" | "seen">, room: string): Promise<View> {
   rmSync(room, { recursive: true, force: true });
   cpSync(from, room, { recursive: true, preserveTimestamps: true });
+  if (step.seen === true) step.given?.(kind, room);
   const found = await reopened(kind, room);
-  step.given?.(kind, room);
+  if (step.seen !== true) step.given?.(kind, room);
   return found;
 }
 

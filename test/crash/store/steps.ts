@@ -49,12 +49,19 @@ function foreign(kind: Kind, root: string): void {
   }
 }
 
+/** Another program puts messages into an mbox, of which the last one is much longer than the others. */
+function muchMail(_: Kind, root: string): void {
+  for (const [i, lines] of [500, 500, 500, 180_000].entries()) appendFileSync(`${root}/inbox`, Buffer.concat([Buffer.from("From a@example.test Mon Jan  5 10:00:00 2026\n"), text(`${lines}-lines-of-${i}`), Buffer.from("\n")]));
+}
+
 export interface Step {
   readonly name: string;
   /** Refused means that nothing of it happened, and that it can be asked for again. */
   readonly whole?: true;
   /** What another program did before. */
   readonly given?: (kind: Kind, root: string) => void;
+  /** The user has seen that, before the step. */
+  readonly seen?: true;
   readonly run: (store: MailStore) => Promise<unknown>;
   /** Of folders, not messages. */
   readonly folders?: true;
@@ -121,8 +128,13 @@ export const steps: readonly Step[] = [
   { name: "open what another program added", given: foreign, run: within("INBOX", async (inbox) => (await inbox.refresh(), await viewOfMailbox(inbox))) },
 ];
 
+/** Those that only an mbox does in a way of its own. */
+export const mboxSteps: readonly Step[] = [...steps, { name: "expunge before much mail", given: muchMail, seen: true, run: within("INBOX", (inbox) => inbox.expunge(uids(inbox, 5, 6))) }];
+
+export const stepsOf = (kind: Kind): readonly Step[] => (kind === "mbox" ? mboxSteps : steps);
+
 export function stepNamed(name: string): Step {
-  const step = steps.find((one) => one.name === name);
+  const step = mboxSteps.find((one) => one.name === name);
   if (step === undefined) throw new Error(`no step "${name}"`);
   return step;
 }

@@ -20,8 +20,8 @@ export interface View {
   readonly subscriptions: readonly string[];
 }
 
-/** Octets of a message that shows whether it is whole, and which one it is. */
-export const text = (id: string, lines = 40): Buffer => Buffer.from(`From: a@example.test\nX-Id: ${id}\nSubject: ${id}\n\n${`a line of ${id}\n`.repeat(lines)}end of ${id}\n`);
+/** Octets of a message that shows whether it is whole, and which one it is: "700-lines-of-x" has as many. */
+export const text = (id: string, lines = Number(/^(\d+)-lines/.exec(id)?.[1] ?? 40)): Buffer => Buffer.from(`From: a@example.test\nX-Id: ${id}\nSubject: ${id}\n\n${`a line of ${id}\n`.repeat(lines)}end of ${id}\n`);
 
 /** Its id. Throws when it is not all of it. */
 function identify(octets: Buffer, where: string): string {

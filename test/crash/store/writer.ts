@@ -10,7 +10,7 @@ const [kind = "", root = "", name = "", page = ""] = process.argv.slice(2);
 const step = stepNamed(name);
 const store = await openAt(kind as Kind, root);
 // The folders are open, as in an agent that has worked a while; except for what is not known before.
-if (step.given === undefined) for (const folder of ["INBOX", "A"]) await store.open(folder);
+if (step.given === undefined || step.seen === true) for (const folder of ["INBOX", "A"]) await store.open(folder);
 const control = openSync(process.env.FAULT_CONTROL ?? "", "r+");
 writeSync(control, Buffer.from(page, "base64"), 0, null, 0);
 await step.run(store);
