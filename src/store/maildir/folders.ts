@@ -33,6 +33,11 @@ export function inside(root: string, path: string): void {
   if (!realpathSync(path).startsWith(`${realpathSync(root)}/`)) throw new StoreFault("permission", "permission denied", new Error(`${path} leads out of the mail store`));
 }
 
+/** A folder must not be where something else of the store is, nor hold it: it could be renamed or removed with it. Throws StoreFault "bad-name". */
+export function refuseOthers(path: string, others: readonly string[]): void {
+  if (others.some((other) => other === path || other.startsWith(`${path}/`))) throw new StoreFault("bad-name", "something else of the mailboxes is there");
+}
+
 /** Makes the directories; `cur` comes last, and with it the folder exists. Completes what a killed process began. @param root the folder itself where it is the root of a tree, or of no Maildir++ */
 export function makeFolder(root: string, path: string): void {
   if (path === root) makeDirectories(path, 0o700);

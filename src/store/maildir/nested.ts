@@ -12,7 +12,7 @@ import { StoreFault } from "../mailbox.ts";
 import { depthLimit, entryIn, look } from "../nested-entries.ts";
 import type { OddNames } from "../odd-names.ts";
 import { emptyControl, linkControl, removeIfEmpty } from "./control.ts";
-import { inside, isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
+import { inside, isFolder, isUsable, makeFolder, refuseOthers, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
 const parts = ["cur", "new", "tmp"];
@@ -52,11 +52,13 @@ export class Nested implements Layout {
     // Dovecot never lists it, whether the file is there or not.
     if (levels[0] === "subscriptions" && this.control === this.root) throw new StoreFault("bad-name", "the subscriptions are there");
     if (levels.length > depthLimit) throw new StoreFault("bad-name", "mailbox name is too long");
-    return levels.reduce((directory, level) => {
+    const found = levels.reduce((directory, level) => {
       const path = entryIn(directory, level, this.#refuse);
       if (look(path)?.isSymbolicLink() === true && existsSync(path)) inside(this.root, path);
       return path;
     }, this.root);
+    refuseOthers(found, name === "INBOX" ? [this.control] : [this.inbox, this.control]);
+    return found;
   }
 
   controlOf(name: string, path: string): string {
@@ -82,11 +84,12 @@ export class Nested implements Layout {
       if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
       const level = nameOfEntry(entry.name, this.#refuse);
       const path = `${directory}/${entry.name}`;
-      if (level === undefined || path === this.inbox || path !== entryIn(directory, level, this.#refuse) || (depth === 0 && entry.name.startsWith(trash))) return [];
+      if (level === undefined || path === this.inbox || path === this.control || path !== entryIn(directory, level, this.#refuse) || (depth === 0 && entry.name.startsWith(trash))) return [];
       const name = above + level;
-      if (canonicalName(name) !== name || (entry.isSymbolicLink() && !this.#leadsTo(path))) return [];
+      if (canonicalName(name) !== name || (name === "subscriptions" && this.control === this.root) || (entry.isSymbolicLink() && !this.#leadsTo(path))) return [];
       const selectable = isUsable(this.root, path + this.#below);
-      return [{ name, path: path + this.#below, selectable }, ...this.#in(`${name}/`, path, depth + 1)];
+      // Not through links, which may go round in circles.
+      return [{ name, path: path + this.#below, selectable }, ...(entry.isDirectory() ? this.#in(`${name}/`, path, depth + 1) : [])];
     });
   }
 

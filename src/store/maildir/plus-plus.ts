@@ -12,7 +12,7 @@ import { canonicalName, components, nameOfEntry } from "../folder-names.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { OddNames } from "../odd-names.ts";
 import { emptyControl, linkControl } from "./control.ts";
-import { isFolder, isUsable, makeFolder, removeEmptyFolder, trash } from "./folders.ts";
+import { isFolder, isUsable, makeFolder, refuseOthers, removeEmptyFolder, trash } from "./folders.ts";
 import type { FoundDirectory, Layout, MaildirLocation, RenameStep } from "./layout.ts";
 
 export class PlusPlus implements Layout {
@@ -41,7 +41,9 @@ export class PlusPlus implements Layout {
     const entry = entryOf(name);
     const other = otherEntry(this.root, name, entry);
     if (other === undefined && entry.length > 255) throw new StoreFault("bad-name", "mailbox name is too long");
-    return `${this.root}/${other ?? entry}`;
+    const path = `${this.root}/${other ?? entry}`;
+    refuseOthers(path, [this.inbox, this.control]);
+    return path;
   }
 
   controlOf(name: string, path: string): string {
