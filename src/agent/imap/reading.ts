@@ -74,7 +74,8 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
     if (next.done === true) break;
     const { index, message, need } = next.value;
     cost += costs[need];
-    if (need === "nothing" || (need === "text" && mailbox.readText !== undefined && roughly(message) <= inTurn)) {
+    if (need === "nothing" || isInTurn(mailbox, message, need)) {
+      if (need === "text") octets += roughly(message);
       items.push({ index, message, need, read: undefined });
       continue;
     }
@@ -94,6 +95,8 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
   }
   return items.length === 0 ? undefined : { items, waiting };
 }
+
+const isInTurn = (mailbox: Mailbox, message: Message, need: Need): boolean => need === "text" && mailbox.readText !== undefined && roughly(message) <= inTurn;
 
 /** Reads what makes the header or the facts of a message without a wait. Undefined when the store can not, or not now. */
 function readAtOnce(mailbox: Mailbox, { uid }: Message, need: "header" | "facts"): Read | undefined {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { makeFacts } from "../../../src/imap/facts.ts";
-import type { Mailbox } from "../../../src/store/mailbox.ts";
+import { StoreFault, type Mailbox, type Uid } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { settings, user } from "../store/support.ts";
 import { startSessions, type Client } from "./session.ts";
@@ -68,4 +68,17 @@ test("what is fetched is \\Seen, but for what is gone", async (t) => {
   assert.deepEqual(told.map((line) => /^\* (\d+)/.exec(line)?.[1]), ["1", "3", "4", "5", "6"]);
   assert.deepEqual(told.map((line) => /FLAGS \([^)]*\)\)$/.exec(line)?.[0] ?? ""), ["", ...Array.from({ length: 4 }, () => "FLAGS (\\Seen \\Recent))")]);
   assert.match(answer.at(-1) ?? "", /NO \[EXPUNGEISSUED\]/);
+});
+
+test("what can not be read is not \\Seen", async (t) => {
+  const { inbox, client } = await filled(t);
+  const { read, readText } = inbox;
+  const unreadable = <T>(reading: (uid: Uid) => T) => (uid: Uid): T => {
+    if (uid === 2) throw new StoreFault("io", "can not be read");
+    return reading.call(inbox, uid);
+  };
+  Object.assign(inbox, { read: unreadable(read), readText: unreadable(readText ?? (() => undefined)) });
+  assert.match((await client.ask("FETCH 1:3 BODY[]")).at(-1) ?? "", /^NO /);
+  const flags = await client.ask("FETCH 1:3 FLAGS");
+  assert.deepEqual(flags.slice(0, 3).map((line) => line.includes("\\Seen")), [true, false, true]);
 });
