@@ -39,6 +39,8 @@ export function install(template: string, user: UnixUser): void {
   run("cp", ["-a", template, user.maildir]);
   run("chown", ["-R", `${String(user.uid)}:${String(user.gid)}`, user.maildir]);
   if (readdirSync(user.maildir).length !== 3) throw new Error(`${user.maildir} is not a bare copy`);
+  // Or the commands measured would share the disk with the writing of this, and who fsyncs would wait for it.
+  run("sync", []);
 }
 
 /** The same users with homes below another directory, for a second server. */
