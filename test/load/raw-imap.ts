@@ -1,11 +1,12 @@
 /**
  * An IMAP client that does not read what it is told: octets are counted until the tagged response, and looked into
- * only afterwards. What it measures is the server and the connection, and next to nothing of its own.
+ * only afterwards. What it measures of a large answer is the server and the connection, and next to nothing of its own; for a short one there is `spin`.
  */
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { once } from "node:events";
+import { spinFor } from "./spin.ts";
 
 export type Security = "plain" | "tls" | "starttls";
 
@@ -79,7 +80,18 @@ export class RawImap {
     const start = performance.now();
     const answered = this.#await(tag);
     this.#socket.write(octets);
-    const ms = (await answered) - start;
+    return this.#answer(tag, (await answered) - start);
+  }
+
+  /** Like command, over a plain connection, waited for without sleeping (spin.ts): what the server takes, and nothing of ours. */
+  spin(text: string): Answer {
+    const tag = `${this.#mark}x${String(++this.#tags)} `;
+    this.#tag = Buffer.from(tag, "latin1");
+    const ms = spinFor(this.#socket, Buffer.from(`${tag}${text}\r\n`, "latin1"), (chunk) => this.#gather(chunk));
+    return this.#answer(tag, ms);
+  }
+
+  #answer(tag: string, ms: number): Answer {
     const chunks = this.#chunks;
     this.#chunks = [];
     const line = lastLine(this.#tail).toString("latin1").slice(tag.length);
@@ -123,13 +135,16 @@ export class RawImap {
   }
 
   #take(chunk: Buffer): void {
+    if (!this.#gather(chunk) || this.#done === undefined) return;
+    this.#done(performance.now());
+    this.#done = undefined;
+  }
+
+  /** Whether the tagged response is there. */
+  #gather(chunk: Buffer): boolean {
     this.#chunks.push(chunk);
     this.#tail = chunk.length >= tailSize ? chunk.subarray(-tailSize) : Buffer.concat([this.#tail, chunk]).subarray(-tailSize);
-    if (chunk.at(-1) !== 10) return;
-    if (this.#done !== undefined && lastLine(this.#tail).subarray(0, this.#tag.length).equals(this.#tag)) {
-      this.#done(performance.now());
-      this.#done = undefined;
-    }
+    return chunk.at(-1) === 10 && lastLine(this.#tail).subarray(0, this.#tag.length).equals(this.#tag);
   }
 
   #lose(fault: Error): void {
