@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { Columns } from "../index/columns.ts";
+import { breathe } from "../serial.ts";
 import type { Flags } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
 import type { Journal, Piece } from "./journal.ts";
@@ -20,8 +21,9 @@ import { Edits } from "./patch.ts";
 import { writtenBit } from "./rows.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
-/** Messages written between two fsyncs, and looked at between two breaths. */
+/** Messages written between two fsyncs, and between two breaths. */
 const batch = 8192;
+const turn = 1024;
 
 /** A header is not as it was when it was read: another program changed it unnoticed. */
 export class HeaderChanged extends Error {}
@@ -248,6 +250,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
       edits.add(place.start + from, writer.old(place, from, to), head.subarray(from, to));
       fitted.add({ row, crc });
       if (fitted.length === batch) await flush();
+      else if (fitted.length % turn === 0) await breathe();
     }
   }
   // In place first: the base is there, and UIDs above it would not be believed.
