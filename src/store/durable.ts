@@ -132,8 +132,11 @@ export function isWritable(directory: string): boolean {
   }
 }
 
+/** Files of text that belong to a mailbox are never that long, octets: one that is, is damaged, and is not to be read into memory. */
+export const longestText = 2 ** 28;
+
 /**
- * All of the file that has this name; one that is no file (a FIFO, which would hold us up, a device) counts as none. Throws what open(2) says, ENOENT
+ * All of the file that has this name; one that is no file (a FIFO, which would hold us up, a device), or is longer than any, counts as none. Throws what open(2) says, ENOENT
  * for those.
  */
 export function readRegular(path: string): Buffer {
@@ -145,7 +148,8 @@ export function readRegular(path: string): Buffer {
     throw errno(error) === "ENXIO" ? noFile(path) : error;
   }
   try {
-    if (!fstatSync(fd).isFile()) throw noFile(path);
+    const stats = fstatSync(fd);
+    if (!stats.isFile() || stats.size > longestText) throw noFile(path);
     return readFileSync(fd);
   } finally {
     closeSync(fd);

@@ -8,9 +8,9 @@
  * are added at the end under `posthorn-keywords.lock`, by one write and an fdatasync, which is the commit point. When most lines are void, or an fdatasync failed, the file is
  * written anew beside it and renamed; the commit point is then the fsync of the directory. Legal states: absent; whole; with a torn line at its end, which names no message and is passed over.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, renameSync, rmSync, type BigIntStats, type Stats } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, identityOf, syncData, syncDirectory, writeFully } from "../durable.ts";
+import { createOnly, identityOf, longestText, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 
 const patience = { attempts: 200, delay: 50, stale: 60_000 };
@@ -35,6 +35,8 @@ export function parseExtraKeywords(octets: Buffer): Map<string, string> {
   }
   return lines;
 }
+
+const isText = (stats: Stats | BigIntStats): boolean => stats.isFile() && stats.size <= longestText;
 
 export class ExtraKeywords {
   readonly #place: { readonly path: string };
@@ -65,7 +67,7 @@ export class ExtraKeywords {
   #now(): string {
     const stats = lstatSync(this.#path, { bigint: true, throwIfNoEntry: false });
     // Whatever else has the name is no file of keywords, and is replaced by one.
-    return identityOf(stats?.isFile() === true ? stats : undefined);
+    return identityOf(stats !== undefined && isText(stats) ? stats : undefined);
   }
 
   get isSame(): boolean {
@@ -100,7 +102,8 @@ export class ExtraKeywords {
     if (lines.length === 0 && this.#identity === "") return;
     const lock = await dotlock(`${this.#path}.lock`, patience);
     try {
-      if (this.#unsure || lstatSync(this.#path, { throwIfNoEntry: false })?.isFile() === false) return await this.#replace(alive());
+      const there = lstatSync(this.#path, { throwIfNoEntry: false });
+      if (this.#unsure || (there !== undefined && !isText(there))) return await this.#replace(alive());
       if (this.#lines + lines.length > 1024) {
         const kept = alive();
         if (this.#lines + lines.length > 4 * kept.length) return await this.#replace(kept);

@@ -5,7 +5,7 @@
  */
 import { closeSync, futimesSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, identityOf, readRegular, syncDirectory, syncFileNow, writeFully } from "../durable.ts";
+import { createOnly, identityOf, readIfThere, syncDirectory, syncFileNow, writeFully } from "../durable.ts";
 import { isKeyword, systemFlag } from "../flags.ts";
 import { StoreFault, type Flags } from "../mailbox.ts";
 
@@ -80,7 +80,8 @@ export class KeywordFile {
   look(): void {
     const identity = this.#now();
     if (identity === this.#identity) return;
-    this.#take(identity === "" ? [] : parseKeywords(readRegular(this.#path).toString("utf8")));
+    const text = identity === "" ? undefined : readIfThere(this.#path);
+    this.#take(text === undefined ? [] : parseKeywords(Buffer.from(text, "latin1").toString("utf8")));
     this.#identity = identity;
   }
 

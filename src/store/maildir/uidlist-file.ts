@@ -9,7 +9,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { dotlock } from "../dotlock.ts";
-import { createOnly, isCopy, syncData, syncDirectory, writeFully } from "../durable.ts";
+import { createOnly, isCopy, longestText, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
 /** What a look at the file found: the same as before, no file, a header that can not be read, more lines, or another file. */
@@ -148,6 +148,11 @@ export class UidlistFile {
       const stats = fstatSync(fd, { bigint: true });
       const size = Number(stats.size);
       const grown = known !== undefined && known.inode === stats.ino && size > known.size && this.#whole && this.#end === known.size && this.#isContinued(fd);
+      if (size > longestText) {
+        this.#identity = identityOf(stats);
+        this.#take(0, false, 0, 0);
+        return "corrupt";
+      }
       const from = grown ? this.#end : 0;
       const octets = Buffer.allocUnsafe(size - from);
       let got = 0;

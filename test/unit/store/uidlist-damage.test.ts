@@ -1,9 +1,9 @@
 /** A uidlist or a Maildir that somebody else has spoilt must not make one UID mean two messages. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { openStore } from "../../../src/store/open.ts";
-import { maildir, message, plain, settings, temporary, uid, uids, user } from "./support.ts";
+import { flags, maildir, message, plain, settings, temporary, uid, uids, user } from "./support.ts";
 
 test("a garbled line in the middle of the uidlist costs only its own message its UID", async (t) => {
   const { inbox, root } = await maildir(t);
@@ -27,6 +27,23 @@ test("a garbled line in the middle of the uidlist costs only its own message its
   await again.inbox.append([plain("six")]);
   assert.deepEqual(uids((await maildir(t, root)).inbox), [1, 3, 5, 6]);
 });
+
+for (const file of ["dovecot-uidlist", "dovecot-keywords", "posthorn-keywords"])
+  test(`${file} of 3 GB: it is not read, UIDs stay, and the mailbox can be changed`, async (t) => {
+    const { inbox, root, store } = await maildir(t);
+    await inbox.append([plain("one"), plain("two")]);
+    await inbox.setFlags([uid(1)], { how: "add", flags: flags(...Array.from({ length: 30 }, (_, i) => `keyword-${i}`)) });
+    const { uidValidity } = inbox;
+    await store.close();
+    truncateSync(`${root}/${file}`, 3 * 2 ** 30);
+    const again = (await maildir(t, root)).inbox;
+    assert.deepEqual(uids(again), [1, 2]);
+    assert.equal(again.uidValidity, uidValidity);
+    await again.setFlags([uid(2)], { how: "add", flags: flags("another", "\\Seen") });
+    assert.ok(again.messages[1]?.flags.has("another"));
+    assert.deepEqual(await again.append([plain("three")]), [3 + (file === "dovecot-uidlist" ? 1000 : 0)]);
+    assert.ok(process.resourceUsage().maxRSS < 600_000, "memory");
+  });
 
 test("a file whose name holds a line end is no message", async (t) => {
   const { inbox, root } = await maildir(t);
