@@ -59,7 +59,7 @@ export class MaildirStore implements MailStore {
   start(): Promise<void> {
     return faulting(async () => {
       const { root, inbox, control } = this.#layout;
-      for (const directory of [root, control]) makeDirectories(directory, 0o700);
+      for (const directory of [root, control]) if (directory !== inbox) makeDirectories(directory, 0o700);
       if (!this.#layout.has(inbox)) await this.#make("INBOX");
       makeDirectories(this.side, 0o700);
     });
