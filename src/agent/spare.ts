@@ -38,7 +38,7 @@ const changing = ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Flagged)", `CREATE
 /** The first of each in a session looks at all messages, the next do not. */
 const ordering = ["SELECT INBOX", "SORT (ARRIVAL) UTF-8 ALL", "SORT (DATE) UTF-8 ALL", "SORT (SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL"];
 /** What POP3 clients ask. */
-const retrieving = ["STAT", "LIST", "UIDL", ...Array.from({ length: 100 }, (_, i) => `RETR ${i + 1}`), "QUIT"];
+const retrieving = ["STAT", "LIST", "UIDL", ...Array.from({ length: 20 }, (_, i) => `RETR ${i + 1}`), "QUIT"];
 /** A session, of a store opened anew; `found`: only the messages are there. */
 interface Trial {
   readonly found?: true;
@@ -56,7 +56,7 @@ const trials: readonly (readonly Trial[])[] = [
   [
     ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
     { found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] },
-    ...times<Trial>(4, { found: true, service: "pop3", commands: retrieving }),
+    { found: true, service: "pop3", commands: retrieving },
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     ...times<Trial>(4, { commands: ordering }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
