@@ -5,7 +5,7 @@
  * commands run as fast as later ones.
  */
 import { on, once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type ListenOptions, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import type { Settings } from "../config/table.ts";
@@ -76,7 +76,9 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   muteLog();
   await Promise.all([import("./deliver/serve.ts"), import("./fulltext/fulltexts.ts")]);
   textVersion();
-  const directory = mkdtempSync(`${memory()}/posthorn-spare-${process.pid}-`);
+  const place = memory();
+  sweep(place);
+  const directory = mkdtempSync(`${place}/${prefix}${process.pid}-`);
   let tried = 0;
   try {
     const { mail, forget } = spareMail(directory, settings.mail_location.startsWith("mbox:") ? "mbox" : "maildir");
@@ -100,6 +102,17 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
 
 /** Where files cost no disk. */
 const memory = (): string => (statSync("/dev/shm", { throwIfNoEntry: false })?.isDirectory() === true ? "/dev/shm" : tmpdir());
+
+const prefix = "posthorn-spare-";
+
+/** Removes what one that was killed has left. */
+function sweep(place: string): void {
+  for (const name of readdirSync(place)) {
+    const pid = name.startsWith(prefix) ? /^\d+/.exec(name.slice(prefix.length))?.[0] : undefined;
+    if (pid === undefined || existsSync(`/proc/${pid}`) || lstatSync(`${place}/${name}`, { throwIfNoEntry: false })?.uid !== process.getuid?.()) continue;
+    rmSync(`${place}/${name}`, { recursive: true, force: true });
+  }
+}
 
 const hello = { op: "session", service: "imap", session: "spare", remote: "", local: "", secured: true } as const;
 

@@ -1,6 +1,6 @@
 /** An agent that is kept ready: what it is before its user is known, and that it is hers alone afterwards. */
 import assert from "node:assert/strict";
-import { chownSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isRoot, procStatus, startStack, type Stack } from "../harness/stack.ts";
@@ -27,6 +27,9 @@ for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mb
   describe(`an agent kept ready, ${mail_location}`, { skip: isRoot ? false : "needs root" }, () => {
     let stack: Stack;
     const made: UnixUser[] = [];
+
+    /** As one leaves it that was killed; no process has such a pid. */
+    const left = mkdtempSync("/dev/shm/posthorn-spare-99999999-");
 
     before(async () => {
       stack = await startStack({ system: true, set: { mail_location, namespace_prefix, mail_debug: "yes", auth_failure_delay: "10ms", agent_spare: "1" } });
@@ -64,6 +67,11 @@ for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mb
       assert.deepEqual(["CapInh", "CapPrm", "CapEff", "CapAmb"].map((set) => main?.get(set)?.trim()), [none, "00000000000000c0", "00000000000000c0", none]);
       assert.deepEqual(targets(pid).filter((t) => /^\//.test(t) && t !== "/dev/null" && !targets(process.pid).includes(t) && t !== readlinkSync(`/proc/${stack.pid}/fd/2`)), []);
       assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
+    });
+
+    test("what one that was killed has left is removed by the next", async () => {
+      await next();
+      assert.equal(existsSync(left), false);
     });
 
     test("it becomes its user's: every thread has her ids and groups, no capability, no way back and nothing of others", async () => {
