@@ -80,9 +80,9 @@ mkdirSync(`${disk}/mail`);
 await fill(kind, `${disk}/mail`);
 cpSync(`${disk}/mail`, room, { recursive: true });
 let count = 0;
-for (const [number, step] of steps.entries()) {
+for (const step of steps) {
   const target = await whole(kind, `${disk}/mail`, step, room);
-  for (let free = number % stride, quiet = 0; quiet < 1; free += stride) {
+  for (let free = 0, quiet = 0; quiet < 1; free += stride) {
     try {
       if (await refused(step, free, target)) {
         count++;
