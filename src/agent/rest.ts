@@ -6,6 +6,8 @@ import { releaseMemory, releaseMemoryWithRoom } from "../sys/memory.ts";
 
 /** How long nothing was asked, ms: giving back holds up what is asked meanwhile. */
 const pause = 1_000;
+/** How long until all is given back, ms, and what is asked next takes longer: V8 by itself would begin after 8 s (`--no-memory-reducer`), in one kept ready, too. */
+const longPause = 60_000;
 /** Less is not worth it, octets. */
 const worth = 8 << 20;
 
@@ -13,13 +15,16 @@ const worth = 8 << 20;
 const roomForWork = 3;
 
 /** What an agent may have at rest without V8 forgetting how its code runs, octets: that costs the next work some 100 ms. */
-const roomy = 88 << 20;
+const roomy = 104 << 20;
 
 /** What is under way. */
 let busy = 0;
 let held = false;
 let timer: NodeJS.Timeout | undefined;
+let longTimer: NodeJS.Timeout | undefined;
 let floor = process.memoryUsage.rss();
+/** When all was given back. */
+let least = 0;
 
 /** Something was done. */
 export function worked(): void {
@@ -30,6 +35,11 @@ export function worked(): void {
       // It says when it is done.
       if (busy === 0 && process.memoryUsage.rss() > floor + worth) restGently();
     }, pause).unref();
+  if (longTimer !== undefined) longTimer.refresh();
+  else
+    longTimer = setTimeout(() => {
+      if (busy === 0 && process.memoryUsage.rss() > least + worth) rest();
+    }, longPause).unref();
 }
 
 /** Something is under way. */
@@ -50,7 +60,9 @@ export async function working<T>(work: () => Promise<T>): Promise<T> {
 export function hold(on: boolean): void {
   held = on;
   clearTimeout(timer);
-  timer = undefined;
+  clearTimeout(longTimer);
+  timer = longTimer = undefined;
+  floor = process.memoryUsage.rss();
 }
 
 /** Before something that takes much: what was kept from before is given back. */
@@ -67,7 +79,7 @@ function restGently(): void {
 /** Gives back all at once. */
 export function rest(): void {
   releaseMemory();
-  floor = process.memoryUsage.rss();
+  least = floor = process.memoryUsage.rss();
 }
 
 /** Gives back all at once; what is done next is not held up by a collection of garbage. */

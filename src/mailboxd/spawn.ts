@@ -16,10 +16,11 @@ type AgentKey = string | undefined;
 /**
  * The V8 of one user's agent is told that it is in a small process: young objects get semi-spaces that grow to 8 MiB (the default is 16),
  * and the heap ends where one user's mailboxes could not need more. With smaller ones messages on their way to a client outlive the young
- * space, and a third of the time of a FETCH is spent in the collector. Message octets are Buffers, outside of it. The agent of all
+ * space, and a third of the time of a FETCH is spent in the collector. Message octets are Buffers, outside of it. When memory is given back is said in
+ * agent/rest.ts: V8 would do so in one that is kept ready, and forget how its code runs. The agent of all
  * virtual users is one big process and keeps V8's own measure.
  */
-const flagsOf = (agent: AgentKey): string[] => (agent === "virtual" ? [] : ["--max-semi-space-size=8", "--max-old-space-size=512"]);
+const flagsOf = (agent: AgentKey): string[] => (agent === "virtual" ? [] : ["--max-semi-space-size=8", "--max-old-space-size=512", "--no-memory-reducer"]);
 
 /**
  * Threads of the pool, which sleep in fsync(2): a user's agent has few messages under way at once, that of all virtual users as many as
