@@ -24,7 +24,7 @@ let timer: NodeJS.Timeout | undefined;
 let longTimer: NodeJS.Timeout | undefined;
 let floor = process.memoryUsage.rss();
 /** When all was given back. */
-let least = 0;
+let least = floor;
 
 /** Something was done. */
 export function worked(): void {
@@ -67,7 +67,7 @@ export function hold(on: boolean): void {
 
 /** Before something that takes much: what was kept from before is given back. */
 export function makeRoom(): void {
-  if (process.memoryUsage.rss() > floor + worth) rest();
+  if (process.memoryUsage.rss() > least + worth) rest();
 }
 
 function restGently(): void {
@@ -85,5 +85,5 @@ export function rest(): void {
 /** Gives back all at once; what is done next is not held up by a collection of garbage. */
 export function restBeforeWork(): void {
   releaseMemoryWithRoom(roomForWork);
-  floor = process.memoryUsage.rss();
+  least = floor = process.memoryUsage.rss();
 }

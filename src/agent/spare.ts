@@ -16,7 +16,7 @@ import { makeFacts } from "../imap/facts.ts";
 import { textVersion } from "../store/fulltext/text.ts";
 import { openStore } from "../store/open.ts";
 import { capability, dropCapabilities } from "../sys/capabilities.ts";
-import { trimMemory } from "../sys/memory.ts";
+import { growYoungSpace, releaseMemory, trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { rehearse } from "./imap/rehearse.ts";
@@ -48,17 +48,15 @@ interface Trial {
 
 const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
 /**
- * First what takes memory; then, when that was given back, what is to run fast. A collection of all garbage makes V8 forget how code ran whose objects are
- * gone: there is none between the last of these and the user's first command.
+ * First what takes memory; then, when that was given back, what is to run fast, and last what is asked first. A collection of all garbage makes V8 forget how
+ * code ran whose objects are gone: there is none between the last of these and the user's first command, and one before that forgets little.
  */
 const trials: readonly (readonly Trial[])[] = [
   [{ found: true, commands: begin }, { commands: listing }, { commands: listing }, { commands: changing }],
+  [{ found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] }, { found: true, service: "pop3", commands: retrieving }, ...times<Trial>(4, { commands: ordering })],
   [
     ...times<Trial>(20, { found: true, commands: ["SELECT INBOX"] }),
-    { found: true, commands: [...begin, "FETCH 1:600 BODYSTRUCTURE"] },
-    { found: true, service: "pop3", commands: retrieving },
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
-    ...times<Trial>(4, { commands: ordering }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
     // Many functions, each of which runs once: it takes some hundred of them until V8 has compiled all.
     ...times<Trial>(4, { commands: times(150, "SELECT INBOX") }),
@@ -86,7 +84,10 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
     const plain: Settings = { ...settings, namespace_prefix: "", namespace_separator: "/" };
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
-      if (i > 0) restBeforeWork();
+      if (i === 1) restBeforeWork();
+      if (i === 2) releaseMemory(true);
+      // What is left of these is given back at the end of them.
+      growYoungSpace(i !== 1);
       for (const { found, service, commands } of some) {
         if (stopping()) break;
         if (found === true) forget();

@@ -75,21 +75,28 @@ export class Connection {
 
   /** Sends what is gathered and waits until there is something to do, at most `ms`. Data are then in `received`. */
   async wait(ms: number): Promise<Woken> {
-    await this.settle(ms);
+    // Made ready before anything is sent: a client may answer within microseconds.
+    let asleep = this.#reason() === undefined ? this.#sleep(ms) : undefined;
+    this.output.flush();
+    if (this.#socket.writableNeedDrain) await this.settle(ms);
     const until = Date.now() + ms;
     this.#socket.resume();
     for (;;) {
-      if (this.#received.length > 0) return "data";
-      if (this.#ended) return "end";
-      if (this.#stopping.aborted) return "stop";
-      if (this.#nudged) {
-        this.#nudged = false;
-        return "nudge";
-      }
+      await asleep;
+      const reason = this.#reason();
+      if (reason === "nudge") this.#nudged = false;
+      if (reason !== undefined) return reason;
       const left = until - Date.now();
       if (left <= 0) return "timeout";
-      await this.#sleep(left);
+      asleep = this.#sleep(left);
     }
+  }
+
+  #reason(): Exclude<Woken, "timeout"> | undefined {
+    if (this.#received.length > 0) return "data";
+    if (this.#ended) return "end";
+    if (this.#stopping.aborted) return "stop";
+    return this.#nudged ? "nudge" : undefined;
   }
 
   /** Forgets nudges so far. */
