@@ -166,8 +166,8 @@ async function pair(place: ListenOptions): Promise<readonly [Socket, Socket]> {
     const one = address === null || typeof address === "string" ? connect(address ?? "") : connect(address.port, address.address);
     await once(one, "connect");
     for await (const [other] of connections) {
-      // A port is open to all.
-      if (other.remotePort === one.localPort) return [one, other];
+      // A port is open to all: only ours has both.
+      if (other.remotePort === one.localPort && other.remoteAddress === one.localAddress) return [one, other];
       other.destroy();
     }
     throw new Error("a connection did not arrive");

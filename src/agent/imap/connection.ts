@@ -3,7 +3,7 @@
  * `settle` waits for a client that is slow to take what it asked for.
  */
 import type { Duplex } from "node:stream";
-import { Output } from "./output.ts";
+import { Output } from "../output.ts";
 
 /** Octets on their way to the client from which it lags behind. */
 const congestion = 1 << 20;

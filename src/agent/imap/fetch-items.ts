@@ -11,7 +11,7 @@ import { headerPart, sectionRange } from "../../message/section.ts";
 import type { Message } from "../../store/mailbox.ts";
 import { InternalDates } from "./internal-date.ts";
 import type { Opened } from "./opened.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../output.ts";
 import type { Need } from "./reading.ts";
 import type { Counts, Session } from "./session.ts";
 import { flagsOfMessage } from "./sync.ts";

@@ -1,6 +1,6 @@
 /** INTERNALDATE of many messages: digits written straight into octets, the zone looked up once for each quarter of an hour. */
 import { localOffset } from "../../message/date.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../output.ts";
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 /** No clock changes its zone within one. */

@@ -7,7 +7,7 @@ import { ok } from "../../imap/respond.ts";
 import { orderedSubject, references, refs, type Referring, type Threads } from "../../imap/thread.ts";
 import { factsOfAll } from "./facts-of-all.ts";
 import { matching } from "./matching.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../output.ts";
 import { ranksOf, type Columns } from "./sort-columns.ts";
 import type { SelectedHandler } from "./session.ts";
 

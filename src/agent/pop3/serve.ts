@@ -11,7 +11,7 @@ import { lineLimit } from "../../pop3/command.ts";
 import { err, messageBody, messageIntro, messageText, ok, replyOctets, topOf, type Reply } from "../../pop3/reply.ts";
 import { StoreFault, type Mailbox } from "../../store/mailbox.ts";
 import type { ServeSession } from "../context.ts";
-import { Output } from "../imap/output.ts";
+import { Output } from "../output.ts";
 import { maildrop, uniqueIds, type UidlSettings } from "./maildrop.ts";
 import { bad, command, summary, transaction, uniqueIdListing, type Transaction } from "./session.ts";
 

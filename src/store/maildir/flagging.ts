@@ -26,8 +26,11 @@ export async function flagging(of: Flaggable, uids: readonly Uid[], change: Flag
   // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file. Also those of somebody who was killed, or heard
   // that it failed, before his: there is nothing left to rename then.
   const durable = rows.length > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();
-  const [flagged] = await Promise.all([othersAndTell(of, plan, rows, met, changed), durable]);
-  return flagged;
+  // Both are waited for whatever becomes of one: the folder is ours until then, and nothing is told after the answer.
+  const [told, written] = await Promise.allSettled([othersAndTell(of, plan, rows, met, changed), durable]);
+  if (told.status === "rejected") throw told.reason;
+  if (written.status === "rejected") throw written.reason;
+  return told.value;
 }
 
 /** Renames the files of rows' messages as the plan says. By row, 1 for those whose files were there. */

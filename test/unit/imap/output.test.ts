@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InternalDates } from "../../../src/agent/imap/internal-date.ts";
-import { Output } from "../../../src/agent/imap/output.ts";
+import { Output } from "../../../src/agent/output.ts";
 import { formatInternalDate, localOffset } from "../../../src/message/date.ts";
 import { chance } from "./correspondence.ts";
 

@@ -1,7 +1,7 @@
 /** Sorting and threading as pure functions: against slow and simple ones, and on mail made to be slow. RFC 5256 §3 */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Output } from "../../../src/agent/imap/output.ts";
+import { Output } from "../../../src/agent/output.ts";
 import { writeThreads } from "../../../src/agent/imap/thread.ts";
 import { hashId, idOctets } from "../../../src/imap/facts-ids.ts";
 import { Forest } from "../../../src/imap/forest.ts";
