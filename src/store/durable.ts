@@ -168,9 +168,14 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Another file than it was, with the same size and time of modification, perhaps without fractions of a second: a copy that was put back. */
-export function isCopy(now: BigIntStats, was: { readonly inode: string; readonly size: number; readonly modified: string }): boolean {
+/**
+ * A copy of what it was that was put back since: the same size and time of modification (perhaps without fractions of a second), but another inode, or a
+ * later time of change. Programs that put a copy back write it in place (rsync --inplace), and a new file is often given the inode of the one it replaces.
+ * A chmod(1) looks like one, too.
+ */
+export function isCopy(now: BigIntStats, was: { readonly inode: string; readonly size: number; readonly modified: string; readonly changed: string }): boolean {
+  if (now.ino === BigInt(was.inode) && now.ctimeNs === BigInt(was.changed)) return false;
   const modified = BigInt(was.modified);
   const second = 1_000_000_000n;
-  return now.ino !== BigInt(was.inode) && Number(now.size) === was.size && (now.mtimeNs === modified || now.mtimeNs === (modified / second) * second);
+  return Number(now.size) === was.size && (now.mtimeNs === modified || now.mtimeNs === (modified / second) * second);
 }

@@ -18,12 +18,13 @@
  * X-UID is believed while it ascends and stays at or below the last UID of X-IMAPbase; the first message without one, and all after it, get
  * new UIDs. Where that last UID is one that nobody gets to, X-UIDs are believed while they ascend, and new ones begin well above them.
  */
+import type { BigIntStats } from "node:fs";
 import { crc32 } from "node:zlib";
 import { Columns } from "../index/columns.ts";
 import { isCopy } from "../durable.ts";
 import { breathe } from "../serial.ts";
 import { tailOf, type Contents, type Row } from "./contents.ts";
-import { stampOf } from "./head.ts";
+import { stampOf, type Stamp } from "./head.ts";
 import type { LockedFile } from "./lock.ts";
 import { fieldValue, highestUid, parseBase, parseState, parseUid, type Base } from "./metadata.ts";
 import { parseMbox, parseOne, type Found, type Place } from "./parse.ts";
@@ -44,17 +45,33 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
   // What is not what the index said is not current either.
   void contents.table;
   const current = contents.isCurrent(now);
+  const { stamp } = contents;
   // UIDs that were given since the copy was made are not in it.
-  if (contents.resumed && contents.stamp !== undefined && isCopy(stats, contents.stamp)) contents.lastUid += passedOver;
+  const copy = contents.resumed && stamp !== undefined && isPutBack(stats, stamp);
   contents.looking(current ? undefined : Number(stats.ctimeNs / 1_000_000n));
   if (current) return false;
   contents.begin();
-  const { stamp } = contents;
+  if (copy && stamp.inode !== now.inode) contents.lastUid += passedOver;
   const maySame = stamp !== undefined && stamp.inode === now.inode && now.size >= stamp.size && (contents.pseudo !== undefined || contents.table.length > 0);
+  const known = headersOf(contents);
   if (!maySame || !(await catchUp(contents, file.fd, stamp.size, now.size))) await readAll(contents, file.fd, now.size);
+  // Others that write states in place set the time of modification back.
+  else if (copy && isStill(known, headersOf(contents))) contents.lastUid += passedOver;
   await contents.note(file, false);
   return true;
 }
+
+/** A copy put back. Dovecot sets the time of modification of a file that it only read to a whole second, so that in place of the same file only an exact time says so, or a file that is younger than its text. */
+const isPutBack = (stats: BigIntStats, stamp: Stamp): boolean => isCopy(stats, stamp) && (stats.ino !== BigInt(stamp.inode) || stats.birthtimeNs > BigInt(stamp.modified) || stats.mtimeNs % 1_000_000_000n !== 0n);
+
+interface Headers {
+  readonly pseudo: Place | undefined;
+  readonly changes: number;
+}
+
+const headersOf = ({ pseudo, table }: Contents): Headers => ({ pseudo, changes: table.changesOf("crc") });
+
+const isStill = (was: Headers, now: Headers): boolean => was.pseudo === now.pseudo && was.changes === now.changes;
 
 /** There is no file: no messages. */
 export function lookAtNothing(contents: Contents): void {

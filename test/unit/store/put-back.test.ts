@@ -16,6 +16,7 @@ interface Program {
 const programs: Readonly<Record<string, Program>> = {
   tar: { save: (root, copy) => ["tar", "-C", root, "-cf", `${copy}/all.tar`, "."], restore: (root, copy) => ["tar", "-C", root, "--unlink-first", "--recursive-unlink", "-xpf", `${copy}/all.tar`] },
   rsync: { save: (root, copy) => ["rsync", "-aH", `${root}/`, `${copy}/all/`], restore: (root, copy) => ["rsync", "-aH", "--delete", `${copy}/all/`, `${root}/`] },
+  "rsync --inplace": { save: (root, copy) => ["rsync", "-aH", `${root}/`, `${copy}/all/`], restore: (root, copy) => ["rsync", "-aH", "--inplace", "--delete", `${copy}/all/`, `${root}/`] },
 };
 
 function run([program = "", ...args]: readonly string[]): void {
@@ -38,7 +39,7 @@ async function subjects(inbox: Mailbox): Promise<Map<number, string>> {
 for (const kind of ["maildir", "mbox"] as const)
   for (const [name, { save, restore }] of Object.entries(programs))
     for (const held of [false, true])
-      test(`${kind}, ${name}, ${held ? "under an open session" : "while nobody has it open"}`, { skip: have(name) ? false : `${name} is not installed` }, async (t) => {
+      test(`${kind}, ${name}, ${held ? "under an open session" : "while nobody has it open"}`, { skip: have(name.split(" ", 1)[0] ?? "") ? false : `${name} is not installed` }, async (t) => {
         const base = temporary(t);
         const [root, copy] = [`${base}/home`, `${base}/copy`];
         mkdirSync(root);
