@@ -2,7 +2,7 @@
  * An agent that is ready before its user is known. It starts as root with the two capabilities that let it become her, loads
  * all that sessions and deliveries need, and tries it on a mailbox of its own in a private directory, which is gone before the user is named: no file
  * of any user's is touched until the kernel has taken root's rights from every thread (sys/identity.ts). V8 compiles what runs often, so that her first
- * commands run as fast as later ones.
+ * commands run as fast as later ones. That takes more than a second of a processor, which nobody else has to wait for.
  */
 import { on, once } from "node:events";
 import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -16,6 +16,7 @@ import { makeFacts } from "../imap/facts.ts";
 import { textVersion } from "../store/fulltext/text.ts";
 import { openStore } from "../store/open.ts";
 import { capability, dropCapabilities } from "../sys/capabilities.ts";
+import { runAsOthers, runWhenIdle } from "../sys/idle.ts";
 import { growYoungSpace, releaseMemory, trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
@@ -70,7 +71,8 @@ const trials: readonly (readonly Trial[])[] = [
  */
 export async function warmUp(settings: Settings, stopping: () => boolean): Promise<void> {
   process.umask(0o077);
-  if (process.getuid?.() === 0) dropCapabilities([capability.setgid, capability.setuid]);
+  const idle = runWhenIdle();
+  keep(idle ? [capability.sysNice] : []);
   muteLog();
   await Promise.all([import("./deliver/serve.ts"), import("./fulltext/fulltexts.ts")]);
   textVersion();
@@ -99,6 +101,15 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   }
   trimMemory();
   hold(true);
+  if (idle) {
+    runAsOthers();
+    keep([]);
+  }
+}
+
+/** Of root's capabilities those stay that becoming a user takes, and these. */
+function keep(others: readonly number[]): void {
+  if (process.getuid?.() === 0) dropCapabilities([capability.setgid, capability.setuid, ...others]);
 }
 
 /** Where files cost no disk. */

@@ -194,7 +194,7 @@ function privileges(settings: Settings, name: ProgramName): string[] {
     pop3d: () => as(settings.login_user),
     authd: () => ["--bounding-set=-all", "--no-new-privs"],
     // No --no-new-privs: it would reach the agents, and their users' commands may be set-uid programs.
-    mailboxd: () => ["--bounding-set=-all,+setuid,+setgid,+chown,+kill"],
+    mailboxd: () => ["--bounding-set=-all,+setuid,+setgid,+chown,+kill,+sys_nice"],
   } satisfies Record<ProgramName, () => string[]>;
   return ["/usr/bin/setpriv", "--inh-caps=-all", ...options[name](), "--"];
 }

@@ -2,8 +2,8 @@
  * mailboxd: starts one agent per user, hands it sockets, retires it, and does for it the two things a user can not do
  * herself in the mail spool directory: make her INBOX, and the dotlock beside it. That lock it makes for her procmail(1), too.
  *
- * Runs as root with CAP_SETUID, CAP_SETGID (to start agents), CAP_CHOWN (to give the INBOX away) and CAP_KILL (to end
- * agents); without CAP_DAC_OVERRIDE, so it can not read anybody's mail. It parses no mail and no octet from the network. Without root
+ * Runs as root with CAP_SETUID, CAP_SETGID (to start agents), CAP_CHOWN (to give the INBOX away), CAP_KILL (to end
+ * agents) and CAP_SYS_NICE (for the one being made ready to give way to all others, and to come back); without CAP_DAC_OVERRIDE, so it can not read anybody's mail. It parses no mail and no octet from the network. Without root
  * all agents have its own uid.
  */
 import type { Settings } from "../config/table.ts";

@@ -9,8 +9,8 @@ import { AgentChannel } from "./channel.ts";
 
 /** Nothing is started for so long after the last agent was, ms: when many come at once, their agents need the processors. */
 export const calm = 500;
-/** How long it may take to get ready, ms. */
-const readyTime = 30_000;
+/** How long it may take to get ready, ms: it only runs where nobody else wants to. */
+const readyTime = 600_000;
 /** One that did not get ready or did not become what it should is followed by none for so long, ms. */
 const failedTime = 60_000;
 /** How long its end may take, ms. */

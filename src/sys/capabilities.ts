@@ -1,4 +1,5 @@
 /** capabilities(7): giving up what root's uid brings along. */
+import { readFileSync } from "node:fs";
 import { cFunction, errno, SystemFault } from "./libc.ts";
 
 const capset = cFunction("int capset(void *header, const void *data)");
@@ -6,7 +7,7 @@ const capset = cFunction("int capset(void *header, const void *data)");
 const version3 = 0x20080522;
 
 /** Numbers of linux/capability.h. */
-export const capability = { setgid: 6, setuid: 7 } as const;
+export const capability = { setgid: 6, setuid: 7, sysNice: 23 } as const;
 
 /**
  * Gives up every capability of this thread but these, for good; threads it starts later have no others either. Nothing is inheritable.
@@ -21,4 +22,10 @@ export function dropCapabilities(kept: readonly number[] = []): void {
   sets.writeInt32LE(low, 0);
   sets.writeInt32LE(low, 4);
   if (capset(header, sets) !== 0) throw new SystemFault("capset", errno());
+}
+
+/** Whether the main thread has it in effect. */
+export function hasCapability(number: number): boolean {
+  const [, effective = "0"] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? [];
+  return ((BigInt(`0x${effective}`) >> BigInt(number)) & 1n) === 1n;
 }

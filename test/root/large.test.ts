@@ -8,6 +8,8 @@ import { sendMail } from "./dialogue.ts";
 import { addUser, removeUser, type UnixUser } from "./users.ts";
 
 const limit = 100_000_000;
+/** An agent is made ready where nobody else wants the processors: other tests do, s. */
+const patience = 300;
 const body = `${`${"posthorn ".repeat(8)}\r\n`.repeat(676_000)}the end\r\n`;
 const stored = body.length - 676_001;
 
@@ -55,7 +57,7 @@ for (const spare of ["0", "1"])
         writeFileSync(`/proc/${pid}/clear_refs`, "5");
         return;
       }
-      await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, "0"].join("|")})$)\\d+`));
+      await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, "0"].join("|")})$)\\d+`), patience);
       await ready();
     };
 

@@ -8,11 +8,35 @@ import { imapLogin, sendMail } from "./dialogue.ts";
 import { addUser, must, removeUser, type UnixUser } from "./users.ts";
 
 const none = "0000000000000000";
+/** One is made ready where nobody else wants the processors: other tests do, s. */
+const patience = 300;
 const words = (text: string | undefined): string[] => (text ?? "").trim().split(/\s+/).filter((w) => w !== "");
 
 /** Status of every thread of a process. */
 const threads = (pid: number): ReadonlyMap<string, string>[] =>
   readdirSync(`/proc/${pid}/task`).map((task) => new Map(readFileSync(`/proc/${pid}/task/${task}/status`, "utf8").split("\n").map((l) => l.split(":\t", 2) as [string, string])));
+
+/** sched(7)'s of every thread: 0 is SCHED_OTHER, 5 SCHED_IDLE. */
+const policies = (pid: number): ReadonlySet<string | undefined> =>
+  new Set(readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/stat`, "latin1").split(") ").at(-1)?.split(" ")[38]));
+
+/** What /proc says in this file of a process; "" of one that has ended meanwhile. */
+function said(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** Processes whose parent is this one, all the way down. */
+const descendants = (pid: number): number[] =>
+  words(said(pid, `task/${pid}/children`))
+    .map(Number)
+    .flatMap((child) => [child, ...descendants(child)]);
+
+/** An agent that is nobody's yet. */
+const isSpare = (pid: number): boolean => said(pid, "cmdline").includes("/agent/main.") && /^Uid:\t0\t/m.test(said(pid, "status"));
 
 const targets = (pid: number): string[] =>
   readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -55,7 +79,7 @@ for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mb
       const free = ready().find((pid) => !given.has(String(pid)));
       if (free !== undefined) return free;
       const known = ready().length;
-      await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, 0].join("|")})$)\\d+`));
+      await stack.logged(new RegExp(`an agent is ready, pid (?!(?:${[...given, 0].join("|")})$)\\d+`), patience);
       assert(ready().length > known);
       return next();
     };
@@ -67,6 +91,23 @@ for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mb
       assert.deepEqual(["CapInh", "CapPrm", "CapEff", "CapAmb"].map((set) => main?.get(set)?.trim()), [none, "00000000000000c0", "00000000000000c0", none]);
       assert.deepEqual(targets(pid).filter((t) => /^\//.test(t) && t !== "/dev/null" && !targets(process.pid).includes(t) && t !== readlinkSync(`/proc/${stack.pid}/fd/2`)), []);
       assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
+    });
+
+    test("while it is made ready it runs where nobody else wants to, and behind that as others do", async () => {
+      assert.deepEqual(policies(await next()), new Set(["0"]));
+      const dora = someone("d");
+      const known = ready().length;
+      const imap = await imapLogin(stack.ports.imap, dora.name, dora.password);
+      let made: ReadonlySet<string | undefined> = new Set();
+      // The next is made now; threads it starts at first do so as others do.
+      while (ready().length === known && !(made.size === 1 && made.has("5"))) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const pid = descendants(stack.pid).find(isSpare);
+        if (pid !== undefined) made = policies(pid);
+      }
+      assert.deepEqual(made, new Set(["5"]));
+      imap.close();
+      assert.deepEqual(policies(await next()), new Set(["0"]));
     });
 
     test("what one that was killed has left is removed by the next", async () => {
