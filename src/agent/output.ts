@@ -14,6 +14,9 @@ const shortSize = 32;
 /** Octets of a number and what stands beside it, at most. */
 const numberRoom = 18;
 
+/** A piece that was given back. */
+const nothing = Buffer.alloc(0);
+
 /** Pieces kept for the next who needs one. */
 const spareLimit = 32;
 const spare: Piece[] = [];
@@ -123,7 +126,10 @@ export class Output {
 
   /** Sends what is gathered. */
   flush(): void {
-    if (this.#filled === 0) return;
+    if (this.#filled === 0) {
+      if (this.#piece === nothing) this.#begin();
+      return;
+    }
     const whole = this.#whole;
     const part = this.#piece.subarray(0, this.#filled);
     whole.sent();
@@ -133,10 +139,22 @@ export class Output {
     if (rest.length >= largeSize) this.#piece = rest;
     else {
       whole.fill();
-      this.#whole = Piece.take();
-      this.#piece = this.#whole.octets;
+      this.#begin();
     }
     this.#send(part, () => whole.written());
+  }
+
+  #begin(): void {
+    this.#whole = Piece.take();
+    this.#piece = this.#whole.octets;
+  }
+
+  /** Sends what is gathered, as a rule the last: the piece is for another who needs one. */
+  end(): void {
+    this.flush();
+    if (this.#piece === nothing) return;
+    this.#whole.fill();
+    this.#piece = nothing;
   }
 }
 

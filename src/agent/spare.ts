@@ -20,6 +20,7 @@ import { runAsOthers, runWhenIdle } from "../sys/idle.ts";
 import { growYoungSpace, releaseMemory, trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
+import { lazyFulltexts } from "./fulltext/lazily.ts";
 import { rehearse } from "./imap/rehearse.ts";
 import { serveImap } from "./imap/serve.ts";
 import { servePop3 } from "./pop3/serve.ts";
@@ -31,6 +32,11 @@ const folder = "copies";
 const channel = 3;
 /** Longer than a tagged answer, octets. */
 const lineLength = 1000;
+
+/** ms; until then the session does not sleep (serve.ts). */
+const clientTime = 1;
+/** ms; a mailbox that is selected for so long is watched (store/watch.ts). */
+const watchTime = 150;
 
 /** What clients ask of a mailbox, in the order in which they do. */
 const begin = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)"];
@@ -45,6 +51,8 @@ interface Trial {
   readonly found?: true;
   readonly service?: "pop3";
   readonly commands: readonly string[];
+  /** So many other sessions beside it, and as many behind it. */
+  readonly visits?: number;
 }
 
 const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
@@ -61,6 +69,7 @@ const trials: readonly (readonly Trial[])[] = [
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
     // Many functions, each of which runs once: it takes some hundred of them until V8 has compiled all.
     ...times<Trial>(4, { commands: times(150, "SELECT INBOX") }),
+    ...times<Trial>(2, { commands: ["SELECT INBOX"], visits: 8 }),
   ],
 ];
 
@@ -90,10 +99,10 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
       if (i === 2) releaseMemory(true);
       // What is left of these is given back at the end of them.
       growYoungSpace(i !== 1);
-      for (const { found, service, commands } of some) {
+      for (const trial of some) {
         if (stopping()) break;
-        if (found === true) forget();
-        await session(user, plain, { path: `${directory}/socket`, tcp: tried++ % 2 > 0 }, service, commands, stopping);
+        if (trial.found === true) forget();
+        await session(user, plain, { path: `${directory}/socket`, tcp: tried++ % 2 > 0 }, trial, stopping);
       }
     }
   } finally {
@@ -135,26 +144,46 @@ interface Place {
   readonly tcp: boolean;
 }
 
-async function session(user: MailUser, settings: Settings, place: Place, service: "pop3" | undefined, commands: readonly string[], stopping: () => boolean): Promise<void> {
+async function session(user: MailUser, settings: Settings, place: Place, { service, commands, visits = 0 }: Trial, stopping: () => boolean): Promise<void> {
   const store = await openStore(user, settings, undefined, { facts: makeFacts, alone: true });
-  const context: AgentContext = { settings, storeOf: () => Promise.resolve(store), userNamed: () => undefined, stopping: new AbortController().signal };
+  const { folderSeen } = lazyFulltexts({ ...settings, fts: true, fts_autoindex: false }).seams;
+  const context: AgentContext = { settings, ...(folderSeen === undefined ? {} : { folderSeen }), storeOf: () => Promise.resolve(store), userNamed: () => undefined, stopping: new AbortController().signal };
   try {
-    const [client, socket] = await connected(place);
     if (service === "pop3") {
+      const [client, socket] = await connected(place);
       client.resume().end(commands.map((command) => `${command}\r\n`).join(""));
       return await servePop3(socket, user, { ...hello, service }, context);
     }
-    await rehearse(user, context, 0);
-    const served = serveImap(socket, user, hello, context);
-    const dialogue = new Dialogue(client);
-    for (const command of commands) if (!stopping()) await dialogue.command(command);
-    await dialogue.command("LOGOUT");
-    await served;
-    client.destroy();
+    const visit = async (during: (dialogue: Dialogue) => Promise<void>): Promise<void> => {
+      if (stopping()) return;
+      // Its timers begin anew, as those of the user's first session do.
+      hold(false);
+      const [client, socket] = await connected(place);
+      await rehearse(user, context, 0);
+      const served = serveImap(socket, user, hello, context);
+      // A client takes its time between the greeting and its first command.
+      await after(clientTime);
+      const dialogue = new Dialogue(client);
+      await during(dialogue);
+      await dialogue.command("LOGOUT");
+      await served;
+      client.destroy();
+    };
+    const visitors = async (): Promise<void> => {
+      for (let i = 0; i < visits; i++) await visit((other) => other.command("SELECT INBOX"));
+    };
+    await visit(async (dialogue) => {
+      for (const command of commands) if (!stopping()) await dialogue.command(command);
+      if (visits > 0) await after(watchTime);
+      await visitors();
+    });
+    await visitors();
   } finally {
     await store.close();
   }
 }
+
+const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Both ends of a connection, of which the one to be served came as those of clients do. */
 async function connected({ path, tcp }: Place): Promise<readonly [Socket, Socket]> {

@@ -45,7 +45,8 @@ export class Hearing {
   }
 
   #start(): Watching {
-    return watchPaths(this.#alone ? [] : this.#paths(), () => true, this.#look);
+    const paths = this.#paths();
+    return watchPaths(this.#alone ? [] : paths, () => true, this.#look);
   }
 
   stop(): void {

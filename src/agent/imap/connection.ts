@@ -7,6 +7,10 @@ import { Output } from "../output.ts";
 
 /** Octets on their way to the client from which it lags behind. */
 const congestion = 1 << 20;
+/** Octets that may be here while nobody waits for them; what comes behind them waits in the kernel. */
+const ahead = 1 << 16;
+/** A sleep may be interrupted so much too early, ms, and goes on. */
+const early = 1000;
 
 export type Woken = "data" | "end" | "nudge" | "timeout" | "stop";
 
@@ -16,10 +20,14 @@ export class Connection {
   /** For responses of many parts; what is in it goes out with the next `settle` or `wait` at the latest. */
   readonly output: Output;
   #received: Buffer[] = [];
+  #receivedLength = 0;
   #ended = false;
   #gone = false;
   #nudged = false;
   #wake: (() => void) | undefined;
+  /** Ends a `wait` that lasts too long; goes on from wait to wait. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerLength = 0;
   octetsIn = 0;
   octetsOut = 0;
 
@@ -35,9 +43,10 @@ export class Connection {
     // A client may end its side behind its last command and still wants the answers.
     socket.allowHalfOpen = true;
     socket.on("data", (chunk: Buffer) => {
-      socket.pause();
       this.octetsIn += chunk.length;
       this.#received.push(chunk);
+      this.#receivedLength += chunk.length;
+      if (this.#receivedLength >= ahead) socket.pause();
       this.#wake?.();
     });
     socket.on("end", () => {
@@ -64,6 +73,7 @@ export class Connection {
   received(): Buffer {
     const chunks = this.#received;
     this.#received = [];
+    this.#receivedLength = 0;
     return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
   }
 
@@ -80,7 +90,7 @@ export class Connection {
     this.output.flush();
     if (this.#socket.writableNeedDrain) await this.settle(ms);
     const until = Date.now() + ms;
-    this.#socket.resume();
+    if (this.#socket.readableFlowing !== true) this.#socket.resume();
     for (;;) {
       await asleep;
       const reason = this.#reason();
@@ -104,16 +114,25 @@ export class Connection {
     this.#nudged = false;
   }
 
+  /** Until something wakes it, at most `ms`. */
   #sleep(ms: number): Promise<void> {
+    this.#wakeIn(ms);
     return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
       this.#wake = () => {
-        clearTimeout(timer);
+        this.#wake = undefined;
         resolve();
       };
-    }).then(() => {
-      this.#wake = undefined;
     });
+  }
+
+  /** The timer of the last sleep is used again where it does not wake later: to make one takes as long as to read a command. */
+  #wakeIn(ms: number): void {
+    if (this.#timer !== undefined && this.#timerLength <= ms && ms < this.#timerLength + early) this.#timer.refresh();
+    else {
+      clearTimeout(this.#timer);
+      this.#timerLength = ms;
+      this.#timer = setTimeout(() => this.#wake?.(), ms);
+    }
   }
 
   /** Octets, one per character. */
@@ -146,7 +165,8 @@ export class Connection {
 
   /** Ends the connection after what was written. */
   async close(): Promise<void> {
-    this.output.flush();
+    this.output.end();
+    clearTimeout(this.#timer);
     this.#stopping.removeEventListener("abort", this.#onStop);
     if (this.#gone) return;
     await new Promise<void>((resolve) => {

@@ -68,6 +68,7 @@ async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Li
   say(session, ok("Logged in."));
   const why = await converse(session, reader);
   await settle(session);
+  out.end();
   reader.rest();
   if (why !== loggedOut && !settings.pop3_no_flag_updates) await markSeen(session);
   unlock();

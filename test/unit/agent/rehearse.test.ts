@@ -7,7 +7,6 @@ import { test, type TestContext } from "node:test";
 import type { AgentContext } from "../../../src/agent/context.ts";
 import { rehearse } from "../../../src/agent/imap/rehearse.ts";
 import { serveImap } from "../../../src/agent/imap/serve.ts";
-import { stayAwake } from "../../../src/sys/awake.ts";
 import { openStore } from "../../../src/store/open.ts";
 import type { MailStore } from "../../../src/store/mailbox.ts";
 import { alice, settingsWith, startSessions } from "../imap/session.ts";
@@ -112,13 +111,3 @@ for (const [who, remote, awake] of [["this host", "192.0.2.1", true], ["another 
     await served;
     assert.equal(turns > 0, awake);
   });
-
-test("an event loop is kept awake until what is waited for has come, or not for long", async () => {
-  let asked = 0;
-  await new Promise<void>((resolve) => stayAwake(60_000, () => ++asked === 3 && (resolve(), true)));
-  const all = asked;
-  for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(asked, all);
-  stayAwake(0.001, () => (asked++, false));
-  // One that went on would keep this process from ending.
-});

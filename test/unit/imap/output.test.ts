@@ -72,3 +72,28 @@ test("internal dates, one after the other, are those of formatInternalDate", () 
   const dates = new InternalDates();
   for (const time of times) assert.equal(gathered((out) => dates.write(out, time)), `"${formatInternalDate(time, localOffset(time))}"`);
 });
+
+test("the piece of one that ended is the next one's, and what it writes still has a piece of its own", () => {
+  const sent: { readonly octets: Buffer; readonly written: () => void }[] = [];
+  const begin = (): Output => new Output((octets, written) => sent.push({ octets, written }));
+  const first = begin();
+  first.write("the last words\r\n");
+  first.end();
+  assert.deepEqual(sent.map(({ octets }) => String(octets)), ["the last words\r\n"]);
+  // Not as long as it is on its way.
+  const second = begin();
+  second.write("others");
+  second.flush();
+  assert.notEqual(sent[1]?.octets.buffer, sent[0]?.octets.buffer);
+  sent[0]?.written();
+  const third = begin();
+  third.write("third");
+  third.flush();
+  assert.equal(sent[2]?.octets.buffer, sent[0]?.octets.buffer);
+  first.write("still something");
+  first.number(7);
+  first.end();
+  first.end();
+  assert.equal(String(sent[3]?.octets), "still something7");
+  assert.notEqual(sent[3]?.octets.buffer, sent[2]?.octets.buffer);
+});
