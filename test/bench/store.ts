@@ -47,6 +47,10 @@ const fullOctets = 4_500_000;
 const stillness = 2000;
 /** How long a system is left alone before its memory is looked at, or somebody logs in who has no process, ms. */
 const restTime = 1500;
+/** Between sessions beside another one, ms. */
+const pause = 200;
+/** How often in a round a mailbox is opened that is open already, or was: it takes so little that one look says nothing. */
+const comings = 3;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
 
@@ -205,16 +209,21 @@ class Steps {
 
   /** The same client comes again. Our agent of the user is still there (`agent_idle_timeout`); Dovecot has another process. */
   async #afterLogout(client: StoreClient): Promise<void> {
-    for (const waiting of waitings) {
-      await client.leave();
-      await client.quiet(restTime, indexing);
-      client.use(await this.#open(client, "some seconds after a logout", waiting));
-    }
+    for (let time = 0; time < comings; time++)
+      for (const waiting of waitings) {
+        await client.leave();
+        await client.quiet(restTime, indexing);
+        client.use(await this.#open(client, "some seconds after a logout", waiting));
+      }
   }
 
   /** A second session beside one that has the mailbox open. */
   async #nextSession(client: StoreClient): Promise<void> {
-    for (const waiting of waitings) await (await this.#open(client, "beside another session", waiting)).logout();
+    for (let time = 0; time < comings; time++)
+      for (const waiting of waitings) {
+        await (await this.#open(client, "beside another session", waiting)).logout();
+        await client.quiet(pause, indexing);
+      }
   }
 
   async #open(client: StoreClient, where: string, waiting: Waiting): Promise<RawImap> {
