@@ -73,15 +73,24 @@ function start(settings: Settings): void {
   tell({ kind: "ready" });
 }
 
+/** What one that is kept ready tries, until it is told whose it is. */
+let trying: Promise<void> | undefined;
+let wanted = false;
+
 /** Gets ready for a user who is not known yet: spare.ts. */
 async function prepare(settings: Settings): Promise<void> {
   const { warmUp } = await import("./spare.ts");
-  await warmUp(settings, () => stopping.signal.aborted);
-  if (!stopping.signal.aborted) tell({ kind: "ready" });
+  const over = (): boolean => wanted || stopping.signal.aborted;
+  trying = warmUp(settings, over, () => tell({ kind: "ready" }));
+  await trying;
+  if (!over()) tell({ kind: "tried" });
 }
 
 async function become(order: Extract<AgentOrder, { readonly kind: "become" }>): Promise<void> {
-  const { take } = await import("./spare.ts");
+  const { hurry, take } = await import("./spare.ts");
+  wanted = true;
+  hurry();
+  await trying;
   take(order.user, order.env);
   start(order.settings);
 }

@@ -37,6 +37,9 @@ const lineLength = 1000;
 const clientTime = 1;
 /** ms; a mailbox that is selected for so long is watched (store/watch.ts). */
 const watchTime = 150;
+const step = 10;
+/** ms */
+const closingTime = 100;
 
 /** What clients ask of a mailbox, in the order in which they do. */
 const begin = ["SELECT INBOX", "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE)"];
@@ -77,14 +80,16 @@ const trials: readonly (readonly Trial[])[] = [
  * Loads and tries all that a user's first commands need. Rejects when that does not work.
  *
  * @param stopping asked between commands: true ends it early
+ * @param loaded   called when all is loaded: from here on it can be ended early and be used
  */
-export async function warmUp(settings: Settings, stopping: () => boolean): Promise<void> {
+export async function warmUp(settings: Settings, stopping: () => boolean, loaded: () => void): Promise<void> {
   process.umask(0o077);
-  const idle = runWhenIdle();
+  idle = runWhenIdle();
   keep(idle ? [capability.sysNice] : []);
   muteLog();
   await Promise.all([import("./deliver/serve.ts"), import("./fulltext/fulltexts.ts")]);
   textVersion();
+  loaded();
   const place = memory();
   sweep(place);
   const directory = mkdtempSync(`${place}/${prefix}${process.pid}-`);
@@ -95,6 +100,7 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
     const plain: Settings = { ...settings, namespace_prefix: "", namespace_separator: "/" };
     const user: MailUser = { name: "spare", uid: 0, gid: 0, home: directory, mail, shell: "", agent: "spare" };
     for (const [i, some] of trials.entries()) {
+      if (stopping()) break;
       if (i === 1) restBeforeWork();
       if (i === 2) releaseMemory(true);
       // What is left of these is given back at the end of them.
@@ -108,12 +114,23 @@ export async function warmUp(settings: Settings, stopping: () => boolean): Promi
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+  growYoungSpace(true);
   trimMemory();
   hold(true);
-  if (idle) {
-    runAsOthers();
-    keep([]);
-  }
+  hurry();
+  // What was closed last is gone some turns later.
+  for (let ms = 0; ms < closingTime && strangeDescriptors([channel]).length > 0; ms++) await after(1);
+}
+
+/** It runs where nobody else wants to. */
+let idle = false;
+
+/** Runs as others do from now on: it is ready, or wanted. */
+export function hurry(): void {
+  if (!idle) return;
+  idle = false;
+  runAsOthers();
+  keep([]);
 }
 
 /** Of root's capabilities those stay that becoming a user takes, and these. */
@@ -174,7 +191,7 @@ async function session(user: MailUser, settings: Settings, place: Place, { servi
     };
     await visit(async (dialogue) => {
       for (const command of commands) if (!stopping()) await dialogue.command(command);
-      if (visits > 0) await after(watchTime);
+      for (let ms = 0; visits > 0 && ms < watchTime && !stopping(); ms += step) await after(step);
       await visitors();
     });
     await visitors();

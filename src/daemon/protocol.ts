@@ -136,7 +136,7 @@ export type HandoffReply =
 export type AgentOrder =
   /** Comes first. So an agent needs no right to read the configuration, and a running one keeps what it started with. */
   | { readonly kind: "settings"; readonly settings: Settings }
-  /** Instead of "settings": gets ready for a user who is not known yet, and says "ready"; no socket comes before "become" is answered by "ready" too. */
+  /** Instead of "settings": gets ready for a user who is not known yet, says "ready" when it has loaded all and "tried" when it has tried all, unless "become" comes before; no socket comes before "become" is answered by "ready" too. */
   | { readonly kind: "prepare"; readonly settings: Settings }
   | { readonly kind: "become"; readonly settings: Settings; readonly user: AgentUser; readonly env: Readonly<Record<string, string>> }
   | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
@@ -154,7 +154,7 @@ export type SocketOrder = Extract<AgentOrder, { readonly kind: "session" | "deli
 
 /** agent -> mailboxd over the child channel. */
 export type AgentNote =
-  | { readonly kind: "ready" }
+  | { readonly kind: "ready" | "tried" }
   /** Sockets still open; at 0 for `agent_idle_timeout` mailboxd sends "retire". */
   | { readonly kind: "load"; readonly sessions: number; readonly deliveries: number; /** Sockets taken since the start: no order is on its way when this equals those sent. */ readonly taken: number }
   /**

@@ -180,6 +180,8 @@ export class Agents {
         // A peer that left while it waited leaves an agent with nothing to do.
         if (agent.unused) this.#idle(agent);
         return;
+      case "tried":
+        return;
       case "load":
         agent.load(note);
         if (agent.state === "running" && agent.unused) this.#idle(agent);

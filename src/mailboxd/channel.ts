@@ -135,7 +135,7 @@ export function agentNote(value: unknown): AgentNote | undefined {
   if (typeof value === "object" && value !== null) {
     const { cmd, kind, sessions, deliveries, taken, id, op, user } = value as Readonly<Record<string, unknown>>;
     if (cmd === "NODE_HANDLE_ACK") return undefined;
-    if (kind === "ready") return { kind };
+    if (kind === "ready" || kind === "tried") return { kind };
     if (kind === "load" && isCount(sessions) && isCount(deliveries) && isCount(taken)) return { kind, sessions, deliveries, taken };
     if (kind === "privileged" && isCount(id) && typeof user === "string" && (op === "lock-inbox" || op === "touch-lock-inbox" || op === "unlock-inbox")) return { kind, id, op, user };
   }

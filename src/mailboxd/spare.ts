@@ -9,7 +9,7 @@ import { AgentChannel } from "./channel.ts";
 
 /** Nothing is started for so long after the last agent was, ms: when many come at once, their agents need the processors. */
 export const calm = 500;
-/** How long it may take to get ready, ms: it only runs where nobody else wants to. */
+/** How long it may take to load all, ms: it only runs where nobody else wants to. */
 const readyTime = 600_000;
 /** One that did not get ready or did not become what it should is followed by none for so long, ms. */
 const failedTime = 60_000;
@@ -42,7 +42,7 @@ export class Spare {
     this.#context = context;
   }
 
-  /** The process, to be told whom to become; undefined when none is ready, or it was made ready with other settings than those of now. */
+  /** The process, to be told whom to become, which may have loaded all and not tried all yet; undefined when there is none, or it was made ready with other settings than those of now. */
   take(): Started | undefined {
     const state = this.#state;
     if (state.name !== "ready") return undefined;
@@ -105,10 +105,12 @@ export class Spare {
     this.#state = { name: "preparing", started, settings };
     channel.listen(
       ({ kind }) => {
-        if (kind !== "ready" || !mine()) return;
-        clearTimeout(slow);
-        this.#state = { name: "ready", started, settings };
-        log.debug(`an agent is ready, pid ${child.pid}`);
+        if (!mine()) return;
+        if (kind === "ready") {
+          clearTimeout(slow);
+          this.#state = { name: "ready", started, settings };
+          log.debug(`an agent can be used, pid ${child.pid}`);
+        } else if (kind === "tried") log.debug(`an agent is ready, pid ${child.pid}`);
       },
       () => child.kill("SIGKILL"),
     );

@@ -110,6 +110,26 @@ for (const [mail_location, namespace_prefix] of [["maildir:~/Maildir", ""], ["mb
       assert.deepEqual(policies(await next()), new Set(["0"]));
     });
 
+    test("one that is wanted while it tries stops that, leaves nothing behind and is its user's", async () => {
+      const [erin, frank] = [someone("e"), someone("f")];
+      await next();
+      const known = [...stack.log().matchAll(/an agent can be used, pid (\d+)/g)].map((found) => found[1]);
+      const first = await imapLogin(stack.ports.imap, erin.name, erin.password);
+      const pid = Number(/pid (\d+)$/.exec(await stack.logged(new RegExp(`an agent can be used, pid (?!(?:${known.join("|")})$)\\d+$`), patience))?.[1]);
+      const imap = await imapLogin(stack.ports.imap, frank.name, frank.password);
+      await imap.ask("b SELECT INBOX", /b OK/);
+      await stack.logged(new RegExp(`agent of ${frank.name} started, pid ${pid}$`));
+      assert(!ready().includes(pid));
+      assert.deepEqual(policies(pid), new Set(["0"]));
+      for (const status of threads(pid)) {
+        assert.deepEqual(words(status.get("Uid")), Array.from({ length: 4 }, () => String(frank.uid)));
+        for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(status.get(set)?.trim(), none, set);
+      }
+      assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(`posthorn-spare-${String(pid)}-`)), []);
+      first.close();
+      imap.close();
+    });
+
     test("what one that was killed has left is removed by the next", async () => {
       await next();
       assert.equal(existsSync(left), false);

@@ -12,6 +12,7 @@ class Bench {
   readonly pids: number[] = [];
   readonly spare: Spare;
   dies: string | undefined;
+  tries = true;
   #hear: (() => void)[] = [];
   readonly #taken: Started[] = [];
 
@@ -25,7 +26,7 @@ class Bench {
       settings: () => this.settings,
       log: { info: say, warning: say, error: say, debug: say },
       spawn: () => {
-        const child = startFixture(this.dies);
+        const child = startFixture(this.dies, this.tries);
         this.pids.push(child.pid ?? -1);
         return child;
       },
@@ -62,6 +63,15 @@ test("one is made ready, handed out once, and followed by another when that is a
   await bench.logged(new RegExp(`ready, pid (?!${bench.pids[0]}$)`));
   assert.equal(bench.pids.length, 2);
   assert.equal(bench.take(), bench.pids[1]);
+});
+
+test("one that has loaded all is handed out before it has tried all", async (t) => {
+  const bench = new Bench(t);
+  bench.tries = false;
+  bench.spare.soon();
+  await bench.logged(/can be used, pid/);
+  assert.equal(bench.take(), bench.pids[0]);
+  assert.deepEqual(bench.log.filter((line) => /ready, pid/.test(line)), []);
 });
 
 test("one that was made ready with other settings is given up", async (t) => {
