@@ -76,7 +76,7 @@ test("every daemon runs as its own user", { skip }, () => {
     const pid = machine.run("systemctl", "show", "--property=MainPID", "--value", `posthorn-${daemon}`).trim();
     assert.equal(machine.run("ps", "-o", "user:20=", "-p", pid).trim(), users[daemon as keyof typeof users], daemon);
     const bounding = /CapBnd:\s*(\w+)/.exec(machine.run("cat", `/proc/${pid}/status`))?.[1];
-    assert.equal(bounding, daemon === "mailboxd" ? "00000000000000e1" : "0000000000000000", daemon);
+    assert.equal(bounding, daemon === "mailboxd" ? "00000000008000e1" : "0000000000000000", daemon);
   }
 });
 

@@ -60,8 +60,8 @@ describe("privileges", { skip: isRoot ? false : "needs root" }, () => {
       const uids = new Set(columns(status.get("Uid")));
       const sets = ["CapInh", "CapPrm", "CapEff", "CapAmb", "CapBnd"].map((c) => status.get(c)?.trim());
       if (name === "mailboxd") {
-        // CHOWN KILL SETGID SETUID
-        assert.deepEqual([[...uids], sets], [["0"], [none, "00000000000000e1", "00000000000000e1", none, "00000000000000e1"]]);
+        // CHOWN KILL SETGID SETUID SYS_NICE
+        assert.deepEqual([[...uids], sets], [["0"], [none, "00000000008000e1", "00000000008000e1", none, "00000000008000e1"]]);
         continue;
       }
       assert.deepEqual(sets, [none, none, none, none, none], name);
@@ -81,7 +81,7 @@ describe("privileges", { skip: isRoot ? false : "needs root" }, () => {
     assert.deepEqual(new Set(columns(status.get("Groups"))), new Set(must("id", ["-G", alice.name]).trim().split(" ")));
     for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.equal(status.get(set)?.trim(), none, set);
     // What set-uid programs started by her commands could get is bounded by mailboxd's own.
-    assert.equal(status.get("CapBnd")?.trim(), "00000000000000e1");
+    assert.equal(status.get("CapBnd")?.trim(), "00000000008000e1");
   });
 
   test("root's own mail is served without the powers of root", async () => {
