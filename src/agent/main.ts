@@ -27,6 +27,8 @@ import { Stores } from "./stores.ts";
 const exSoftware = 70;
 /** How long an agent that nobody has needed yet may take to end, ms. */
 const spareTime = 2_000;
+/** How long what one that is kept ready tries may go on when it is wanted, ms; behind that another agent is started for whoever waits. */
+const trialTime = 10_000;
 /** An agent that did something so lately has it at hand still, ms. */
 const rehearsalPause = 50;
 const log = logger("agent");
@@ -90,7 +92,10 @@ async function become(order: Extract<AgentOrder, { readonly kind: "become" }>): 
   const { hurry, take } = await import("./spare.ts");
   wanted = true;
   hurry();
+  // What it tries ends within a command.
+  const tooLong = setTimeout(() => die(new Error("what is tried does not end")), trialTime);
   await trying;
+  clearTimeout(tooLong);
   take(order.user, order.env);
   start(order.settings);
 }

@@ -2,7 +2,7 @@
  * An agent that is ready before its user is known. It starts as root with the two capabilities that let it become her, loads
  * all that sessions and deliveries need, and tries it on a mailbox of its own in a private directory, which is gone before the user is named: no file
  * of any user's is touched until the kernel has taken root's rights from every thread (sys/identity.ts). V8 compiles what runs often, so that her first
- * commands run as fast as later ones. That takes more than a second of a processor, which nobody else has to wait for.
+ * commands run as fast as later ones. That takes two seconds of a processor, which nobody else has to wait for.
  */
 import { on, once } from "node:events";
 import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";

@@ -51,8 +51,8 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
   contents.looking(current ? undefined : Number(stats.ctimeNs / 1_000_000n));
   if (current) return false;
   contents.begin();
-  if (copy && stamp.inode !== now.inode) contents.lastUid += passedOver;
   const maySame = stamp !== undefined && stamp.inode === now.inode && now.size >= stamp.size && (contents.pseudo !== undefined || contents.table.length > 0);
+  if (copy && !maySame) contents.lastUid += passedOver;
   const known = headersOf(contents);
   if (!maySame || !(await catchUp(contents, file.fd, stamp.size, now.size))) await readAll(contents, file.fd, now.size);
   // Others that write states in place set the time of modification back.

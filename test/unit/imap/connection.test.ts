@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { connect as tlsConnect, createSecureContext, type SecureContext } from "node:tls";
+import { Connection } from "../../../src/agent/imap/connection.ts";
 import { selfSigned } from "../../../src/cli/certificate.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { startPlace, type Place } from "./place.ts";
@@ -104,4 +106,32 @@ test("names and passwords keep their octets, quoted or not", async (t) => {
   await client.ask('LOGIN "al ice\\"" {9+}\r\np\xc3\xa4ss "\\x');
   assert.equal(p.asked[0]?.["user"], 'al ice"');
   assert.equal(p.asked[0]?.["password"], 'p\u00e4ss "\\x');
+});
+
+test("what a client sends while nobody waits for it is read up to a bound, and all of it later", async () => {
+  let sent = 0;
+  const chunk = Buffer.alloc(16_384, "x");
+  const client = new Duplex({ read: () => void (sent < 100 ? (sent++, client.push(chunk)) : client.push(null)), write: (_octets, _encoding, written) => written() });
+  const connection = new Connection(client, new AbortController().signal);
+  assert.equal(await connection.wait(60_000), "data");
+  for (let n = 0; n < 200; n++) await new Promise((resolve) => setImmediate(resolve));
+  const before = connection.octetsIn;
+  assert.ok(before < 200_000, `${before} octets were read`);
+  let received = connection.received().length;
+  while ((await connection.wait(60_000)) === "data") received += connection.received().length;
+  assert.equal(received, 100 * chunk.length);
+  await connection.close();
+});
+
+test("each wait ends when its time is over, whatever ended the one before", async () => {
+  const client = new Duplex({ read: () => {}, write: (_octets, _encoding, written) => written() });
+  const connection = new Connection(client, new AbortController().signal);
+  assert.equal(await connection.wait(20), "timeout");
+  assert.equal(await connection.wait(20), "timeout");
+  setImmediate(() => client.push("a"));
+  assert.equal(await connection.wait(60_000), "data");
+  connection.received();
+  assert.equal(await connection.wait(21), "timeout");
+  connection.cut();
+  await connection.close();
 });

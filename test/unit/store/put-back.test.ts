@@ -1,7 +1,7 @@
 /** A backup put back by tar(1) or rsync(1): what was given since it was made is not given again, and no MODSEQ goes back. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import type { Mailbox, MailStore } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
@@ -74,3 +74,27 @@ for (const kind of ["maildir", "mbox"] as const)
         }
         assert.ok(inbox.highestModSeq > highestModSeq, "HIGHESTMODSEQ");
       });
+
+test("mbox, empty when the copy was made, written in place", { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
+  const base = temporary(t);
+  const [root, copy] = [`${base}/home`, `${base}/copy`];
+  for (const directory of [root, copy]) mkdirSync(directory);
+  writeFileSync(`${root}/inbox`, "");
+  const location = `mbox:${root}/mail:INBOX=${root}/inbox`;
+  const { save, restore } = programs["rsync --inplace"]!;
+  const first = await opened(t, location);
+  await first.inbox.refresh();
+  await first.store.close();
+  run(save(root, copy));
+
+  const day = await opened(t, location);
+  await day.inbox.append(["two", "three"].map(plain));
+  const { uidNext, uidValidity } = day.inbox;
+  await day.store.close();
+  run(restore(root, copy));
+
+  const { inbox } = await opened(t, location);
+  await inbox.refresh();
+  await inbox.append([plain("four")]);
+  assert.ok(inbox.uidValidity !== uidValidity || (inbox.messages[0]?.uid ?? 0) >= uidNext, `UID ${inbox.messages[0]?.uid}, after ${uidNext}`);
+});
