@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { exited } from "./child.ts";
 
 export const root = join(import.meta.dirname, "../..");
 export const bin = (name: string): string => join(root, "bin", name);
@@ -126,9 +127,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     restart: start,
     async stop(remove = true) {
       if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, "exit");
         child.kill("SIGTERM");
-        await gone;
+        await exited(child);
       }
       if (remove) rmSync(directory, { recursive: true, force: true });
     },

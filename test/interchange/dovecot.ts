@@ -1,7 +1,7 @@
 /** Debian's Dovecot as an instance of its own, on the mail of given users. Root only. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { exited } from "../harness/child.ts";
 import { freePorts } from "../harness/stack.ts";
 import { answers, until } from "../bench/place.ts";
 import type { UnixUser } from "../root/users.ts";
@@ -69,9 +69,8 @@ export class Dovecot {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
     child.kill("SIGTERM");
-    await gone;
+    await exited(child);
     // The sessions end a moment after their master.
     await until("dovecot's ports are free", async () => !(await answers(this.imap)));
   }

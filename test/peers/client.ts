@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { killAll, whereIs } from "../harness/child.ts";
 
 export interface Ended {
   readonly status: number | null;
@@ -10,16 +11,33 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a client to its end, at most 60 s. */
+/** How long a client may take, ms. */
+const patience = 60_000;
+
+/** Runs a client to its end. One that takes longer than a minute is killed with all that it started, and the fault says where they were. */
 export function run(command: string, args: readonly string[], options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, ...options.env }, cwd: options.cwd, timeout: 60_000, killSignal: "SIGKILL" });
+    const child = spawn(command, args, { env: { ...process.env, ...options.env }, cwd: options.cwd });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (c: Buffer) => (stdout += c.toString("utf8")));
     child.stderr.on("data", (c: Buffer) => (stderr += c.toString("utf8")));
-    child.on("error", reject);
-    child.on("close", (status) => resolve({ status, stdout, stderr }));
+    const limit = setTimeout(() => {
+      const there = whereIs(child.pid ?? 0);
+      killAll(child.pid ?? 0);
+      // Some process that is no descendant any more may have it.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(new Error(`${command} did not end within ${patience} ms\n${there}\n${stdout}${stderr}`));
+    }, patience);
+    child.on("error", (fault) => {
+      clearTimeout(limit);
+      reject(fault);
+    });
+    child.on("close", (status) => {
+      clearTimeout(limit);
+      resolve({ status, stdout, stderr });
+    });
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
   });

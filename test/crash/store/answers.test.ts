@@ -3,16 +3,13 @@
  * fault and command: the answer, and a line in the log.
  */
 import assert from "node:assert/strict";
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
-import type { AgentOrder, MailUser } from "../../../src/daemon/protocol.ts";
-import { sendFrame, WireFramer } from "../../../src/daemon/wire.ts";
+import type { MailUser } from "../../../src/daemon/protocol.ts";
+import { sendFrame } from "../../../src/daemon/wire.ts";
+import { Agent } from "../../harness/agent.ts";
 import { LineSocket } from "../../load/line-socket.ts";
-import { settingsWith } from "../../unit/users/settings.ts";
 import { calls, Faults, growing, noFaults, type Order } from "./faults.ts";
 import { fill, kinds, userAt, type Kind } from "./steps.ts";
 import { text } from "./views.ts";
@@ -66,10 +63,8 @@ for (const kind of kinds)
   describe(`${kind}: answers`, { skip: noFaults() }, () => {
     let base: string;
     let user: MailUser;
-    let agent: ChildProcess;
+    let agent: Agent;
     let faults: Faults;
-    let log = "";
-    let heard = (): void => undefined;
 
     before(async () => {
       base = mkdtempSync(`${tmpdir()}/answers-`);
@@ -77,53 +72,18 @@ for (const kind of kinds)
       if (kind === "maildir") writeFileSync(`${base}/mail/Maildir/cur/${handMade}:2,`, "Subject: by hand\n\nx\n");
       user = userAt(kind, `${base}/mail`);
       faults = new Faults();
-      agent = fork(`${import.meta.dirname}/../../../src/agent/main.ts`, { env: faults.environment(`${base}/mail`), stdio: ["ignore", "inherit", "pipe", "ipc"], serialization: "json" });
-      agent.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-        log += chunk;
-        heard();
-      });
-      const ready = new Promise<void>((resolve) => agent.on("message", (note: { kind?: string }) => void (note.kind === "ready" && resolve())));
-      agent.send({ kind: "settings", settings: settingsWith({ log: "stderr", mailbox_auto_create: "", deliver_lock_attempts: "3", deliver_lock_delay: "10ms" }) } satisfies AgentOrder);
-      await ready;
+      agent = await Agent.start({ mailbox_auto_create: "", deliver_lock_attempts: "3", deliver_lock_delay: "10ms" }, faults.environment(`${base}/mail`));
     });
     after(async () => {
-      const gone = once(agent, "exit");
-      agent.disconnect();
-      await gone;
+      await agent.end();
       faults.end();
       rmSync(base, { recursive: true, force: true });
     });
 
-    /** Resolves when the log behind `from` has such a line; fails after 10 s. */
-    async function logged(line: RegExp, from: number): Promise<void> {
-      let waiting = true;
-      const limit = setTimeout(() => {
-        waiting = false;
-        heard();
-      }, 10_000);
-      while (waiting && !line.test(log.slice(from))) await new Promise<void>((resolve) => (heard = resolve));
-      clearTimeout(limit);
-      assert.match(log.slice(from), line);
-    }
-
-    /** Our end of a socket whose other end the agent has. */
-    async function handOver(order: AgentOrder): Promise<Socket> {
-      const path = `${base}/socket`;
-      rmSync(path, { force: true });
-      const server = createServer({ pauseOnConnect: true }).listen(path);
-      await once(server, "listening");
-      const accepted = once(server, "connection") as Promise<[Socket]>;
-      const ours = connect(path);
-      const [theirs] = await accepted;
-      agent.send(order, theirs);
-      server.close();
-      return ours;
-    }
-
     async function imap(): Promise<LineSocket> {
-      const wire = new LineSocket(await handOver({ kind: "session", user, hello: { op: "session", service: "imap", session: "s", remote: "127.0.0.1", local: "127.0.0.1", secured: true, tag: "x" } }));
-      assert.equal(await wire.line(), '{"ok":true}');
-      await answer(wire);
+      const wire = new LineSocket(await agent.hand({ kind: "session", user, hello: { op: "session", service: "imap", session: "s", remote: "127.0.0.1", local: "127.0.0.1", secured: true, tag: "x" } }));
+      assert.equal(await agent.answers("it takes the session", wire.line()), '{"ok":true}');
+      await agent.answers("the session begins", answer(wire));
       await said(wire, "SELECT INBOX");
       return wire;
     }
@@ -139,7 +99,7 @@ for (const kind of kinds)
 
     function said(wire: LineSocket, command: string): Promise<string> {
       wire.write(`x ${command}\r\n`);
-      return answer(wire);
+      return agent.answers(command.split("\r\n")[0] ?? "", answer(wire));
     }
 
     /** The file of the fifth message, which has UID 6 and is not read before. */
@@ -149,12 +109,12 @@ for (const kind of kinds)
       const wire = await imap();
       for (const row of rows(kind, fileOfFifth()))
         await t.test(`${row.what}: ${row.command.split("\r\n")[0]}`, async () => {
-          const before = log.length;
+          const before = agent.log.length;
           faults.arm(row.order);
           const got = await said(wire, row.command);
           faults.disarm();
           assert.match(got, row.answer);
-          if (row.log !== undefined) await logged(row.log, before);
+          if (row.log !== undefined) await agent.logged(row.log, before);
           assert.match(await said(wire, "NOOP"), /^x OK/);
         });
       assert.match(await said(wire, append), /^x OK/);
@@ -163,27 +123,17 @@ for (const kind of kinds)
 
     for (const [what, order, status] of [["a full disk", full, "4.2.2"], ["a used-up quota", quota, "4.2.2"], ["a read-only file system", readOnly, "4.2.0"]] as const)
       test(`delivery: ${what} defers with ${status}, and the next try delivers`, async () => {
-        const socket = await handOver({ kind: "deliver", user });
-        const framer = new WireFramer(0);
-        const frames: unknown[] = [];
-        let hear = (): void => undefined;
-        socket.on("data", (chunk) => {
-          frames.push(...framer.push(chunk).map(({ value }) => value));
-          hear();
-        });
-        const frame = async (): Promise<{ readonly outcome?: { readonly kind: string; readonly status: string } }> => {
-          while (frames.length === 0) await new Promise<void>((resolve) => (hear = resolve));
-          return frames.shift() as { outcome?: { kind: string; status: string } };
-        };
+        const wire = new LineSocket(await agent.hand({ kind: "deliver", user }));
+        const frame = async (): Promise<{ readonly outcome?: { readonly kind: string; readonly status: string } }> => JSON.parse(await agent.answers("the delivery", wire.line())) as { outcome?: { kind: string; status: string } };
         await frame();
         const job = { id: 1, op: "deliver", queueId: "q", sender: "s@example.test", arrived: Date.now(), recipients: [{ user: user.name, recipient: "alice@example.test", original: "alice@example.test", extension: "", to: { kind: "user" } }] };
         faults.arm(order);
-        sendFrame(socket, job, text("delivered"));
+        sendFrame(wire.socket, job, text("delivered"));
         const refused = await frame();
         faults.disarm();
         assert.deepEqual([refused.outcome?.kind, refused.outcome?.status], ["deferred", status]);
-        sendFrame(socket, job, text("delivered"));
+        sendFrame(wire.socket, job, text("delivered"));
         assert.equal((await frame()).outcome?.kind, "sent");
-        socket.destroy();
+        wire.destroy();
       });
   });

@@ -208,7 +208,7 @@ ssize_t readv(int fd, const struct iovec *pieces, int count) {
   return what == FAIL ? -1 : real(fd, pieces, what == CURTAIL ? (count + 1) / 2 : count);
 }
 
-/* libuv's stat(2) of any kind. */
+/* libuv's stat(2) of any kind, and its close(2): a descriptor that is then an inotify instance or a socket has no path. */
 long syscall(long number, ...) {
   REAL("syscall", long, long, ...)
   long given[6];
@@ -220,6 +220,7 @@ long syscall(long number, ...) {
     const char *path = (const char *)given[1];
     if (fate(STAT, path != NULL && path[0] != 0 ? path : path_of((int)given[0])) != 0) return -1;
   }
+  if (number == SYS_close) remember((int)given[0], NULL);
   return real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
