@@ -41,13 +41,20 @@ export class UidRuns {
   /** All of [from, to). */
   addRange(from: number, to: number): void {
     if (from >= to) return;
+    // Mostly behind all others.
+    const last = this.#to.length - 1;
+    if (last >= 0 && this.#to[last] === from) {
+      this.#to[last] = to;
+      this.#size += to - from;
+      return;
+    }
     const end = this.#after(to);
     let begin = end;
     while (begin > 0 && this.#to[begin - 1] >= from) this.#size -= this.#to[--begin] - this.#from[begin];
-    const [first, last] = begin === end ? [from, to] : [Math.min(from, this.#from[begin]), Math.max(to, this.#to[end - 1])];
-    this.#from.splice(begin, end - begin, first);
-    this.#to.splice(begin, end - begin, last);
-    this.#size += last - first;
+    const [start, stop] = begin === end ? [from, to] : [Math.min(from, this.#from[begin]), Math.max(to, this.#to[end - 1])];
+    this.#from.splice(begin, end - begin, start);
+    this.#to.splice(begin, end - begin, stop);
+    this.#size += stop - start;
   }
 
   delete(uid: number): void {

@@ -54,6 +54,22 @@ export function growYoungSpace(on: boolean): void {
   setFlagsFromString(`--semi-space-growth-factor=${on ? 2 : 1}`);
 }
 
+/** How many work so at the moment. */
+let lean = 0;
+
+/**
+ * Work on very many small things, of which few stay: by itself V8 gives its young objects ever more room meanwhile (24 MB of three times 8), because some
+ * of each do, and would be no faster for it.
+ */
+export async function leanly<T>(work: () => Promise<T>): Promise<T> {
+  if (lean++ === 0) growYoungSpace(false);
+  try {
+    return await work();
+  } finally {
+    if (--lean === 0) growYoungSpace(true);
+  }
+}
+
 /** Gives back what malloc(3) keeps, and empties where V8 has its youngest objects, so that it need not do so soon. V8 forgets nothing. Takes about 2 ms. */
 export function trimMemory(): void {
   collect({ type: "minor", execution: "sync" });

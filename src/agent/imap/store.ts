@@ -1,20 +1,27 @@
 /** STORE and UID STORE. RFC 3501 §6.4.6. */
 import { bad, no, ok } from "../../imap/respond.ts";
-import type { FlagChange, Flags, Message } from "../../store/mailbox.ts";
-import { breathe, type SelectedHandler, type Session } from "./session.ts";
+import type { FlagChange, Flags, Message, Uid } from "../../store/mailbox.ts";
+import { leanly } from "../../sys/memory.ts";
+import { breathe, type CommandOf, type SelectedHandler, type Session } from "./session.ts";
 import { changedFlags, tellFlags, tellKeywords } from "./sync.ts";
 import { answered, answerFor, equal, hear, known, runsOf, uidsIn, type Run, type View } from "./view.ts";
 
 /** Messages told of before others get their turn. */
 const turn = 2000;
+/** From so many on they are seen to take little memory. */
+const many = 20_000;
 
 export const store: SelectedHandler<"STORE"> = async (session, view, command) => {
   if (view.readOnly) return no("Mailbox is read-only.", "READ-ONLY");
-  const { set, uid, how, silent } = command;
-  const runs = runsOf(view, set, uid);
+  const runs = runsOf(view, command.set, command.uid);
   if (runs === undefined) return bad("Invalid messageset.");
   const uids = uidsIn(view, runs);
-  if (uids.length === 0) return ok("Store completed.");
+  if (uids.length > 0) await (uids.length < many ? storing(session, view, command, runs, uids) : leanly(() => storing(session, view, command, runs, uids)));
+  return ok("Store completed.");
+};
+
+async function storing(session: Session, view: View, command: CommandOf<"STORE">, runs: readonly Run[], uids: readonly Uid[]): Promise<void> {
+  const { uid, how, silent } = command;
   const change: Flags = new Set(command.flags);
   if (how !== "remove" && change.has("\\Deleted")) session.counts.deleted += uids.length;
   answerFor(view, runs);
@@ -34,8 +41,7 @@ export const store: SelectedHandler<"STORE"> = async (session, view, command) =>
     await answering;
     answered(view);
   }
-  return ok("Store completed.");
-};
+}
 
 /** Tells the flags of these messages, or what a client would get wrong of them. */
 async function answer(session: Session, view: View, runs: readonly Run[], uid: boolean, silent: SilentAnswers | undefined): Promise<void> {

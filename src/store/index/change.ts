@@ -52,14 +52,22 @@ export function cellsOf<S extends Schema>(columns: Columns<S>, dirty: Column, ro
   for (let column = 0; column < columns.names.length; column++) {
     const bit = 1 << column;
     if ((seen & bit) === 0) continue;
-    const changed: number[] = [];
-    for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) changed.push(row);
+    const changed = withBit(dirty, bit, rows);
     const all = columns.view(column);
     const values = all.slice(0, changed.length);
-    changed.forEach((row, i) => (values[i] = all[row]));
-    cells.push({ column, rows: Uint32Array.from(changed), values });
+    for (let i = 0; i < changed.length; i++) values[i] = all[changed[i]];
+    cells.push({ column, rows: changed, values });
   }
   return cells;
+}
+
+/** Which of the first rows have it; often they are all. */
+function withBit(dirty: Column, bit: number, rows: number): Uint32Array {
+  let count = 0;
+  for (let row = 0; row < rows; row++) if ((dirty[row] & bit) !== 0) count++;
+  const found = new Uint32Array(count);
+  for (let row = 0, i = 0; i < count; row++) if ((dirty[row] & bit) !== 0) found[i++] = row;
+  return found;
 }
 
 export interface Change extends Text {

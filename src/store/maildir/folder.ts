@@ -4,6 +4,7 @@
 import { statSync } from "node:fs";
 import { errno } from "../faults.ts";
 import { noChanges } from "../hearers.ts";
+import type { HeldMessage } from "../held-message.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import type { Changes, Flags, ModSeq } from "../mailbox.ts";
@@ -16,7 +17,6 @@ import { KeywordFile } from "./keywords.ts";
 import { lastChange } from "./last-change.ts";
 import { countsOf } from "./listed.ts";
 import { MessageFiles } from "./message-files.ts";
-import type { MaildirMessage } from "./message.ts";
 import { Names } from "./names.ts";
 import { OtherKeywords } from "./other-keywords.ts";
 import { addRow, type PreparedRows } from "./new-rows.ts";
@@ -362,7 +362,7 @@ export class Folder {
 
   // ------------------------------------------------------------ telling
 
-  get list(): MessageList<MaildirMessage> {
+  get list(): MessageList<HeldMessage> {
     return this.#telling.list;
   }
 

@@ -1,9 +1,9 @@
 /** From rows to what sessions get of them. */
+import { HeldMessage, type Source } from "../held-message.ts";
 import type { Flags } from "../mailbox.ts";
 import { MessageList, type Unseen } from "../message-list.ts";
 import { lettersIn } from "./filename.ts";
 import type { Counts } from "./head.ts";
-import { MaildirMessage, type Source } from "./message.ts";
 import { inNew, nowhere, type MaildirTable, type Place } from "./row.ts";
 
 export interface Listable {
@@ -13,7 +13,7 @@ export interface Listable {
 }
 
 /** All that sessions may see now; made at the latest before the first change of the table. */
-export function listed(folder: Listable): MessageList<MaildirMessage> {
+export function listed(folder: Listable): MessageList<HeldMessage> {
   const { table } = folder;
   const list = new MessageList(visibleCount(table), () => messagesAt(folder, visibleRows(table)), () => unseen(table));
   table.beforeChange = () => list.all;
@@ -21,7 +21,7 @@ export function listed(folder: Listable): MessageList<MaildirMessage> {
 }
 
 /** The same by counts, before the table is read; whoever reads it then sees to it that the list is made before the first change. */
-export const counted = (folder: Listable, { messages, unseen }: Counts): MessageList<MaildirMessage> => new MessageList(messages, () => messagesAt(folder, visibleRows(folder.table)), () => unseen);
+export const counted = (folder: Listable, { messages, unseen }: Counts): MessageList<HeldMessage> => new MessageList(messages, () => messagesAt(folder, visibleRows(folder.table)), () => unseen);
 
 export const countsOf = (table: MaildirTable, keywords: readonly string[]): Counts => ({ messages: visibleCount(table), unseen: unseen(table), fresh: countWith(table, inNew), keywords });
 
@@ -54,7 +54,7 @@ function unseen(table: MaildirTable): Unseen {
   return { count, first };
 }
 
-export function messagesAt(folder: Listable, rows: readonly number[]): MaildirMessage[] {
+export function messagesAt(folder: Listable, rows: readonly number[]): HeldMessage[] {
   const { uid, set, more } = folder.table.at;
   // Thousands of messages have the same few flags.
   const known = new Map<number, Flags>();
@@ -67,6 +67,6 @@ export function messagesAt(folder: Listable, rows: readonly number[]): MaildirMe
       if (flags === undefined) known.set(key, (flags = folder.flagsOf(row)));
       last = key;
     }
-    return new MaildirMessage(folder.files, uid[row], flags);
+    return new HeldMessage(folder.files, uid[row], flags);
   });
 }

@@ -1,6 +1,7 @@
 /** What sessions were told of the messages of a folder (`list`), and what happened since that they were not. */
 import { sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
+import { HeldMessage, indexOf, type Source } from "../held-message.ts";
 import type { Column } from "../index/columns.ts";
 import type { Changes, Flags, ModSeq, Uid } from "../mailbox.ts";
 import { listOf, type MessageList } from "../message-list.ts";
@@ -8,7 +9,6 @@ import { UidRuns } from "../uid-runs.ts";
 import type { Counts } from "./head.ts";
 import type { KeywordFile } from "./keywords.ts";
 import { counted, listed, messagesAt, type Listable } from "./listed.ts";
-import { MaildirMessage, type Source } from "./message.ts";
 
 export interface Tellable extends Listable {
   readonly files: Source;
@@ -20,7 +20,7 @@ export interface Tellable extends Listable {
 
 export class Telling {
   readonly #folder: Tellable;
-  list: MessageList<MaildirMessage> = listOf([]);
+  list: MessageList<HeldMessage> = listOf([]);
   #expunged: number[] = [];
   #arrived = new UidRuns();
   /** UIDs; some may be in it more than once, or gone meanwhile. */
@@ -149,10 +149,10 @@ export class Telling {
   }
 
   /** Puts what was flagged in the place of what it was. Those whose flags differ, ascending. */
-  #renew(messages: MaildirMessage[]): MaildirMessage[] {
+  #renew(messages: HeldMessage[]): HeldMessage[] {
     const folder = this.#folder;
     const { table } = folder;
-    const flagged: MaildirMessage[] = [];
+    const flagged: HeldMessage[] = [];
     const known = new Map<number, Flags>();
     let [i, row] = [-1, -1];
     for (const uid of this.#flagged) {
@@ -167,7 +167,7 @@ export class Telling {
       if (flags === before.flags) continue;
       const same = sameFlags(before.flags, flags);
       if (!same) table.set("modSeq", row, this.changing);
-      const next = new MaildirMessage(folder.files, uid, flags);
+      const next = new HeldMessage(folder.files, uid, flags);
       before.becomes(next);
       messages[i] = next;
       if (!same) flagged.push(next);
@@ -203,18 +203,4 @@ export class Telling {
   }
 }
 
-/** Place of a UID in an ascending array, -1 when it is not there. */
-function indexOf(messages: readonly MaildirMessage[], uid: number): number {
-  let low = 0;
-  let high = messages.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const at = messages[middle].uid;
-    if (at === uid) return middle;
-    if (at < uid) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
-}
-
-const ascends = (messages: readonly MaildirMessage[]): boolean => messages.every(({ uid }, i) => i === 0 || messages[i - 1].uid < uid);
+const ascends = (messages: readonly HeldMessage[]): boolean => messages.every(({ uid }, i) => i === 0 || messages[i - 1].uid < uid);

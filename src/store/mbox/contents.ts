@@ -4,6 +4,7 @@
  */
 import { readSync } from "node:fs";
 import { crc32 } from "node:zlib";
+import type { HeldMessage } from "../held-message.ts";
 import { CacheFile } from "../index/cache-file.ts";
 import { MailIndex } from "../index/mail-index.ts";
 import { modSeqOf } from "../last-change.ts";
@@ -15,7 +16,7 @@ import { Keywords } from "./keywords.ts";
 import type { LockedFile } from "./lock.ts";
 import type { Base, State } from "./metadata.ts";
 import type { Place } from "./parse.ts";
-import { cellsOf, factsKey, mboxSchema, oldBit, placeOf, writtenBit, type MboxMessage, type MboxTable } from "./rows.ts";
+import { cellsOf, factsKey, mboxSchema, oldBit, placeOf, writtenBit, type MboxTable } from "./rows.ts";
 import { settled, tellApart } from "./settle.ts";
 import type { Side } from "./side.ts";
 import { countsOf, recentRows, Telling } from "./telling.ts";
@@ -112,7 +113,7 @@ export class Contents {
   }
 
   /** Messages as sessions were told of them. */
-  get list(): MessageList<MboxMessage> {
+  get list(): MessageList<HeldMessage> {
     return this.#telling.list;
   }
 
@@ -308,10 +309,6 @@ export class Contents {
       table.set("factsLength", row, 0);
       this.edited(at.uid[row] ?? 0);
     }
-    if (at.size[row] !== next.size || at.date[row] !== next.date) {
-      void this.list.all;
-      this.#telling.changed(at.uid[row] ?? 0);
-    }
     this.setFlags(row, next.set);
     for (const name of ["size", "date", "start", "header", "body", "end", "gap", "crc", "print", "bits"] as const) table.set(name, row, next[name]);
   }
@@ -349,7 +346,7 @@ export class Contents {
   /** @param rows ascending */
   remove(rows: readonly number[]): void {
     if (rows.length === 0) return;
-    for (const row of rows) this.#telling.expunged(this.table.at.uid[row] ?? 0);
+    this.#telling.expunged(rows);
     this.table.remove(rows, this.#nextModSeq());
   }
 

@@ -12,6 +12,7 @@ import type { Journal, Piece } from "./journal.ts";
 import type { LockedFile } from "./lock.ts";
 import { pseudoMessage } from "./new-message.ts";
 import { Edits } from "./patch.ts";
+import { noStates } from "./states.ts";
 import { FileWindow } from "./window.ts";
 import { grown, moved, pseudoPlace, Stretch, Writer, type Renewed } from "./writing.ts";
 
@@ -39,7 +40,7 @@ async function moveOut(contents: Contents, journal: Journal, file: LockedFile, g
   if (first === undefined) return;
   const out = new Set(going);
   const size = Number(file.stats().size);
-  const writer = new Writer(contents, file.fd, size, new Map());
+  const writer = new Writer(contents, file.fd, size, noStates);
   const at = contents.place(first).start;
   // Without a pseudo message the first message that stays has the base.
   const heir = first === 0 && contents.pseudo === undefined ? firstNotIn(out, table.length) : undefined;
@@ -118,7 +119,7 @@ function stepsOf(contents: Contents, size: number, going: readonly number[]): re
 /** False when nothing was done. */
 async function takeOutStep(contents: Contents, journal: Journal, { fd, stats }: LockedFile, { from, to }: Step): Promise<boolean> {
   const size = Number(stats().size);
-  const writer = new Writer(contents, fd, size, new Map());
+  const writer = new Writer(contents, fd, size, noStates);
   for (let row = from; row < to; row++) writer.head(contents.place(row));
   const { start } = contents.place(from);
   const next = contents.place(to);
@@ -138,7 +139,7 @@ async function takeOutStep(contents: Contents, journal: Journal, { fd, stats }: 
   const without = Buffer.concat([filled.head.subarray(0, first - start), filled.head.subarray(first - start + length)]);
   if (await journal.collapse(fd, first, length)) shorter(contents, from, { ...filled, head: without, crc: crc32(without) });
   else {
-    const renewed = new Writer(contents, fd, size, new Map()).renewed(from);
+    const renewed = new Writer(contents, fd, size, noStates).renewed(from);
     await journal.rewrite(fd, start, [renewed.head, { from: next.body, to: size }]);
     shorter(contents, from, renewed);
   }

@@ -1,6 +1,7 @@
 /** The file of a mailbox as its operations meet it: locked, recovered from a crash, read where it changed. */
 import { accessSync, closeSync, constants, fstatSync, statSync } from "node:fs";
 import { tryLock, unlock } from "../../sys/lock.ts";
+import { leanly } from "../../sys/memory.ts";
 import { errno, storeFault } from "../faults.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { StoreFault } from "../mailbox.ts";
@@ -13,6 +14,7 @@ import { createMbox, isStill, openMbox, withMbox, type LockPolicy, type LockedFi
 import { look, lookAtNothing } from "./reading.ts";
 import { beforeOf, tellApart } from "./settle.ts";
 import { Side } from "./side.ts";
+import { noStates } from "./states.ts";
 import { FileWindow } from "./window.ts";
 import { HeaderChanged, writeStates } from "./writing.ts";
 
@@ -41,6 +43,9 @@ function gapBehind(fd: number, size: number): Buffer {
   const line = end.subarray(end.lastIndexOf(0x0a) + 1);
   return Buffer.from(parseFromLine(line.toString("latin1")) === undefined ? "\n" : "\n\n");
 }
+
+/** A file of this size has many messages, octets. */
+const large = 32n << 20n;
 
 export class MboxFile {
   readonly #place: MboxPlace;
@@ -123,12 +128,17 @@ export class MboxFile {
   }
 
   async #lookAndWrite(file: LockedFile): Promise<void> {
+    const stats = file.stats();
+    await (stats.size < large || this.#known.isCurrent(stampOf(stats)) ? this.#takeOver(file) : leanly(() => this.#takeOver(file)));
+  }
+
+  async #takeOver(file: LockedFile): Promise<void> {
     const contents = this.#known;
     for (let tries = 0; ; tries++) {
       await look(contents, file);
       if (!contents.unwritten || (contents.table.length === 0 && contents.pseudo === undefined)) return;
       try {
-        await writeStates(contents, this.journal, file, new Map());
+        await writeStates(contents, this.journal, file, noStates);
         return;
       } catch (error) {
         if (!(error instanceof HeaderChanged) || tries > 0) throw error;

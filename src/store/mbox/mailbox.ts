@@ -6,10 +6,8 @@
  * Side files (side.ts): the index and the cache of facts, which can be made again, the journal, and NAME.base.
  */
 import { rmSync } from "node:fs";
-import { syncFile } from "../durable.ts";
 import { faulting, storeFault } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
-import { changeFlags, sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
 import { Hearing } from "../hearing.ts";
 import { StoreFault, type Changes, type FlagChange, type Flags, type Mailbox, type Message, type ModSeq, type NewMessage, type Resynced, type Uid } from "../mailbox.ts";
@@ -22,11 +20,14 @@ import { Deliveries } from "./deliver.ts";
 import { MboxFile, type MboxPlace, type MboxPolicy } from "./file.ts";
 import { keywordLimit } from "./keywords.ts";
 import { expungeRows } from "./expunge.ts";
+import { changeStates, within } from "./flagging.ts";
 import type { LockedFile } from "./lock.ts";
 import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
 import { headOf, octetsOf, storedOctets } from "./octets-of.ts";
 import { readAdded } from "./reading.ts";
+import { rowsOf } from "./rows.ts";
+import { noStates } from "./states.ts";
 import { writeOld, writeStates } from "./writing.ts";
 
 const nobody: State = { flags: new Set(), old: false };
@@ -181,11 +182,6 @@ export class MboxMailbox implements Mailbox {
     return changes;
   }
 
-  #rows(uids: readonly Uid[]): number[] {
-    const { table } = this.#contents;
-    return [...new Set(uids.map((uid) => table.rowOf(uid)))].filter((row) => row >= 0).sort((a, b) => a - b);
-  }
-
   async claimRecent(peek: boolean): Promise<UidRuns> {
     const contents = this.#contents;
     const uidsOf = (rows: readonly number[]): UidRuns => UidRuns.of(rows.map((row) => contents.table.at.uid[row]));
@@ -204,24 +200,12 @@ export class MboxMailbox implements Mailbox {
   setFlags(uids: readonly Uid[], change: FlagChange): Promise<readonly Message[]> {
     const { uidValidity } = this;
     const contents = this.#contents;
-    const changed = new Set<number>();
     return this.#changing(async (file) => {
-      if (contents.uidValidity !== uidValidity) return;
+      if (contents.uidValidity !== uidValidity) return [];
       const own: FlagChange = { how: change.how, flags: this.#storable(change.flags, change.how !== "remove") };
-      const wanted = new Map<number, State>();
-      const results = new Map<Flags, Flags>();
-      for (const row of this.#rows(uids)) {
-        const state = contents.state(row);
-        let flags = results.get(state.flags);
-        if (flags === undefined) results.set(state.flags, (flags = changeFlags(state.flags, own)));
-        if (!sameFlags(flags, state.flags)) wanted.set(row, { ...state, flags });
-      }
-      // Somebody who was killed, or heard that it failed, may have written them: durable they are only now.
-      if (wanted.size === 0) return await syncFile(file.fd);
-      const changing = [...wanted.keys()].map((row) => contents.table.at.uid[row] ?? 0);
-      await writeStates(contents, this.#file.journal, file, wanted);
-      for (const uid of changing) changed.add(uid);
-    }).then(() => (changed.size === 0 ? [] : this.messages.filter(({ uid }) => changed.has(uid))));
+      const changed = await changeStates(contents, this.#file.journal, file, uids, own);
+      return within(this.#tell().flagged, changed);
+    });
   }
 
   #storable(flags: Flags, make: boolean): Flags {
@@ -293,7 +277,7 @@ export class MboxMailbox implements Mailbox {
       // The base goes first: a UID above it would not be believed.
       if (!isEmpty) {
         contents.unwritten = true;
-        await writeStates(contents, this.#file.journal, file, new Map());
+        await writeStates(contents, this.#file.journal, file, noStates);
       }
       texts = messages.map((message, i) => mboxText(message, first + i, states[i] ?? nobody, isEmpty && i === 0 ? contents.base : undefined, Date.now()));
       await this.#file.add(file, texts);
@@ -327,7 +311,7 @@ export class MboxMailbox implements Mailbox {
     return await this.#changing(async (file) => {
       // Another file is in its place: the caller's UIDs mean other messages.
       if (contents.uidValidity !== uidValidity) return [];
-      const going = this.#rows(uids);
+      const going = Array.from(rowsOf(contents.table, uids));
       const gone = going.map((row) => (contents.table.at.uid[row] ?? 0) as Uid);
       this.#owing = true;
       await expungeRows(contents, this.#file.journal, file, going);

@@ -1,7 +1,6 @@
-/** A message of an mbox as a row, and as what sessions hold of it. */
+/** A message of an mbox as a row. */
 import type { Schema } from "../index/columns.ts";
 import type { Table } from "../index/table.ts";
-import type { Flags, Message, ModSeq, Uid } from "../mailbox.ts";
 import type { Place } from "./parse.ts";
 
 export const mboxSchema = {
@@ -37,29 +36,19 @@ export function cellsOf({ start, header, body, end, next, crc }: Place): { start
   return { start, header: header - start, body: body - start, end: end - start, gap: next - end, crc };
 }
 
-export class MboxMessage implements Message {
-  readonly uid: Uid;
-  readonly flags: Flags;
-  readonly modSeq: ModSeq;
-  readonly size: number;
-  readonly internalDate: number;
-  readonly saveDate: number | undefined;
-  readonly uidValidity: number;
-
-  constructor({ at }: MboxTable, row: number, flags: Flags, uidValidity: number) {
-    this.uid = (at.uid[row] ?? 0) as Uid;
-    this.flags = flags;
-    this.modSeq = (at.modSeq[row] ?? 0) as ModSeq;
-    this.size = at.size[row] ?? 0;
-    this.internalDate = at.date[row] ?? 0;
-    const saved = at.saved[row] ?? NaN;
-    this.saveDate = Number.isNaN(saved) ? undefined : saved;
-    this.uidValidity = uidValidity;
+/** Rows of messages, ascending, each once; UIDs that there are none of are passed over. */
+export function rowsOf(table: Pick<MboxTable, "rowOf">, uids: readonly number[]): Uint32Array {
+  const rows = new Uint32Array(uids.length);
+  let count = 0;
+  let ascends = true;
+  for (const uid of uids) {
+    const row = table.rowOf(uid);
+    if (row < 0) continue;
+    ascends &&= count === 0 || row > rows[count - 1];
+    rows[count++] = row;
   }
-
-  get guid(): string {
-    return `${this.uid}.${this.uidValidity}`;
-  }
+  const found = rows.subarray(0, count);
+  return ascends ? found : found.sort().filter((row, i) => i === 0 || row !== found[i - 1]);
 }
 
 /** What names a message's facts in the cache file, known at delivery before there is a UID. */

@@ -1,10 +1,13 @@
 /** What sessions were told of the messages of an mbox (`list`), and what happened since that they were not. */
 import { sameFlags } from "../flags.ts";
 import { noChanges } from "../hearers.ts";
+import { HeldMessage, indexOf } from "../held-message.ts";
 import type { Changes, Uid } from "../mailbox.ts";
 import { listOf, MessageList, type Unseen } from "../message-list.ts";
+import { UidRuns } from "../uid-runs.ts";
+import { goneRows, HeldRows } from "./held-rows.ts";
 import type { Keywords } from "./keywords.ts";
-import { MboxMessage, oldBit, type MboxTable } from "./rows.ts";
+import { oldBit, type MboxTable } from "./rows.ts";
 
 export interface Tellable {
   readonly table: MboxTable;
@@ -21,11 +24,15 @@ export interface Counts {
 
 export class Telling {
   readonly #contents: Tellable;
-  list: MessageList<MboxMessage> = listOf([]);
+  list: MessageList<HeldMessage> = listOf([]);
+  /** UIDVALIDITY of the messages in it. */
+  #validity = 0;
   #arrived = false;
-  readonly #expunged = new Set<number>();
-  /** Messages with other flags, or another size or date. */
-  readonly #changed = new Set<number>();
+  readonly #expunged = new UidRuns();
+  /** Messages with other flags; some may be gone meanwhile. */
+  readonly #changed = new UidRuns();
+  /** Where messages of the table look. */
+  #rows: HeldRows | undefined;
   /** Rows are not in the order that `list` was made in. */
   #rebuilt = false;
 
@@ -35,6 +42,7 @@ export class Telling {
 
   /** All that is there is what sessions begin with. @param rows of a table that is not read yet, of which `unseen` is known */
   resume(rows?: number, unseen?: Unseen): void {
+    this.#validity = this.#contents.uidValidity;
     this.list = rows === undefined || unseen === undefined ? this.#listed() : new MessageList(rows, () => this.#every(), () => unseen);
   }
 
@@ -55,8 +63,19 @@ export class Telling {
     this.#arrived = true;
   }
 
-  expunged(uid: number): void {
-    this.#expunged.add(uid);
+  /** Messages are gone, while their rows are still there: those handed out keep what is known. @param rows ascending */
+  expunged(rows: readonly number[]): void {
+    const { table, uidValidity } = this.#contents;
+    const { all } = this.list;
+    const gone = goneRows(table, rows, uidValidity);
+    let i = -1;
+    for (const row of rows) {
+      const uid = table.at.uid[row];
+      this.#expunged.add(uid);
+      // Mostly the one behind the last.
+      i = all[i + 1]?.uid === uid ? i + 1 : indexOf(all, uid);
+      all[i]?.becomes(gone);
+    }
   }
 
   changed(uid: number): void {
@@ -87,19 +106,21 @@ export class Telling {
     return changes;
   }
 
-  #listed(): MessageList<MboxMessage> {
-    const { table } = this.#contents;
+  #listed(): MessageList<HeldMessage> {
+    const { table, uidValidity } = this.#contents;
+    this.#validity = uidValidity;
     const list = new MessageList(table.length, () => this.#every(), () => unseenIn(this.#contents));
     table.beforeChange = () => list.all;
     return list;
   }
 
-  #message(row: number): MboxMessage {
+  #message(row: number): HeldMessage {
     const { table, keywords, uidValidity } = this.#contents;
-    return new MboxMessage(table, row, keywords.flagsOf(table.at.set[row] ?? 0), uidValidity);
+    if (this.#rows?.isOf(table, uidValidity) !== true) this.#rows = new HeldRows(table, uidValidity);
+    return new HeldMessage(this.#rows, table.at.uid[row], keywords.flagsOf(table.at.set[row]));
   }
 
-  #every(): MboxMessage[] {
+  #every(): HeldMessage[] {
     return Array.from({ length: this.#contents.table.length }, (_, row) => this.#message(row));
   }
 
@@ -117,18 +138,24 @@ export class Telling {
 
   /** Message n was row n, but for those that came and went. */
   #follow(): Changes {
-    const { table } = this.#contents;
+    const { table, keywords, uidValidity } = this.#contents;
+    this.#validity = uidValidity;
     const expunged: Uid[] = [];
-    const messages = this.list.all.filter(({ uid }) => !this.#expunged.has(uid) || expunged.push(uid) === 0);
+    const before = this.list.all;
+    const messages = this.#expunged.size === 0 ? before.slice() : before.filter(({ uid }) => !this.#expunged.has(uid) || expunged.push(uid) === 0);
     const told = messages.length;
-    const flagged: MboxMessage[] = [];
-    for (const uid of [...this.#changed].sort((a, b) => a - b)) {
+    // Its room is given at once: it may be for all of a large mailbox.
+    const flagged = new Array<HeldMessage>(this.#changed.size);
+    let count = 0;
+    for (const uid of this.#changed) {
       const row = table.rowOf(uid);
-      if (row < 0 || row >= told) continue;
+      if (row < 0 || row >= told || keywords.flagsOf(table.at.set[row]) === messages[row].flags) continue;
       const message = this.#message(row);
-      if (messages[row]?.flags !== message.flags) flagged.push(message);
+      messages[row].becomes(message);
       messages[row] = message;
+      flagged[count++] = message;
     }
+    flagged.length = count;
     for (let row = told; row < table.length; row++) messages.push(this.#message(row));
     this.list = listOf(messages);
     return { arrived: messages.slice(told), expunged, flagged };
@@ -136,21 +163,25 @@ export class Telling {
 
   #compare(): Changes {
     const { table, uidValidity } = this.#contents;
-    const before = new Map<number, MboxMessage>();
+    const before = this.list.all;
     const expunged: Uid[] = [];
-    for (const message of this.list.all) {
-      if (message.uidValidity !== uidValidity || table.rowOf(message.uid) < 0) expunged.push(message.uid);
-      else before.set(message.uid, message);
-    }
-    const arrived: MboxMessage[] = [];
-    const flagged: MboxMessage[] = [];
+    for (const { uid } of before) if (this.#validity !== uidValidity || table.rowOf(uid) < 0) expunged.push(uid);
+    const arrived: HeldMessage[] = [];
+    const flagged: HeldMessage[] = [];
     const messages = this.#every();
-    this.list = listOf(messages);
+    let i = -1;
     for (const message of messages) {
-      const old = before.get(message.uid);
-      if (old === undefined) arrived.push(message);
-      else if (!sameFlags(old.flags, message.flags)) flagged.push(message);
+      // Mostly the one behind the last.
+      if (this.#validity === uidValidity) i = before[i + 1]?.uid === message.uid ? i + 1 : indexOf(before, message.uid);
+      const old = before.at(i);
+      if (i < 0 || old === undefined) arrived.push(message);
+      else {
+        old.becomes(message);
+        if (!sameFlags(old.flags, message.flags)) flagged.push(message);
+      }
     }
+    this.list = listOf(messages);
+    this.#validity = uidValidity;
     return { arrived, expunged, flagged };
   }
 }

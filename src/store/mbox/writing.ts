@@ -19,6 +19,7 @@ import { pseudoMessage } from "./new-message.ts";
 import type { Place } from "./parse.ts";
 import { Edits } from "./patch.ts";
 import { writtenBit } from "./rows.ts";
+import { States } from "./states.ts";
 import { FileWindow, forHeaders } from "./window.ts";
 
 /** Messages written between two fsyncs, and between two breaths. */
@@ -71,9 +72,9 @@ export class Writer {
   /** Used for one header after the other. */
   #head = Buffer.allocUnsafeSlow(forHeaders);
   readonly #fd: number;
-  readonly #wanted: ReadonlyMap<number, State>;
+  readonly #wanted: States;
 
-  constructor(contents: Contents, fd: number, size: number, wanted: ReadonlyMap<number, State>) {
+  constructor(contents: Contents, fd: number, size: number, wanted: States) {
     this.#contents = contents;
     this.#wanted = wanted;
     this.#fd = fd;
@@ -216,14 +217,14 @@ export class Stretch {
  * Writes states of messages (those in `wanted`, by row, and every one whose UID the file does not have yet) and the base. Durable when it
  * resolves. Throws HeaderChanged when the file is not as it was read; what was written until then is right, and known.
  */
-export async function writeStates(contents: Contents, journal: Journal, file: LockedFile, wanted: ReadonlyMap<number, State>): Promise<void> {
+export async function writeStates(contents: Contents, journal: Journal, file: LockedFile, wanted: States): Promise<void> {
   file.stillOurs();
   contents.begin();
   const { table } = contents;
   const writer = new Writer(contents, file.fd, Number(file.stats().size), wanted);
   // The first message has the base.
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
-  const rows = contents.unwritten ? rowsWith(table.length, needs) : [...new Set(table.length > 0 && contents.pseudo === undefined ? [0, ...wanted.keys()] : wanted.keys())].sort((a, b) => a - b);
+  const rows = contents.unwritten ? rowsWith(table.length, needs) : table.length > 0 && contents.pseudo === undefined ? withFirst(wanted.rows) : wanted.rows;
   const edits = new Edits();
   const fitted = new Columns(fittedSchema);
   const flush = async (): Promise<void> => {
@@ -264,12 +265,12 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
 /** Some session was told of these messages, by row: as `writeStates`. */
 export async function writeOld(contents: Contents, journal: Journal, file: LockedFile, rows: readonly number[]): Promise<void> {
   const states = new Map<Flags, State>();
-  const wanted = new Map<number, State>();
+  const wanted = new States();
   for (const row of rows) {
     const { flags } = contents.state(row);
-    const state = states.get(flags) ?? { flags, old: true };
-    states.set(flags, state);
-    wanted.set(row, state);
+    let state = states.get(flags);
+    if (state === undefined) states.set(flags, (state = { flags, old: true }));
+    wanted.add(row, state);
   }
   await writeStates(contents, journal, file, wanted);
 }
@@ -322,3 +323,6 @@ function rowsWith(length: number, needs: (row: number) => boolean): Uint32Array 
   for (let row = 0; row < length; row++) if (needs(row)) rows[count++] = row;
   return rows.subarray(0, count);
 }
+
+/** Row 0 among them. @param rows ascending */
+const withFirst = (rows: Uint32Array): Uint32Array => (rows[0] === 0 ? rows : Uint32Array.of(0, ...rows));

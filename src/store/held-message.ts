@@ -1,5 +1,5 @@
 /** What sessions hold of a message: a thin object over its row. It keeps its flags; MODSEQ, size and dates are looked up when asked for, and are the newest. */
-import type { Flags, Message, ModSeq, Uid } from "../mailbox.ts";
+import type { Flags, Message, ModSeq, Uid } from "./mailbox.ts";
 
 /** Who knows what does not change of a message. */
 export interface Source {
@@ -12,11 +12,11 @@ export interface Source {
   modSeqOf(uid: number): number;
 }
 
-export class MaildirMessage implements Message {
+export class HeldMessage implements Message {
   readonly uid: Uid;
   readonly flags: Flags;
-  /** The folder, the next state of this message, or what was known when it was expunged. */
-  #source: Source | MaildirMessage;
+  /** The store, the next state of this message, or what was known when it was expunged. */
+  #source: Source | HeldMessage;
 
   constructor(source: Source, uid: number, flags: Flags) {
     this.#source = source;
@@ -25,13 +25,13 @@ export class MaildirMessage implements Message {
   }
 
   /** The same message with other flags takes its place; or it is gone, and this is what is known of it. */
-  becomes(next: MaildirMessage | Source): void {
+  becomes(next: HeldMessage | Source): void {
     this.#source = next;
   }
 
   get #knowing(): Source {
     let source = this.#source;
-    while (source instanceof MaildirMessage) source = source.#source;
+    while (source instanceof HeldMessage) source = source.#source;
     return source;
   }
 
@@ -59,4 +59,18 @@ export class MaildirMessage implements Message {
   get guid(): string {
     return this.#knowing.guidOf(this.uid);
   }
+}
+
+/** Place of a UID in an ascending array, -1 when it is not there. */
+export function indexOf(messages: readonly Message[], uid: number): number {
+  let low = 0;
+  let high = messages.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const at = messages[middle].uid;
+    if (at === uid) return middle;
+    if (at < uid) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
 }
