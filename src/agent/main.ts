@@ -118,11 +118,18 @@ function refuse(socket: Socket, text: string, why: "temporary" | "limit" = "temp
   socket.destroySoon();
 }
 
+/** What serves it, once it is loaded; undefined when the peer left meanwhile: a socket that has closed tells nobody so any more, and would be waited for until the agent ends. */
+async function serving<T>(socket: Socket, loading: Promise<T>): Promise<T | undefined> {
+  const loaded = await loading;
+  return socket.destroyed ? undefined : loaded;
+}
+
 async function deliver(user: MailUser, socket: Socket, context: AgentContext): Promise<void> {
   try {
-    const { serveDelivery } = await import("./deliver/serve.ts");
+    const part = await serving(socket, import("./deliver/serve.ts"));
+    if (part === undefined) return;
     welcome(socket);
-    await serveDelivery(socket, user, context);
+    await part.serveDelivery(socket, user, context);
   } catch (fault) {
     die(fault);
   }
@@ -130,9 +137,10 @@ async function deliver(user: MailUser, socket: Socket, context: AgentContext): P
 
 async function mailboxes(order: Extract<AgentOrder, { readonly kind: "mailbox" }>, socket: Socket, context: AgentContext): Promise<void> {
   try {
-    const { serveMailboxes } = await import("./mailboxes.ts");
+    const part = await serving(socket, import("./mailboxes.ts"));
+    if (part === undefined) return;
     welcome(socket);
-    await serveMailboxes(socket, order, context);
+    await part.serveMailboxes(socket, order, context);
   } catch (fault) {
     die(fault);
   }
@@ -144,7 +152,9 @@ async function session({ user, hello }: Extract<AgentOrder, { readonly kind: "se
     return refuse(socket, "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)", "limit");
   }
   try {
-    const serve = hello.service === "imap" ? (await import("./imap/serve.ts")).serveImap : (await import("./pop3/serve.ts")).servePop3;
+    const loading = hello.service === "imap" ? import("./imap/serve.ts").then(({ serveImap }) => serveImap) : import("./pop3/serve.ts").then(({ servePop3 }) => servePop3);
+    const serve = await serving(socket, loading);
+    if (serve === undefined) return;
     welcome(socket);
     const coming = hello.pass === true ? receiveClient(socket) : socket;
     const rehearsed = hello.service === "imap" ? import("./imap/rehearse.ts").then(({ rehearse }) => rehearse(user, context, rehearsalPause)) : undefined;

@@ -73,12 +73,15 @@ const mpop: Make = (d, user, password) => {
   };
 };
 
+/** getmail hears of the end of its MDA only when it waits for it: it sets its handler of SIGCHLD behind fork(2), and sleeps a minute or three when that was too late. */
+const whenParentWaits = "until grep -q '^State:.S' /proc/$PPID/status; do :; done";
+
 const getmail = (protocol: "pop3" | "imap"): Make => (d, user, password) => ({
   name: `getmail by ${protocol}`,
   async fetch(ports) {
     // What it knows stands in a file of that port.
     for (const file of readdirSync(d)) if (file.startsWith("oldmail-")) renameSync(join(d, file), join(d, file.replace(/-\d{4,5}-/, `-${ports[protocol]}-`)));
-    rcFile(join(d, "rc"), `[retriever]\ntype = Simple${protocol.toUpperCase()}Retriever\nserver = 127.0.0.1\nport = ${ports[protocol]}\nusername = ${user}\npassword = ${password}\n[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "cat >> ${d}/got")\nunixfrom = false\nallow_root_commands = true\n[options]\nread_all = false\ndelete = false\nreceived = false\ndelivered_to = false\n`);
+    rcFile(join(d, "rc"), `[retriever]\ntype = Simple${protocol.toUpperCase()}Retriever\nserver = 127.0.0.1\nport = ${ports[protocol]}\nusername = ${user}\npassword = ${password}\n[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "${whenParentWaits}; cat >> ${d}/got")\nunixfrom = false\nallow_root_commands = true\n[options]\nread_all = false\ndelete = false\nreceived = false\ndelivered_to = false\n`);
     ended(await run("getmail", ["--getmaildir", d, "--rcfile", "rc"], { env: { HOME: d } }), [0]);
   },
   subjects: () => subjectsIn(join(d, "got")),
