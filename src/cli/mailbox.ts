@@ -34,6 +34,7 @@ const exits: Readonly<Record<StoreFaultKind, number>> = {
   "no-space": exTempFail,
   permission: exNoPermission,
   "too-large": 69,
+  "too-long": 65,
   "over-quota": 69,
   limit: 69,
   corrupt: 65,

@@ -33,6 +33,7 @@ const texts: Readonly<Record<StoreFaultKind, string>> = {
   "no-space": "no space left for mail",
   permission: "permission denied",
   "too-large": "too large",
+  "too-long": "message has more octets than can be read",
   "over-quota": "quota exceeded",
   limit: "limit reached",
   corrupt: "mailbox is damaged",
@@ -44,6 +45,12 @@ export function errno(error: unknown): string {
   if (error instanceof Error && "errno" in error && error.errno === -constants.errno.EDQUOT) return "EDQUOT";
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
+
+/** Octets of a message that can be read, into a buffer by one read(2) as Node has it: 2 GiB less one. */
+export const longest = 0x7fff_ffff;
+
+/** A message has more than `longest`: it has a size, flags and a header, and can be copied as a file and expunged. @param where for the log: a path, and which message in it */
+export const tooLong = (where: string, octets: number): StoreFault => new StoreFault("too-long", `message has ${octets} octets; no more than ${longest} can be read`, new Error(where));
 
 /** A StoreFault as it is; anything else by its errno, with the error as cause. Never throws. */
 export function storeFault(error: unknown): StoreFault {

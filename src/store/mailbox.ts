@@ -88,6 +88,7 @@ export type StoreFaultKind =
   | "no-space" // ENOSPC, EDQUOT
   | "permission" // EACCES, EPERM, EROFS
   | "too-large"
+  | "too-long" // a message has more octets than can be read (faults.ts)
   | "over-quota" // the user's own limit, not the disk's
   | "limit" // keywords, folders ... a documented limit of the format
   | "corrupt" // can not be read as what it should be

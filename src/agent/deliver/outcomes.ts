@@ -15,6 +15,7 @@ const storeOutcomes: Readonly<Record<StoreFaultKind, (text: string) => Outcome>>
   "no-space": (text) => deferred("4.2.2", text),
   permission: (text) => deferred("4.2.0", text),
   "too-large": (text) => bounced("5.2.2", text),
+  "too-long": (text) => bounced("5.2.0", text),
   "over-quota": (text) => bounced("5.2.2", text),
   limit: (text) => deferred("4.3.0", text),
   corrupt: (text) => deferred("4.2.0", text),

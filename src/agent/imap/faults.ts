@@ -14,6 +14,7 @@ const codes = {
   "no-space": "UNAVAILABLE",
   permission: "NOPERM",
   "too-large": "TOOBIG",
+  "too-long": "LIMIT",
   "over-quota": "OVERQUOTA",
   limit: "LIMIT",
   corrupt: "CORRUPTION",
@@ -24,7 +25,7 @@ const codes = {
 const codeOf = (fault: StoreFault): string => (fault.kind === "no-space" && errno(fault.cause) === "EDQUOT" ? "OVERQUOTA" : codes[fault.kind]);
 
 /** Kinds the administrator should hear of. */
-const worthLogging: ReadonlySet<StoreFaultKind> = new Set(["in-use", "no-space", "permission", "corrupt", "io"]);
+const worthLogging: ReadonlySet<StoreFaultKind> = new Set(["in-use", "no-space", "permission", "corrupt", "too-long", "io"]);
 
 export const needsLog = (fault: StoreFault): boolean => worthLogging.has(fault.kind);
 

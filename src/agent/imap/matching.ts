@@ -1,9 +1,10 @@
 /** The messages a search key matches: SEARCH, and the first half of SORT and THREAD. RFC 3501 §6.4.4, RFC 5256 §3. */
 import { bad, no, type Reply } from "../../imap/respond.ts";
 import type { SearchKey } from "../../imap/search-key.ts";
+import { describeFault } from "../../daemon/log.ts";
 import { decodeCharset, knownCharset } from "../../message/text.ts";
 import type { Flags, Message } from "../../store/mailbox.ts";
-import { storeReply } from "./faults.ts";
+import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
 import { needForFacts, readBatches, type Need, type Wanted } from "./reading.ts";
 import { compile, type Compiled, type FlagTest, type Matcher } from "./search-match.ts";
@@ -166,6 +167,8 @@ async function read(session: Session, view: View, matcher: Matcher, open: readon
       if (session.out.gone) return failed;
       if (got === undefined || "gone" in got) continue;
       if ("fault" in got) {
+        // One line a command, as FETCH has it.
+        if (failed === undefined && needsLog(got.fault)) session.log.error(`SEARCH: UID ${message.uid}: ${describeFault(got.fault)}`);
         failed = storeReply(got.fault);
         continue;
       }

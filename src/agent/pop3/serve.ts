@@ -252,6 +252,7 @@ function storeRefusal(fault: unknown): Reply {
     case "not-selectable":
     case "nonexistent":
     case "exists":
+    case "too-long":
       return err(fault.message, "SYS/PERM");
     case "gone":
     case "no-space":

@@ -7,6 +7,7 @@
  */
 import { lstatSync, renameSync } from "node:fs";
 import { crlfSize } from "../../message/line-ends.ts";
+import { longest } from "../faults.ts";
 import { newBase, placeFor } from "./deliver.ts";
 import { lettersIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
@@ -37,7 +38,8 @@ function rename(folder: Folder, { uid, place, set }: Twice): boolean {
   const old = octetPath(`${path}/${directoryOf(place)}`, name);
   const [first, second] = [lstatSync(old), lstatSync(pathOf(path, table, row))];
   if (first.ino === second.ino && first.dev === second.dev) return false;
-  const base = withOctets(old, (octets) => newBase(octets.length, crlfSize(octets)));
+  // Of one that nobody can read nobody counts lines.
+  const base = first.size > longest ? newBase(first.size, first.size) : withOctets(old, (octets) => newBase(octets.length, crlfSize(octets)));
   const letters = lettersIn(suffix);
   const shown = place === inNew ? placeFor(base, "") : { directory: "cur", file: `${base}:2,${letters}` };
   renameSync(old, octetPath(`${path}/${shown.directory}`, shown.file));

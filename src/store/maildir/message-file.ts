@@ -1,7 +1,8 @@
 /** Reading message files: small ones at once, since a page cache hit costs less than a trip to another thread. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync, type Stats } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { headerEnd } from "../../message/line-ends.ts";
+import { errno, longest, tooLong } from "../faults.ts";
 
 /** Octets that are read at once on this thread. */
 export const readNow = 128 * 1024;
@@ -24,7 +25,7 @@ export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stat
     const all = expected > 0 && expected < room.length ? exactly(fd, expected) : undefined;
     if (all !== undefined) return take(all);
     const stats = fstatSync(fd);
-    return take(stats.isFile() ? contents(fd, stats.size) : Buffer.alloc(0), stats);
+    return take(stats.isFile() ? contents(fd, stats.size, path) : Buffer.alloc(0), stats);
   } finally {
     closeSync(fd);
   }
@@ -45,8 +46,11 @@ export function ownCopy(octets: Buffer): Buffer {
   return own;
 }
 
-/** The octets in the file, on another thread. */
-export const octetsLater = (path: string | Buffer): Promise<Buffer> => readFile(path, { flag: readOnly });
+/** The octets in the file, on another thread. Rejects with StoreFault "too-long", or as `readFile`. */
+export const octetsLater = (path: string | Buffer): Promise<Buffer> =>
+  readFile(path, { flag: readOnly }).catch((error: unknown) => {
+    throw errno(error) === "ERR_FS_FILE_TOO_LARGE" ? tooLong(String(path), statSync(path).size) : error;
+  });
 
 /** The header with its empty line, as a new buffer, all octets when there is no such line. @param seen told of a file what fstat(2) says */
 export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buffer {
@@ -58,7 +62,7 @@ export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buf
     const got = readSync(fd, room, 0, headSize, 0);
     const end = headerEnd(room.subarray(0, got));
     if (end >= 0) return Buffer.from(room.subarray(0, end));
-    const octets = contents(fd, stats.size);
+    const octets = contents(fd, stats.size, path);
     const far = headerEnd(octets);
     return Buffer.from(far < 0 ? octets : octets.subarray(0, far));
   } finally {
@@ -75,8 +79,9 @@ function exactly(fd: number, size: number): Buffer | undefined {
   }
 }
 
-/** All of a file of `size` octets; in `room` where they fit, so good until the next call. */
-function contents(fd: number, size: number): Buffer {
+/** All of a file of `size` octets; in `room` where they fit, so good until the next call. Throws StoreFault "too-long". */
+function contents(fd: number, size: number, path: string | Buffer): Buffer {
+  if (size > longest) throw tooLong(String(path), size);
   // A file that says it is empty may be one of the kernel's.
   if (size === 0) return readFileSync(fd);
   const octets = size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafe(size);

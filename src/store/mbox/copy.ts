@@ -1,8 +1,9 @@
 /** Messages of an mbox into another mailbox: octets as they are stored, many under one lock, and their facts. */
 import { StoreFault, type Mailbox, type Message, type NewMessage, type Uid } from "../mailbox.ts";
 import { breathe } from "../serial.ts";
-import type { Contents } from "./contents.ts";
 import { storedMessages } from "./octets-of.ts";
+import type { Place } from "./parse.ts";
+import type { MboxTable } from "./rows.ts";
 
 /** Octets and messages read under one lock, one message at least. */
 const octetsAtOnce = 8 * 1024 * 1024;
@@ -11,10 +12,10 @@ const messagesAtOnce = 4096;
 /** What became of messages that were to be read: their octets, without those that are gone. */
 export type StoredIn = ReadonlyMap<Uid, Buffer>;
 
-/** Messages with line ends as they are stored; undefined when a header is not as it was. @param messages ascending */
-export function storedIn(fd: number, contents: Contents, messages: readonly Message[]): StoredIn | undefined {
-  const there = messages.map(({ uid }) => ({ uid, row: contents.table.rowOf(uid) })).filter(({ row }) => row >= 0);
-  const stored = storedMessages(fd, there.map(({ row }) => contents.place(row)));
+/** Messages with line ends as they are stored; undefined when a header is not as it was. @param messages ascending @param placeOf of the message of a row */
+export function storedIn(fd: number, table: Pick<MboxTable, "rowOf">, messages: readonly Message[], placeOf: (row: number) => Place): StoredIn | undefined {
+  const there = messages.map(({ uid }) => ({ uid, row: table.rowOf(uid) })).filter(({ row }) => row >= 0);
+  const stored = storedMessages(fd, there.map(({ row }) => placeOf(row)));
   return stored === undefined ? undefined : new Map(stored.map((octets, i) => [there[i]?.uid ?? (0 as Uid), octets]));
 }
 

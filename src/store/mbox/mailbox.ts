@@ -6,7 +6,7 @@
  * Side files (side.ts): the index and the cache of facts, which can be made again, the journal, and NAME.base.
  */
 import { rmSync } from "node:fs";
-import { faulting, storeFault } from "../faults.ts";
+import { faulting, longest, storeFault, tooLong } from "../faults.ts";
 import { hashOfText } from "../fingerprint.ts";
 import { noChanges } from "../hearers.ts";
 import { Hearing } from "../hearing.ts";
@@ -25,6 +25,7 @@ import type { LockedFile } from "./lock.ts";
 import type { State } from "./metadata.ts";
 import { mboxText, type MboxText } from "./new-message.ts";
 import { headOf, octetsOf, storedOctets } from "./octets-of.ts";
+import type { Place } from "./parse.ts";
 import { readAdded } from "./reading.ts";
 import { rowsOf } from "./rows.ts";
 import { noStates } from "./states.ts";
@@ -217,9 +218,17 @@ export class MboxMailbox implements Mailbox {
     const contents = this.#contents;
     const octets = await this.#looking(this.uidValidity, (fd) => {
       const row = contents.table.rowOf(uid);
-      return row < 0 ? "gone" : (octetsOf(fd, contents.place(row)) ?? "changed");
+      return row < 0 ? "gone" : (octetsOf(fd, this.#placeToRead(row)) ?? "changed");
     });
     return octets === "gone" ? undefined : octets;
+  }
+
+  /** Where a message is that is to be read. Throws StoreFault "too-long". */
+  #placeToRead(row: number): Place {
+    const place = this.#contents.place(row);
+    const octets = place.end - place.start;
+    if (octets > longest) throw tooLong(`${this.#place.path}, UID ${this.#contents.table.at.uid[row]}`, octets);
+    return place;
   }
 
   /**
@@ -247,19 +256,19 @@ export class MboxMailbox implements Mailbox {
   }
 
   readHead(uid: Uid): Buffer | "later" | undefined {
-    return this.#atOnce(uid, headOf);
+    return this.#atOnce(uid, (fd, row) => headOf(fd, this.#contents.place(row)));
   }
 
   readStored(uid: Uid): Buffer | "later" | undefined {
-    return this.#atOnce(uid, (fd, place) => this.#file.unlessChanged(fd, storedOctets(fd, place)));
+    return this.#atOnce(uid, (fd, row) => this.#file.unlessChanged(fd, storedOctets(fd, this.#placeToRead(row))));
   }
 
-  #atOnce(uid: Uid, read: typeof storedOctets): Buffer | "later" {
+  #atOnce(uid: Uid, read: (fd: number, row: number) => Buffer | undefined): Buffer | "later" {
     const { table, settled } = this.#contents;
     const row = table.rowOf(uid);
     try {
       const fd = settled && row >= 0 ? this.#file.readable : undefined;
-      return (fd === undefined ? undefined : read(fd, this.#contents.place(row))) ?? "later";
+      return (fd === undefined ? undefined : read(fd, row)) ?? "later";
     } catch (error) {
       throw storeFault(error);
     }
@@ -300,7 +309,7 @@ export class MboxMailbox implements Mailbox {
     return faulting(async () => {
       const chosen = new Set(uids);
       const wanted = this.messages.filter(({ uid }) => chosen.has(uid));
-      return await copyMessages(this, wanted, target, (some) => this.#looking(uidValidity, (fd) => storedIn(fd, this.#contents, some) ?? "changed"));
+      return await copyMessages(this, wanted, target, (some) => this.#looking(uidValidity, (fd) => storedIn(fd, this.#contents.table, some, (row) => this.#placeToRead(row)) ?? "changed"));
     });
   }
 
