@@ -8,7 +8,7 @@
  * most shutdown_timeout. A bug ends it with status 70 and the stack in the log; mailboxd starts another for the next request.
  */
 import { Socket } from "node:net";
-import { describeFault, flushLog, logger, openLog, printable } from "../daemon/log.ts";
+import { describeFault, flushLog, logger, openLog, printable, unmuteLog } from "../daemon/log.ts";
 import { receiveClient } from "../daemon/pass-client.ts";
 import type { AgentNote, AgentOrder, HandoffReply, MailUser, SocketOrder } from "../daemon/protocol.ts";
 import { sendFrame } from "../daemon/wire.ts";
@@ -27,13 +27,12 @@ import { Stores } from "./stores.ts";
 const exSoftware = 70;
 /** How long an agent that nobody has needed yet may take to end, ms. */
 const spareTime = 2_000;
-/** How long what one that is kept ready tries may go on when it is wanted, ms; behind that another agent is started for whoever waits. */
-const trialTime = 10_000;
 /** An agent that did something so lately has it at hand still, ms. */
 const rehearsalPause = 50;
 const log = logger("agent");
 
 function die(fault: unknown): never {
+  unmuteLog();
   log.error(`fatal: ${describeFault(fault, true)}`);
   flushLog();
   exitNow(exSoftware);
@@ -93,7 +92,7 @@ async function become(order: Extract<AgentOrder, { readonly kind: "become" }>): 
   wanted = true;
   hurry();
   // What it tries ends within a command.
-  const tooLong = setTimeout(() => die(new Error("what is tried does not end")), trialTime);
+  const tooLong = setTimeout(() => die(new Error("what is tried does not end")), order.patience);
   await trying;
   clearTimeout(tooLong);
   take(order.user, order.env);

@@ -88,15 +88,25 @@ let debugging = false;
 export function openLog(settings: { readonly log: string; readonly mail_debug: boolean }): void {
   debugging = settings.mail_debug;
   sink.flush();
+  muted = undefined;
   if (settings.log === "syslog") sink = new SyslogSink();
   else if (settings.log === "stderr") sink = new DescriptorSink(2);
   else sink = new DescriptorSink(inheritedDescriptor() ?? openSync(settings.log, "a", 0o640));
 }
 
-/** Lines go nowhere until `openLog`. */
+let muted: Sink | undefined;
+
+/** Lines go nowhere until `openLog` or `unmuteLog`. */
 export function muteLog(): void {
   sink.flush();
+  muted ??= sink;
   sink = { write: () => {}, flush: () => {} };
+}
+
+/** Lines go where they went before `muteLog`. */
+export function unmuteLog(): void {
+  sink = muted ?? sink;
+  muted = undefined;
 }
 
 const variable = "POSTHORN_LOG_FD";

@@ -138,7 +138,8 @@ export type AgentOrder =
   | { readonly kind: "settings"; readonly settings: Settings }
   /** Instead of "settings": gets ready for a user who is not known yet, says "ready" when it has loaded all and "tried" when it has tried all, unless "become" comes before; no socket comes before "become" is answered by "ready" too. */
   | { readonly kind: "prepare"; readonly settings: Settings }
-  | { readonly kind: "become"; readonly settings: Settings; readonly user: AgentUser; readonly env: Readonly<Record<string, string>> }
+  /** `patience`: how long what it tries may go on still, ms; it ends itself behind that. */
+  | { readonly kind: "become"; readonly settings: Settings; readonly user: AgentUser; readonly env: Readonly<Record<string, string>>; readonly patience: number }
   | { readonly kind: "session"; readonly user: MailUser; readonly hello: Omit<SessionHello, "ticket"> }
   | { readonly kind: "deliver"; readonly user: MailUser }
   | { readonly kind: "mailbox"; readonly user: MailUser; readonly work: MailboxWork; readonly folder?: string }

@@ -19,6 +19,8 @@ import { canBecome, envOf } from "./spawn.ts";
 
 /** How long an agent may take to get ready, ms. */
 const startTime = 30_000;
+/** How long what one that is kept ready tries may go on when it is wanted, ms; behind that another agent is started for whoever waits. */
+const trialTime = 10_000;
 /** How long a handoff waits for an agent, ms. */
 const handoffTime = 30_000;
 /** How long an agent keeps its deliveries while others wait for a place, ms. */
@@ -159,7 +161,7 @@ export class Agents {
     });
     child.on("exit", (status, signal) => end(signal === null ? `exited with status ${status}` : `killed by ${signal}`, status === 0));
     if (ready === undefined) agent.tell({ kind: "settings", settings: settings() });
-    else agent.tell({ kind: "become", settings: settings(), user: { name: user.name, uid: user.uid, gid: user.gid }, env: envOf(user) });
+    else agent.tell({ kind: "become", settings: settings(), user: { name: user.name, uid: user.uid, gid: user.gid }, env: envOf(user), patience: trialTime });
     if (canBecome(user)) spare?.soon();
     log.debug(`agent of ${agent.name} started, pid ${agent.pid}`);
   }

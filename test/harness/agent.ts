@@ -18,7 +18,8 @@ export class Agent {
   readonly #directory = mkdtempSync(`${tmpdir()}/agent-`);
   readonly #listeners = new Set<() => void>();
 
-  private constructor(env: NodeJS.ProcessEnv) {
+  /** One that was told nothing. */
+  constructor(env: NodeJS.ProcessEnv) {
     const program = `${import.meta.dirname}/../../src/agent/main.ts`;
     this.process = fork(program, { env, stdio: ["ignore", "inherit", "pipe", "ipc"], serialization: "json" });
     this.process.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -95,6 +96,12 @@ export class Agent {
     const [ours, theirs] = await this.pair();
     this.process.send(order, theirs);
     return ours;
+  }
+
+  /** Resolves when all of its log is read, once it has ended. */
+  async read(): Promise<void> {
+    const { stderr } = this.process;
+    if (stderr !== null && !stderr.closed) await once(stderr, "close");
   }
 
   /** Its channel is closed; resolves when it has ended. */

@@ -25,10 +25,11 @@
 #include <unistd.h>
 
 enum call { MAKE = 1, WRITE = 2, TRUNCATE = 4, SYNC = 8, RENAME = 16, REMOVE = 32, TIMES = 64, READ = 128, LOOK = 256, STAT = 512, WATCH = 1024 };
-enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4, CURTAIL = 5 };
+enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4, CURTAIL = 5, HOLD = 6 };
 
 struct control {
-  uint32_t armed, action;
+  _Atomic uint32_t armed;
+  uint32_t action;
   int32_t error;
   /* Numbers of calls, from 1: the first and the last one this happens to. */
   uint32_t first, last;
@@ -82,6 +83,10 @@ static int fate(enum call call, const char *path) {
   if (n < control->first || n > control->last) return 0;
   atomic_fetch_add(&control->hits, 1);
   uint32_t action = control->action;
+  if (action == HOLD) {
+    while (control->armed) usleep(1000);
+    return 0;
+  }
   if (action == CURTAIL) return call == WRITE || call == READ ? CURTAIL : 0;
   if (call != WRITE && action == TEAR_AND_KILL) action = KILL;
   if (call != WRITE && action == TEAR_AND_FAIL) action = FAIL;

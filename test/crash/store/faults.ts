@@ -15,8 +15,8 @@ export const changing = calls.make | calls.write | calls.truncate | calls.sync |
 /** What needs room on the disk. A write may be put off until fsync, as NFS does it. */
 export const growing = calls.make | calls.write | calls.sync | calls.rename;
 
-const actions = { kill: 1, fail: 2, "tear and kill": 3, "tear and fail": 4, curtail: 5 } as const;
-/** "tear" does the first half of a write(2) before; "curtail" does the half of a read or write, and says so. */
+const actions = { kill: 1, fail: 2, "tear and kill": 3, "tear and fail": 4, curtail: 5, hold: 6 } as const;
+/** "tear" does the first half of a write(2) before; "curtail" does the half of a read or write, and says so; "hold" lets the call wait until `disarm`. */
 export type Action = keyof typeof actions;
 
 export interface Order {

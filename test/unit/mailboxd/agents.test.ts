@@ -10,6 +10,7 @@ import type { Settings } from "../../../src/config/table.ts";
 import type { MailUser } from "../../../src/daemon/protocol.ts";
 import { Agents } from "../../../src/mailboxd/agents.ts";
 import { readHello } from "../../../src/mailboxd/hello.ts";
+import { Spare } from "../../../src/mailboxd/spare.ts";
 import { settingsWith } from "../users/settings.ts";
 import { startFixture } from "./fixture/start.ts";
 
@@ -29,6 +30,9 @@ class Bench {
   readonly #server;
   readonly #path = join(directory, `s${Math.random().toString(36).slice(2)}`);
   dies: string | undefined;
+  /** Of one that is kept ready. */
+  readonly spares: number[] = [];
+  readonly spare: Spare;
   #hear: (() => void)[] = [];
 
   constructor(t: TestContext, settings: Settings) {
@@ -36,9 +40,20 @@ class Bench {
       this.log.push(line);
       for (const hear of this.#hear.splice(0)) hear();
     };
+    const log = { info: say, warning: say, error: say, debug: say };
+    this.spare = new Spare({
+      settings: () => settings,
+      log,
+      spawn: () => {
+        const child = startFixture(undefined, false);
+        this.spares.push(child.pid ?? -1);
+        return child;
+      },
+    });
     this.agents = new Agents({
       settings: () => settings,
-      log: { info: say, warning: say, error: say, debug: say },
+      log,
+      spare: this.spare,
       spawn: () => {
         const child = startFixture(this.dies);
         this.pids.push(child.pid ?? -1);
@@ -117,8 +132,8 @@ class Line {
   }
 }
 
-const settings = settingsWith({ agent_idle_timeout: "60s", agent_limit: "2" });
-const impatient = settingsWith({ agent_idle_timeout: "0", agent_limit: "2" });
+const settings = settingsWith({ agent_idle_timeout: "60s", agent_limit: "2", agent_spare: "0" });
+const impatient = settingsWith({ agent_idle_timeout: "0", agent_limit: "2", agent_spare: "0" });
 
 test("one agent per user serves all of that user's sockets", async (t) => {
   const bench = new Bench(t, settings);
@@ -212,6 +227,17 @@ test("an agent that dies at its start is tried again a few times, then not for a
   await bench.logged(/exited with status 3; not started again for 1 s/);
   assert.match((await (await bench.connect({ user: "alice" })).read()) ?? "", /temporary/);
   assert.equal(bench.pids.length, 4);
+});
+
+test("one kept ready that ends when it is wanted: who waits has another, and it is followed by none for a while", { skip: process.getuid?.() === 0 ? false : "needs root" }, async (t) => {
+  const bench = new Bench(t, settingsWith({ agent_spare: "1" }));
+  bench.spare.soon();
+  await bench.logged(/can be used, pid/);
+  const lines = await Promise.all([1, 2, 3].map(() => bench.connect({ user: "alice" })));
+  for (const line of lines) assert.equal(await line.pid(), bench.pids[0]);
+  assert.deepEqual([bench.pids.length, bench.spares.length, bench.ended], [1, 1, bench.spares]);
+  await bench.logged(/agent of alice \(pid \d+\) exited with status 70$/);
+  await bench.logged(/no agent is kept ready for 60 s/);
 });
 
 test("privileged requests are for users of that agent only", async (t) => {
