@@ -92,6 +92,11 @@ export class Framer {
     this.#end += chunk.length;
   }
 
+  /** No octet is left of what was pushed. */
+  get isEmpty(): boolean {
+    return this.#start === this.#end;
+  }
+
   /** The next frame, or undefined when more octets are needed. Never throws. */
   next(): Frame | undefined {
     for (;;) {

@@ -1,24 +1,27 @@
 /**
- * For what will be here within microseconds: the event loop goes round without sleeping, so that it is met by a process that runs. To be woken takes
- * longer than most answers, the more so where the processor itself sleeps.
+ * For what will be here within microseconds: it is met by a process that runs. To be woken takes longer than most answers, the more so where the processor
+ * itself sleeps. Others who want this processor have it first: one of them may be who is waited for.
  */
 import { cFunction } from "./libc.ts";
 
 const schedYield = cFunction("int sched_yield()");
 
-/** Somebody else ran in between, ms: to ask takes less by far. */
-const shared = 0.02;
+/** So often it is asked, some 0.05 ms, until the event loop goes round. */
+const turn = 16;
 
-/** At most `ms`, until `over` says so, which is asked once a turn, and only while nobody else wants this processor: that may be the one who is waited for. */
-export function stayAwake(ms: number, over: () => boolean): void {
+/** At most `ms`, until `here` says so. */
+export async function waitAwake(ms: number, here: () => boolean): Promise<void> {
   // Bound before it is timed.
   schedYield();
   const until = performance.now() + ms;
-  const turn = (): void => {
-    const now = performance.now();
-    if (over() || now >= until) return;
-    schedYield();
-    if (performance.now() - now < shared) setImmediate(turn);
-  };
-  setImmediate(turn);
+  for (;;) {
+    for (let asked = 0; asked < turn; asked++) {
+      if (here() || performance.now() >= until) return;
+      schedYield();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
+
+/** Whoever else wants this processor has it now. */
+export const giveWay = (): void => void schedYield();

@@ -3,6 +3,8 @@
  * `settle` waits for a client that is slow to take what it asked for.
  */
 import type { Duplex } from "node:stream";
+import { giveWay, waitAwake } from "../../sys/awake.ts";
+import { receiveStraight, writeStraight } from "../../sys/straight.ts";
 import { Output } from "../output.ts";
 
 /** Octets on their way to the client from which it lags behind. */
@@ -24,6 +26,8 @@ export class Connection {
   #ended = false;
   #gone = false;
   #nudged = false;
+  /** The client answers at once: it may be awake. */
+  #prompt = false;
   #wake: (() => void) | undefined;
   /** Ends a `wait` that lasts too long; goes on from wait to wait. */
   #timer: NodeJS.Timeout | undefined;
@@ -38,17 +42,11 @@ export class Connection {
     this.output = new Output((octets, written) => {
       this.octetsOut += octets.length;
       if (this.#gone) written();
-      else socket.write(octets, written);
+      else writeStraight(socket, octets, written);
     });
     // A client may end its side behind its last command and still wants the answers.
     socket.allowHalfOpen = true;
-    socket.on("data", (chunk: Buffer) => {
-      this.octetsIn += chunk.length;
-      this.#received.push(chunk);
-      this.#receivedLength += chunk.length;
-      if (this.#receivedLength >= ahead) socket.pause();
-      this.#wake?.();
-    });
+    socket.on("data", this.#take);
     socket.on("end", () => {
       this.#ended = true;
       this.#wake?.();
@@ -61,6 +59,14 @@ export class Connection {
     });
     stopping.addEventListener("abort", this.#onStop);
   }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.octetsIn += chunk.length;
+    this.#received.push(chunk);
+    this.#receivedLength += chunk.length;
+    if (this.#receivedLength >= ahead) this.#socket.pause();
+    this.#wake?.();
+  };
 
   readonly #onStop = (): void => this.#wake?.();
 
@@ -77,6 +83,32 @@ export class Connection {
     return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
   }
 
+  /** Sends what is gathered and waits for what the client says to it at once, awake (sys/awake.ts), at most `ms`. */
+  async waitAwake(ms: number): Promise<void> {
+    this.output.flush();
+    this.#flow();
+    await waitAwake(ms, () => this.#look() || this.#ended);
+    this.#prompt = this.#received.length > 0;
+  }
+
+  /** Whether octets have come; those that are here are read. */
+  #look(): boolean {
+    if (this.#received.length > 0) return true;
+    const chunk = receiveStraight(this.#socket);
+    if (chunk === undefined) return false;
+    this.#take(chunk);
+    return true;
+  }
+
+  /** Sends what is gathered, when it answers all that has come. */
+  answer(): void {
+    this.output.flush();
+    if (!this.#prompt) return;
+    this.#prompt = false;
+    // A client that was on this processor a moment ago need not wait until the session sleeps.
+    giveWay();
+  }
+
   /** Ends a `wait` under way or the next one. */
   nudge(): void {
     this.#nudged = true;
@@ -90,7 +122,7 @@ export class Connection {
     this.output.flush();
     if (this.#socket.writableNeedDrain) await this.settle(ms);
     const until = Date.now() + ms;
-    if (this.#socket.readableFlowing !== true) this.#socket.resume();
+    this.#flow();
     for (;;) {
       await asleep;
       const reason = this.#reason();
@@ -100,6 +132,10 @@ export class Connection {
       if (left <= 0) return "timeout";
       asleep = this.#sleep(left);
     }
+  }
+
+  #flow(): void {
+    if (this.#socket.readableFlowing !== true) this.#socket.resume();
   }
 
   #reason(): Exclude<Woken, "timeout"> | undefined {

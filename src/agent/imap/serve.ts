@@ -9,7 +9,6 @@ import { Namespace } from "../../imap/namespace.ts";
 import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type MailStore } from "../../store/mailbox.ts";
 import { SyntaxFault } from "../../syntax/fault.ts";
-import { stayAwake } from "../../sys/awake.ts";
 import { working } from "../rest.ts";
 import { mayTellExpunge, run } from "./commands.ts";
 import { noCandidates } from "./candidates.ts";
@@ -34,7 +33,7 @@ const columnsOctets = 32 << 20;
 /** Octets of header fields that are searched, per user. */
 const fieldOctets = 8 << 20;
 
-/** How long a client on this host may take to say what it wants, once it is logged in, without the agent going to sleep, ms. */
+/** How long a client on this host may take to say what it wants, once it is logged in, without the session going to sleep, ms. */
 const promptness = 0.5;
 
 /** What the sessions of one user share. */
@@ -86,7 +85,7 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
     const store = await context.storeOf(user);
     session = newSession(store, out, log, context);
     out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
-    if (hello.remote === hello.local) stayAwake(promptness, () => out.octetsIn > 0 || out.gone);
+    if (hello.remote === hello.local) await out.waitAwake(promptness);
     why = await converse(session);
   } catch (fault) {
     if (fault instanceof StoreFault) {
@@ -209,6 +208,7 @@ async function perform(session: Session, framer: Framer, { tag, command }: Tagge
     await tellNews(session, view, mayTellExpunge(command), "uid" in command && command.uid);
   }
   session.out.write(condition(tag, reply));
+  if (framer.isEmpty) session.out.answer();
   return reply.status === "BAD" ? "bad" : "fine";
 }
 

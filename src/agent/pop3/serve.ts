@@ -10,6 +10,7 @@ import { describeFault, logger, printable, type Logger } from "../../daemon/log.
 import { lineLimit } from "../../pop3/command.ts";
 import { err, messageBody, messageIntro, messageText, ok, replyOctets, topOf, type Reply } from "../../pop3/reply.ts";
 import { StoreFault, type Mailbox } from "../../store/mailbox.ts";
+import { writeStraight } from "../../sys/straight.ts";
 import type { ServeSession } from "../context.ts";
 import { Output } from "../output.ts";
 import { maildrop, uniqueIds, type UidlSettings } from "./maildrop.ts";
@@ -63,7 +64,7 @@ async function serve(socket: Socket, mailbox: Mailbox, log: Logger, settings: Li
   const { uidValidity } = mailbox;
   const t = transaction(await maildrop(mailbox));
   const reader = new LineReader(socket, new LineFramer(lineLimit), stopping);
-  const out = new Output((octets, written) => (socket.writable ? socket.write(octets, written) : written()));
+  const out = new Output((octets, written) => (socket.writable ? writeStraight(socket, octets, written) : written()));
   const session: Session = { socket, out, mailbox, uidValidity, t, settings, log, unlock, unsent: [], ids: undefined, removed: 0 };
   say(session, ok("Logged in."));
   const why = await converse(session, reader);

@@ -1,7 +1,7 @@
 /** imapd and a session over real sockets: what a dialogue in text can not show. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { connect as tlsConnect, createSecureContext, type SecureContext } from "node:tls";
@@ -133,5 +133,38 @@ test("each wait ends when its time is over, whatever ended the one before", asyn
   connection.received();
   assert.equal(await connection.wait(21), "timeout");
   connection.cut();
+  await connection.close();
+});
+
+test("what comes while a session waits awake, and what comes when it sleeps, is read once and in order", async (t) => {
+  const server = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = connect(port, "127.0.0.1");
+  const [socket] = (await once(server, "connection")) as [Socket];
+  server.close();
+  t.after(() => client.destroy());
+  const connection = new Connection(socket, new AbortController().signal);
+  let got = "";
+  let want = "";
+  for (let n = 0; n < 50; n++) {
+    const text = `${n} `;
+    want += text;
+    // By now it may be asleep, or awake; the answer says how far it has read.
+    setImmediate(() => client.write(text));
+    await connection.waitAwake(n % 3 === 0 ? 0 : 60_000);
+    while (got.length < want.length) {
+      assert.equal(await connection.wait(60_000), "data");
+      got += connection.received().toString();
+    }
+    connection.write(text);
+    connection.answer();
+    assert.equal(String((await once(client, "data"))[0]), text);
+  }
+  assert.equal(got, want);
+  // The end is met too.
+  setImmediate(() => client.end());
+  await connection.waitAwake(60_000);
+  assert.equal(await connection.wait(60_000), "end");
   await connection.close();
 });
