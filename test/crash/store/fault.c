@@ -29,7 +29,7 @@ enum action { KILL = 1, FAIL = 2, TEAR_AND_KILL = 3, TEAR_AND_FAIL = 4, CURTAIL 
 
 struct control {
   _Atomic uint32_t armed;
-  uint32_t action;
+  _Atomic uint32_t action;
   int32_t error;
   /* Numbers of calls, from 1: the first and the last one this happens to. */
   uint32_t first, last;
@@ -84,8 +84,10 @@ static int fate(enum call call, const char *path) {
   atomic_fetch_add(&control->hits, 1);
   uint32_t action = control->action;
   if (action == HOLD) {
-    while (control->armed) usleep(1000);
-    return 0;
+    int error = control->error;
+    while (control->armed && control->action == HOLD) usleep(1000);
+    errno = error;
+    return error == 0 ? 0 : FAIL;
   }
   if (action == CURTAIL) return call == WRITE || call == READ ? CURTAIL : 0;
   if (call != WRITE && action == TEAR_AND_KILL) action = KILL;

@@ -16,7 +16,7 @@ export const changing = calls.make | calls.write | calls.truncate | calls.sync |
 export const growing = calls.make | calls.write | calls.sync | calls.rename;
 
 const actions = { kill: 1, fail: 2, "tear and kill": 3, "tear and fail": 4, curtail: 5, hold: 6 } as const;
-/** "tear" does the first half of a write(2) before; "curtail" does the half of a read or write, and says so; "hold" lets the call wait until `disarm`. */
+/** "tear" does the first half of a write(2) before; "curtail" does the half of a read or write, and says so; "hold" lets the call wait until `disarm` or another order, and then fail if there is an error. */
 export type Action = keyof typeof actions;
 
 export interface Order {
