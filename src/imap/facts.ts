@@ -53,7 +53,9 @@ interface Scanned {
 }
 
 /** @param octets all of a message, with CRLF. Never throws. */
-export const makeFacts = (octets: Buffer): Buffer => factsOf(scanMime(withoutNul(octets)));
+export const makeFacts = (octets: Buffer): Buffer => Buffer.from(factsOf(scanMime(withoutNul(octets))));
+
+// What those below return is good until the next facts are made, of whatever message: who keeps them takes a copy.
 
 /** As `makeFacts`, of a message that was scanned already, with lines counted, and holds no NUL. */
 export const factsOf = (part: Part): Buffer => pack(part.header, { part, ends: "crlf" });
@@ -73,6 +75,7 @@ export const headFacts = (header: Header): Buffer => pack(header, undefined);
  * @param message its octets, whether lines end with LF or CRLF, or what was scanned of them as for `factsOf`
  */
 export function completed(facts: Buffer, message: Buffer | Part): Buffer {
+  if (facts.buffer === room.buffer) return completed(Buffer.from(facts), message);
   const scanned: Scanned = Buffer.isBuffer(message) ? scanStored(message) : { part: message, ends: "crlf" };
   const bodyAt = sectionEnd(facts, section.envelope);
   facts.copy(room, 0, 0, bodyAt);
@@ -80,7 +83,7 @@ export function completed(facts: Buffer, message: Buffer | Part): Buffer {
   room.writeUInt32LE(sizeOf(scanned), 4);
   const fieldsAt = packBody(scanned, bodyAt);
   const end = endAt(section.fields, fieldsAt + facts.copy(room, fieldsAt, sectionStart(facts, section.fields), sectionEnd(facts, section.fields)));
-  return Buffer.from(room.subarray(0, end));
+  return room.subarray(0, end);
 }
 
 /** Where there is no CR every LF stands for a CRLF, and no copy is needed to know how long each part is with it. */
@@ -115,7 +118,7 @@ function pack(header: Header, message: Scanned | undefined): Buffer {
   at = endAt(section.envelope, packText(printEnvelope(e), at));
   at = packBody(message, at);
   at = endAt(section.fields, packFields(header, room, at, sectionLimit));
-  return Buffer.from(room.subarray(0, at));
+  return room.subarray(0, at);
 }
 
 /** BODY and BODYSTRUCTURE. Returns where they end. */

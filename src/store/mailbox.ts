@@ -156,17 +156,17 @@ export interface Mailbox {
   read(uid: Uid): Promise<Buffer | undefined>;
 
   /**
-   * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), with line ends as they are stored, in a buffer of
-   * its own, at once; "later" where `read` is to be asked, which can wait for what keeps it from that. Stores that would mostly have to wait for it do
-   * not offer it.
+   * As `read`, but up to the end of the header only (behind its empty line, or all when there is none), with line ends as they are stored, at once, in a buffer of
+   * its own or at the start of `into`; "later" where `read` is to be asked, which can wait for what keeps it from that. Stores that would mostly have to wait
+   * for it do not offer it.
    */
-  readHead?(uid: Uid): Buffer | "later" | undefined;
+  readHead?(uid: Uid, into?: Buffer): Buffer | "later" | undefined;
 
   /**
-   * As `read`, but with line ends as they are stored, in a buffer of its own, at once; "later" where `read` is to be asked, which can wait for what keeps it
-   * from that.
+   * As `read`, but with line ends as they are stored, at once, in a buffer of its own or at the start of `into`; "later" where `read` is to be asked, which
+   * can wait for what keeps it from that.
    */
-  readStored?(uid: Uid): Buffer | "later" | undefined;
+  readStored?(uid: Uid, into?: Buffer): Buffer | "later" | undefined;
 
   /**
    * As `read`, with a character for each octet, at once; "later" where `read` is to be asked, which can wait for what keeps it from that. What is sent and forgotten
@@ -190,7 +190,7 @@ export interface Mailbox {
    */
   facts(uid: Uid): Buffer | undefined;
 
-  /** Keep these for `facts`, from now on and for later; the octets must not change any more. Rebuildable: never throws, written some time later, lost without harm. */
+  /** Keep these for `facts`, from now on and for later; the store takes a copy. Rebuildable: never throws, written some time later, lost without harm. */
   keepFacts(uid: Uid, facts: Buffer): void;
 
   /**

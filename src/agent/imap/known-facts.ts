@@ -65,11 +65,12 @@ export class KnownFacts {
     return old;
   }
 
+  /** Takes a copy. */
   keep(mailbox: Mailbox, uid: Uid, facts: Buffer): void {
     mailbox.keepFacts(uid, facts);
     if (mailbox.facts(uid) !== undefined || facts.length > this.#limit / 8) return;
     this.#empty = false;
-    this.#keep(this.#key(mailbox), uid, facts);
+    this.#keep(this.#key(mailbox), uid, Buffer.from(facts));
   }
 
   #keep(key: string, uid: Uid, facts: Buffer): void {

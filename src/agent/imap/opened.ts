@@ -64,7 +64,7 @@ export class Opened {
   /**
    * Makes facts where what is read gives more than is known.
    *
-   * @returns those to keep
+   * @returns those to keep, good until the next facts are made, as `facts` is from then on
    */
   learn(): Buffer | undefined {
     const made = this.facts === undefined ? this.#made() : ofHeadOnly(this.facts) ? this.#completed(this.facts) : undefined;

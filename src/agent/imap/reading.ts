@@ -47,17 +47,50 @@ const batchOctets = 2 << 20;
 /** About how much longer this takes than a whole message. */
 const costs: Readonly<Record<Need, number>> = { nothing: 1 / 16, header: 1 / 2, facts: 1, text: 1, all: 1 };
 
-/** Yields batches in the order given. Faults of single messages are values. */
+/** Yields batches in the order given. Faults of single messages are values. Headers and stored octets of a batch are good until the next one is asked for. */
 export async function* readBatches(mailbox: Mailbox, wanted: Iterable<Wanted>): AsyncGenerator<readonly Item[], void, void> {
   const source = wanted[Symbol.iterator]();
-  let ahead = nextBatch(mailbox, source);
-  while (ahead !== undefined) {
-    if (ahead.waiting.length > 0) await Promise.all(ahead.waiting);
-    const { items } = ahead;
-    ahead = nextBatch(mailbox, source);
-    yield items;
+  let room = takeRoom();
+  let other = takeRoom();
+  try {
+    let ahead = nextBatch(mailbox, source, room);
+    while (ahead !== undefined) {
+      if (ahead.waiting.length > 0) await Promise.all(ahead.waiting);
+      const { items } = ahead;
+      [room, other] = [other, room];
+      ahead = nextBatch(mailbox, source, room);
+      yield items;
+    }
+  } finally {
+    spare.push(room, other);
+    spare.length = Math.min(spare.length, spareLimit);
   }
 }
+
+/** Octets that the store reads for one batch: without a buffer for each V8 need not look at all of its heap again and again. */
+class Room {
+  static readonly #size = 512 * 1024;
+  #octets: Buffer | undefined;
+  #filled = 0;
+
+  clear(): void {
+    this.#filled = 0;
+  }
+
+  get rest(): Buffer {
+    return (this.#octets ??= Buffer.allocUnsafeSlow(Room.#size)).subarray(this.#filled);
+  }
+
+  /** Those that were read to the start of `rest`, or elsewhere. */
+  filled(octets: Buffer): void {
+    if (octets.buffer === this.#octets?.buffer) this.#filled += octets.length;
+  }
+}
+
+/** Rooms kept for the next reading: those of one at a time. */
+const spareLimit = 2;
+const spare: Room[] = [];
+const takeRoom = (): Room => spare.pop() ?? new Room();
 
 /** Items that are complete when what they wait for has settled. */
 interface Batch {
@@ -65,7 +98,8 @@ interface Batch {
   readonly waiting: Promise<void>[];
 }
 
-function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefined {
+function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>, room: Room): Batch | undefined {
+  room.clear();
   const items: Item[] = [];
   const waiting: Promise<void>[] = [];
   let octets = 0;
@@ -79,7 +113,7 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
       items.push({ index, message, need, read: undefined });
       continue;
     }
-    const read = need === "header" || need === "facts" ? readAtOnce(mailbox, message, need) : undefined;
+    const read = need === "header" || need === "facts" ? readAtOnce(mailbox, message, need, room) : undefined;
     if (read !== undefined) {
       octets += "head" in read ? read.head.length : "stored" in read ? read.stored.length : 0;
       items.push({ index, message, need, read });
@@ -99,10 +133,14 @@ function nextBatch(mailbox: Mailbox, source: Iterator<Wanted>): Batch | undefine
 const isInTurn = (mailbox: Mailbox, message: Message, need: Need): boolean => need === "text" && mailbox.readText !== undefined && roughly(message) <= inTurn;
 
 /** Reads what makes the header or the facts of a message without a wait. Undefined when the store can not, or not now. */
-function readAtOnce(mailbox: Mailbox, { uid }: Message, need: "header" | "facts"): Read | undefined {
+function readAtOnce(mailbox: Mailbox, { uid }: Message, need: "header" | "facts", room: Room): Read | undefined {
+  const taken = (octets: Buffer): Buffer => {
+    room.filled(octets);
+    return withoutNul(octets);
+  };
   return attempt(() => {
-    if (need === "header") return mailbox.readHead === undefined ? undefined : found(mailbox.readHead(uid), (head) => ({ head: withoutNul(head) }));
-    return mailbox.readStored === undefined ? undefined : found(mailbox.readStored(uid), (stored) => ({ stored: withoutNul(stored) }));
+    if (need === "header") return mailbox.readHead === undefined ? undefined : found(mailbox.readHead(uid, room.rest), (head) => ({ head: taken(head) }));
+    return mailbox.readStored === undefined ? undefined : found(mailbox.readStored(uid, room.rest), (stored) => ({ stored: taken(stored) }));
   });
 }
 

@@ -11,8 +11,9 @@ import { createOnly, writeFully } from "../durable.ts";
 import { errno } from "../faults.ts";
 import { breathe } from "../serial.ts";
 import type { Schema } from "./columns.ts";
-import { appendFacts, fits, keyLengthOf, nextMagic, nextRecord, recordAt, recordEnd, recordHead, recordLimit, type Appended, type FactsRecord } from "./facts-record.ts";
+import { appendRecords, fits, keyLengthOf, nextMagic, nextRecord, recordAt, recordEnd, recordHead, recordLimit, type Appended } from "./facts-record.ts";
 import type { IndexPlace, MailIndex } from "./mail-index.ts";
+import { PendingFacts, type Waiting } from "./pending-facts.ts";
 import { SoundRecords } from "./sound-records.ts";
 
 /** How a store names its messages. */
@@ -36,10 +37,6 @@ const spoiltLimit = 256;
 /** Smaller files are not compacted. */
 const worthCompacting = 1 << 20;
 
-interface OfRow extends FactsRecord {
-  readonly row: number;
-}
-
 export class CacheFile<X extends Schema> {
   readonly #index: MailIndex<X>;
   readonly #place: IndexPlace;
@@ -53,8 +50,7 @@ export class CacheFile<X extends Schema> {
   readonly #sound = new SoundRecords<X>();
   /** Records may have come that were not looked at. */
   #news = true;
-  readonly #pending = new Map<number, Buffer>();
-  #pendingOctets = 0;
+  readonly #pending = new PendingFacts();
   #timer: NodeJS.Timeout | undefined;
   #compacting = false;
   /** Size at which it is worth asking again how much is dead. */
@@ -84,15 +80,14 @@ export class CacheFile<X extends Schema> {
     return undefined;
   }
 
-  /** Keeps facts of a row, whose octets do not change any more; of several, where they wait, the longest say most. Never throws. */
+  /** Keeps facts of a row; of several, where they wait, the longest say most. Never throws. */
   keep(row: number, facts: Buffer): void {
     const uid = this.#index.table.at.uid[row];
-    const before = this.#pending.get(uid)?.length ?? 0;
-    if (before >= facts.length) return;
-    this.#pending.set(uid, facts);
-    this.#pendingOctets += facts.length - before;
-    if (this.#pendingOctets > pendingLimit) this.save();
-    else if (this.#pendingOctets > pendingWorth) this.#timer ??= setTimeout(() => this.#saveLater(), pendingPause).unref();
+    const key = this.#keys.keyOf(row);
+    if (this.#pending.lengthOf(uid) >= facts.length || !fits({ key, facts })) return;
+    this.#pending.put(uid, key, facts);
+    if (this.#pending.octets > pendingLimit) this.#write(true);
+    else if (this.#pending.octets > pendingWorth) this.#timer ??= setTimeout(() => this.#saveLater(), pendingPause).unref();
   }
 
   #saveLater(): void {
@@ -102,8 +97,7 @@ export class CacheFile<X extends Schema> {
 
   /** A message has other octets now: what waits of it is void. */
   forget(uid: number): void {
-    this.#pendingOctets -= this.#pending.get(uid)?.length ?? 0;
-    this.#pending.delete(uid);
+    this.#pending.drop(uid);
   }
 
   /** A delivery may have added records. */
@@ -113,49 +107,38 @@ export class CacheFile<X extends Schema> {
 
   /** Writes what is to be kept. Never throws. */
   save(): void {
-    let records: OfRow[] = [];
-    let octets = 0;
-    for (const [uid, facts] of this.#pending) {
-      const row = this.#index.table.rowOf(uid);
-      if (row < 0) continue;
-      const record = { key: this.#keys.keyOf(row), facts, row };
-      if (!fits(record)) continue;
-      records.push(record);
-      octets += facts.length;
-      if (octets < pendingWorth) continue;
-      this.#append(records);
-      records = [];
-      octets = 0;
-    }
-    this.#forgetPending();
-    if (records.length > 0) this.#append(records);
+    this.#write(false);
   }
 
-  #forgetPending(): void {
+  /** @param more there is more to come */
+  #write(more: boolean): void {
+    if (this.#pending.octets > 0) this.#append(this.#pending.waiting((uid) => this.#index.table.rowOf(uid) >= 0));
+    this.#forgetPending(more);
+  }
+
+  #forgetPending(more = false): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#pending.clear();
-    this.#pendingOctets = 0;
+    this.#pending.clear(more);
   }
 
-  #append(records: readonly OfRow[]): void {
+  #append(waiting: Waiting): void {
     this.#trying(() => {
-      const added = appendFacts(this.#place.path(), records);
+      const added = appendRecords(this.#place.path(), waiting.records);
       const { cache } = this.#index.table;
       // In a file that is new there is nothing before them.
-      if (added?.from === cache.end && (added.inode === cache.inode || cache.inode === "")) this.#added(records, added);
+      if (added?.from === cache.end && (added.inode === cache.inode || cache.inode === "")) this.#added(waiting, added);
       else this.#look();
     });
   }
 
   /** Takes over records that stand where nothing else is that was not looked at. */
-  #added(records: readonly OfRow[], { inode, from, end }: Appended): void {
+  #added({ records, places }: Waiting, { inode, from, end }: Appended): void {
     const { table } = this.#index;
-    let at = from;
-    for (const { key, facts, row } of records) {
-      table.set("factsAt", row, at);
-      table.set("factsLength", row, facts.length);
-      at += recordHead + key.length + facts.length;
+    for (const [uid, at] of places) {
+      const row = table.rowOf(uid);
+      table.set("factsAt", row, from + at);
+      table.set("factsLength", row, records.readUInt32LE(at + 8));
     }
     table.cache = { inode, end };
     if (end >= this.#askAt) void this.#compact(end);

@@ -1,5 +1,5 @@
 /**
- * Records of the cache file, pure but for `appendFacts`:
+ * Records of the cache file, pure but for `appendRecords`:
  *
  *     u32 magic, u32 CRC-32 of what follows, u32 length of the facts, u32 length of the key, the key, the facts
  *
@@ -26,24 +26,27 @@ export const recordLimit = recordHead + keyLimit + factsLimit;
 
 const u32 = (octets: Buffer, at: number): number => ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;
 
-const lengthOf = ({ key, facts }: FactsRecord): number => recordHead + key.length + facts.length;
+/** Octets of a record. */
+export const recordLength = (key: Buffer, facts: Buffer): number => recordHead + key.length + facts.length;
+
+/** Puts a record where there is room for it. Returns where it ends. */
+export function putRecord(into: Buffer, at: number, key: Buffer, facts: Buffer): number {
+  into.writeUInt32LE(magicNumber, at);
+  into.writeUInt32LE(facts.length, at + 8);
+  into.writeUInt32LE(key.length, at + 12);
+  const factsAt = at + recordHead + key.copy(into, at + recordHead);
+  const end = factsAt + facts.copy(into, factsAt);
+  into.writeUInt32LE(crc32(into.subarray(at + 8, end)), at + 4);
+  return end;
+}
 
 /** Records one behind the other. */
 export function encodeRecords(records: readonly FactsRecord[]): Buffer {
   let length = 0;
-  for (const record of records) length += lengthOf(record);
+  for (const { key, facts } of records) length += recordLength(key, facts);
   const octets = Buffer.allocUnsafe(length);
   let at = 0;
-  for (const { key, facts } of records) {
-    const start = at;
-    octets.writeUInt32LE(magicNumber, at);
-    octets.writeUInt32LE(facts.length, at + 8);
-    octets.writeUInt32LE(key.length, at + 12);
-    at += recordHead;
-    at += key.copy(octets, at);
-    at += facts.copy(octets, at);
-    octets.writeUInt32LE(crc32(octets.subarray(start + 8, at)), start + 4);
-  }
+  for (const { key, facts } of records) at = putRecord(octets, at, key, facts);
   return octets;
 }
 
@@ -95,13 +98,15 @@ export interface Appended {
   readonly end: number;
 }
 
+/** Adds records that fit to the file; see `appendRecords`. */
+export const appendFacts = (path: string, records: readonly FactsRecord[]): Appended | undefined => appendRecords(path, encodeRecords(records.filter(fits)));
+
 /**
- * Adds records that fit to the file, which is made when it is not there; no fsync. Throws the system error; what was written in part does no harm.
+ * Adds whole records to the file, which is made when it is not there; no fsync. Throws the system error; what was written in part does no harm.
  *
- * @returns undefined where another process added some at the same time
+ * @returns undefined where another process added some at the same time, and where there are none
  */
-export function appendFacts(path: string, records: readonly FactsRecord[]): Appended | undefined {
-  const octets = encodeRecords(records.filter(fits));
+export function appendRecords(path: string, octets: Buffer): Appended | undefined {
   if (octets.length === 0) return undefined;
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
   try {

@@ -179,20 +179,20 @@ export class MaildirMailbox implements Mailbox {
     }
   }
 
-  readHead(uid: Uid): Buffer | undefined {
+  readHead(uid: Uid, into?: Buffer): Buffer | undefined {
     try {
-      return this.#folder.files.headOf(uid);
+      return this.#folder.files.headOf(uid, into);
     } catch (error) {
       throw storeFault(error);
     }
   }
 
-  readStored(uid: Uid): Buffer | "later" | undefined {
+  readStored(uid: Uid, into?: Buffer): Buffer | "later" | undefined {
     const folder = this.#folder;
     try {
       const row = folder.rowOf(uid);
       if (row < 0) return undefined;
-      return (folder.files.namedSize(row) ?? 0) > readNow ? "later" : folder.files.storedOf(uid);
+      return (folder.files.namedSize(row) ?? 0) > readNow ? "later" : folder.files.storedOf(uid, into);
     } catch (error) {
       throw storeFault(error);
     }

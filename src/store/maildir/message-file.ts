@@ -31,37 +31,27 @@ export function withOctets<T>(path: string | Buffer, take: (octets: Buffer, stat
   }
 }
 
-/** Copies of small messages are parts of larger buffers: memory of its own costs more than the message in it. */
-const slabSize = 256 * 1024;
-let slab: Buffer = Buffer.alloc(0);
-
-/** The octets in a buffer that nobody else writes to. */
-export function ownCopy(octets: Buffer): Buffer {
-  const { length } = octets;
-  if (length > slabSize / 4) return Buffer.from(octets);
-  if (slab.length < length) slab = Buffer.allocUnsafeSlow(slabSize);
-  const own = slab.subarray(0, length);
-  slab = slab.subarray(length);
-  own.set(octets);
-  return own;
-}
-
 /** The octets in the file, on another thread. Rejects with StoreFault "too-long", or as `readFile`. */
 export const octetsLater = (path: string | Buffer): Promise<Buffer> =>
   readFile(path, { flag: readOnly }).catch((error: unknown) => {
     throw errno(error) === "ERR_FS_FILE_TOO_LARGE" ? tooLong(String(path), statSync(path).size) : error;
   });
 
-/** The header with its empty line, as a new buffer, all octets when there is no such line. @param seen told of a file what fstat(2) says */
-export function headOf(path: string | Buffer, seen: (stats: Stats) => void): Buffer {
+/**
+ * The header with its empty line, all octets when there is no such line; in `into` where most headers fit there, else in a buffer of its own.
+ *
+ * @param seen told of a file what fstat(2) says
+ */
+export function headOf(path: string | Buffer, seen: (stats: Stats) => void, into: Buffer = room): Buffer {
   const fd = openSync(path, readOnly);
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return Buffer.alloc(0);
     seen(stats);
-    const got = readSync(fd, room, 0, headSize, 0);
-    const end = headerEnd(room.subarray(0, got));
-    if (end >= 0) return Buffer.from(room.subarray(0, end));
+    const to = into.length < headSize ? room : into;
+    const got = readSync(fd, to, 0, headSize, 0);
+    const end = headerEnd(to.subarray(0, got));
+    if (end >= 0) return to === room ? Buffer.from(room.subarray(0, end)) : to.subarray(0, end);
     const octets = contents(fd, stats.size, path);
     const far = headerEnd(octets);
     return Buffer.from(far < 0 ? octets : octets.subarray(0, far));

@@ -7,7 +7,7 @@ import type { Source } from "../held-message.ts";
 import type { Text } from "../mailbox.ts";
 import { sizeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
-import { headOf, ownCopy, withOctets } from "./message-file.ts";
+import { headOf, withOctets } from "./message-file.ts";
 import { nearOctets } from "./near-files.ts";
 import { baseOf, fieldsOf, inCur, inNew, pathOf } from "./row.ts";
 import { visit } from "./scan.ts";
@@ -133,8 +133,8 @@ export class MessageFiles implements Source {
     return octets;
   }
 
-  /** All octets as they are in the file, in a buffer of its own; size and date are known then. Undefined when the file is gone. */
-  storedOf(uid: number): Buffer | undefined {
+  /** All octets as they are in the file, in `into` where they fit there, else in a buffer of its own; size and date are known then. Undefined when the file is gone. */
+  storedOf(uid: number, into?: Buffer): Buffer | undefined {
     const { table } = this.#folder;
     const row = this.#folder.rowOf(uid);
     if (row < 0) return undefined;
@@ -145,14 +145,16 @@ export class MessageFiles implements Source {
         if (now >= 0 && Number.isNaN(table.at.size[now])) this.#learn("size", uid, crlfSize(stored));
         this.#dated(uid, stats);
       }
-      return ownCopy(stored);
+      if (into === undefined || stored.length > into.length) return Buffer.from(stored);
+      into.set(stored);
+      return into.subarray(0, stored.length);
     };
     return this.withFile(uid, (path) => withOctets(path, take, expected));
   }
 
-  /** The header with CRLF, in a buffer of its own; the date is known then. Undefined when the file is gone. */
-  headOf(uid: number): Buffer | undefined {
-    return this.withFile(uid, (path) => headOf(path, (stats) => this.#dated(uid, stats)));
+  /** The header as it is in the file, as `storedOf`; the date is known then. Undefined when the file is gone. */
+  headOf(uid: number, into?: Buffer): Buffer | undefined {
+    return this.withFile(uid, (path) => headOf(path, (stats) => this.#dated(uid, stats), into));
   }
 
   /** Octets in the file, if its name says so. */

@@ -49,7 +49,7 @@ export class MemoryMailbox implements Mailbox {
   }
 
   keepFacts(uid: Uid, facts: Buffer): void {
-    this.#facts.set(uid, facts);
+    this.#facts.set(uid, Buffer.from(facts));
   }
 
   get uidNext(): Uid {
