@@ -87,6 +87,7 @@ export class Sync {
   #look(): void {
     const folder = this.#folder;
     const reading = new ListReading(folder);
+    const first = folder.header === undefined;
     switch (folder.uidlist.look(reading)) {
       case "same":
         return;
@@ -99,6 +100,8 @@ export class Sync {
       case "appended":
       case "replaced":
         reading.end();
+        // Nothing else tells which UIDs were given since a copy was made: the index was not put back with it, or is another one.
+        if (first && folder.uidlist.isOld) folder.nextUid += passedOver;
     }
     if (folder.uidlist.spoilt > 0) folder.log(`${folder.place.control}/dovecot-uidlist: ${folder.uidlist.spoilt} lines can not be read`);
   }

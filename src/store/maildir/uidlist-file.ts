@@ -46,6 +46,9 @@ const identityOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): Identity => (
 
 const isSame = (one: Identity, other: Identity): boolean => one.inode === other.inode && one.size === other.size && one.modified === other.modified && one.changed === other.changed;
 
+/** An fsync and a rename may lie between the two, ns. */
+const longAfter = 60_000_000_000n;
+
 /** Dovecot waits as long, and breaks the lock of a silent holder after as long. */
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
 /** With one who has held it for so long already. */
@@ -110,6 +113,15 @@ export class UidlistFile {
   isCopyOf(state: UidlistState | undefined): boolean {
     const stats = state === undefined ? undefined : statSync(this.#path, { bigint: true, throwIfNoEntry: false });
     return state !== undefined && stats !== undefined && isCopy(stats, state);
+  }
+
+  /**
+   * True when the file was changed long after it was written, as by who puts a copy back: whoever writes it changes it then. So is one of a Maildir that was moved here
+   * by such a program, or has another owner now.
+   */
+  get isOld(): boolean {
+    const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return stats !== undefined && stats.ctimeNs - stats.mtimeNs > longAfter;
   }
 
   look(reader: UidlistReader): UidlistNews {

@@ -1,7 +1,7 @@
 /** A backup put back by tar(1) or rsync(1): what was given since it was made is not given again, and no MODSEQ goes back. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import type { Mailbox, MailStore } from "../../../src/store/mailbox.ts";
 import { openStore } from "../../../src/store/open.ts";
@@ -74,6 +74,41 @@ for (const kind of ["maildir", "mbox"] as const)
         }
         assert.ok(inbox.highestModSeq > highestModSeq, "HIGHESTMODSEQ");
       });
+
+for (const index of ["kept", "lost"] as const)
+  test(`maildir, without its index, which is ${index}`, { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
+    const base = temporary(t);
+    const [root, copy] = [`${base}/Maildir`, `${base}/copy`];
+    const first = await opened(t, `maildir:${root}`);
+    await first.inbox.append(["one", "two", "three"].map(plain));
+    await first.inbox.claimRecent(false);
+    await first.store.close();
+    // It was made two days ago.
+    const made = Date.now() / 1000 - 172_800;
+    utimesSync(`${root}/dovecot-uidlist`, made, made);
+    const aside = ["--exclude=posthorn*"];
+    run(["rsync", "-a", ...aside, `${root}/`, copy]);
+
+    const day = await opened(t, `maildir:${root}`);
+    await day.inbox.append(["four", "five"].map(plain));
+    const { uidValidity, uidNext } = day.inbox;
+    const seen = await subjects(day.inbox);
+    await day.store.close();
+    run(["rsync", "-a", "--delete", ...aside, `${copy}/`, root]);
+    if (index === "lost") for (const name of readdirSync(root)) if (name.startsWith("posthorn")) rmSync(`${root}/${name}`, { recursive: true });
+
+    const { inbox } = await opened(t, `maildir:${root}`);
+    await inbox.refresh();
+    await inbox.append([plain("six")]);
+    const now = await subjects(inbox);
+    assert.deepEqual([...now.values()], ["one", "two", "three", "six"]);
+    assert.equal(inbox.uidValidity, uidValidity);
+    for (const [one, subject] of now) assert.ok(subject === "six" ? one >= uidNext : seen.get(one) === subject, `UID ${one} is ${subject}`);
+    // Once: the next to open it, without an index, finds what was written since.
+    const written = inbox.uidNext;
+    for (const name of readdirSync(root)) if (name.startsWith("posthorn")) rmSync(`${root}/${name}`, { recursive: true });
+    assert.equal((await opened(t, `maildir:${root}`)).inbox.uidNext, written);
+  });
 
 test("mbox, empty when the copy was made, written in place", { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
   const base = temporary(t);
