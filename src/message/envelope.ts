@@ -38,45 +38,54 @@ export const envelopeFields = ["date", "subject", "from", "sender", "reply-to", 
 /** Longest list of addresses told; nobody reads more, and each costs many times its octets. */
 const mostAddresses = 10_000;
 
-type EnvelopeField = (typeof envelopeFields)[number];
-
-const fieldNames: ReadonlyMap<string, EnvelopeField> = new Map(envelopeFields.map((name) => [name, name]));
+const places: ReadonlyMap<string, number> = new Map(envelopeFields.map((name, place) => [name, place]));
+/** `envelopeFields` by place. */
+const at = { date: 0, subject: 1, from: 2, sender: 3, replyTo: 4, to: 5, cc: 6, bcc: 7, inReplyTo: 8, messageId: 9 } as const;
 
 /** Never throws. */
 export function envelope(header: Header): Envelope {
-  const found: { [N in EnvelopeField]?: Field[] } = {};
+  // Of several the last counts, as in Dovecot 2.3.
+  const last: (Field | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined];
+  let repeated = false;
   for (const f of header.fields) {
-    const name = fieldNames.get(f.key);
-    if (name !== undefined) (found[name] ??= []).push(f);
+    const place = places.get(f.key);
+    if (place === undefined) continue;
+    repeated ||= last[place] !== undefined;
+    last[place] = f;
   }
-  const text = (name: EnvelopeField): string | undefined => {
-    // Of several the last counts, as in Dovecot 2.3.
-    const f = found[name]?.at(-1);
-    return f === undefined ? undefined : octetText(header, f);
-  };
-  const addresses = (name: EnvelopeField): EnvelopeAddress[] | undefined => {
-    // Several To: fields are one list to the reader of the message.
-    const all: EnvelopeAddress[] = [];
-    for (const f of found[name] ?? []) {
-      if (all.length >= mostAddresses) break;
-      for (const a of parseAddresses(octetText(header, f), mostAddresses)) all.push(...flat(a));
-    }
-    return all.length === 0 ? undefined : all.slice(0, mostAddresses);
-  };
-  const from = addresses("from");
+  const from = addresses(header, last[at.from], repeated);
   return {
-    date: text("date"),
+    date: text(header, last[at.date]),
     // Folding with tabs, or folding twice, shows as one space, as Dovecot 2.3 has it.
-    subject: oneSpaced(text("subject")),
+    subject: oneSpaced(text(header, last[at.subject])),
     from,
-    sender: addresses("sender") ?? from,
-    replyTo: addresses("reply-to") ?? from,
-    to: addresses("to"),
-    cc: addresses("cc"),
-    bcc: addresses("bcc"),
-    inReplyTo: text("in-reply-to"),
-    messageId: text("message-id"),
+    sender: addresses(header, last[at.sender], repeated) ?? from,
+    replyTo: addresses(header, last[at.replyTo], repeated) ?? from,
+    to: addresses(header, last[at.to], repeated),
+    cc: addresses(header, last[at.cc], repeated),
+    bcc: addresses(header, last[at.bcc], repeated),
+    inReplyTo: text(header, last[at.inReplyTo]),
+    messageId: text(header, last[at.messageId]),
   };
+}
+
+const text = (header: Header, f: Field | undefined): string | undefined => (f === undefined ? undefined : octetText(header, f));
+
+/** Several To: fields are one list to the reader of the message. @param repeated there may be more fields of the name of `last` */
+function addresses(header: Header, last: Field | undefined, repeated: boolean): EnvelopeAddress[] | undefined {
+  if (last === undefined) return undefined;
+  const all: EnvelopeAddress[] = [];
+  if (!repeated) addAddresses(header, last, all);
+  else for (const f of header.fields) if (f.key === last.key && all.length < mostAddresses) addAddresses(header, f, all);
+  if (all.length > mostAddresses) all.length = mostAddresses;
+  return all.length === 0 ? undefined : all;
+}
+
+function addAddresses(header: Header, f: Field, all: EnvelopeAddress[]): void {
+  for (const a of parseAddresses(octetText(header, f), mostAddresses)) {
+    if (a.kind === "mailbox") all.push(single(a));
+    else all.push(...flat(a));
+  }
 }
 
 /** What Dovecot 2.3 says for the part of an address that is missing; NIL would read as a group. */
@@ -84,11 +93,13 @@ const missingMailbox = "MISSING_MAILBOX";
 const missingDomain = "MISSING_DOMAIN";
 const brokenDomain = "SYNTAX_ERROR";
 
+function single(a: Extract<Address, { kind: "mailbox" }>): EnvelopeAddress {
+  if (a.broken !== undefined) return { name: oneSpaced(a.broken.name), route: undefined, mailbox: a.broken.local === "" ? missingMailbox : a.broken.local, host: a.broken.angle ? brokenDomain : missingDomain };
+  return { name: oneSpaced(a.name), route: a.route, mailbox: a.local === "" && a.emptyLocal !== true ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain };
+}
+
 function flat(a: Address): EnvelopeAddress[] {
-  if (a.kind === "mailbox") {
-    if (a.broken !== undefined) return [{ name: oneSpaced(a.broken.name), route: undefined, mailbox: a.broken.local === "" ? missingMailbox : a.broken.local, host: a.broken.angle ? brokenDomain : missingDomain }];
-    return [{ name: oneSpaced(a.name), route: a.route, mailbox: a.local === "" && a.emptyLocal !== true ? missingMailbox : a.local, host: a.domain === "" ? missingDomain : a.domain }];
-  }
+  if (a.kind === "mailbox") return [single(a)];
   return [
     { name: undefined, route: undefined, mailbox: a.name, host: undefined },
     ...a.members.flatMap(flat),
