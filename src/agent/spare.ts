@@ -72,7 +72,7 @@ const trials: readonly (readonly Trial[])[] = [
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
     // Many functions, each of which runs once: it takes some hundred of them until V8 has compiled all.
     ...times<Trial>(4, { commands: times(150, "SELECT INBOX") }),
-    ...times<Trial>(2, { commands: ["SELECT INBOX"], visits: 14 }),
+    ...times<Trial>(2, { commands: ["SELECT INBOX"], visits: 8 }),
   ],
 ];
 

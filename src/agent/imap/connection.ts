@@ -37,7 +37,8 @@ export class Connection {
 
   constructor(socket: Duplex, stopping: AbortSignal) {
     this.#socket = socket;
-    this.#ended = socket.readableEnded;
+    this.#gone = socket.destroyed;
+    this.#ended = socket.destroyed || socket.readableEnded;
     this.#stopping = stopping;
     this.output = new Output((octets, written) => {
       this.octetsOut += octets.length;
@@ -206,11 +207,15 @@ export class Connection {
     this.#stopping.removeEventListener("abort", this.#onStop);
     if (this.#gone) return;
     await new Promise<void>((resolve) => {
-      const limit = setTimeout(() => this.cut(), 5000);
-      this.#socket.on("close", () => {
+      const closed = (): void => {
         clearTimeout(limit);
         resolve();
-      });
+      };
+      const limit = setTimeout(() => {
+        this.cut();
+        closed();
+      }, 5000);
+      this.#socket.on("close", closed);
       this.#socket.end();
       this.#socket.resume();
     });

@@ -168,3 +168,15 @@ test("what comes while a session waits awake, and what comes when it sleeps, is 
   assert.equal(await connection.wait(60_000), "end");
   await connection.close();
 });
+
+test("over a socket that has closed already there is nothing to wait for", { timeout: 60_000 }, async () => {
+  const client = new Duplex({ read: () => {}, write: (_octets, _encoding, written) => written() });
+  client.destroy();
+  await once(client, "close");
+  const connection = new Connection(client, new AbortController().signal);
+  assert.equal(connection.gone, true);
+  connection.write("a");
+  assert.equal(await connection.wait(60_000), "end");
+  await connection.waitAwake(60_000);
+  await connection.close();
+});
