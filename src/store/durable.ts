@@ -113,6 +113,20 @@ export function makeDirectories(path: string, mode: number): void {
   }
 }
 
+const forbidden = new Set(["EROFS", "EACCES", "EPERM"]);
+
+/** Did the kernel say that this may not be changed here? */
+export const isForbidden = (error: unknown): boolean => forbidden.has(errno(error));
+
+/** A directory for what can be made again: where none may be made, mail is read without it. */
+export function makeSide(path: string): void {
+  try {
+    makeDirectories(path, 0o700);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+  }
+}
+
 /** In which state a file is, "" for none. By its ctime too: who writes one anew in place may put its mtime back, and nobody its ctime. */
 export const identityOf = (stats: BigIntStats | undefined): string => (stats === undefined ? "" : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`);
 

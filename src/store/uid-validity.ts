@@ -5,10 +5,14 @@
  * has that value.
  */
 import { closeSync, linkSync, openSync, readdirSync, unlinkSync, writeFileSync, constants } from "node:fs";
-import { createOnly, readRegular } from "./durable.ts";
+import { createOnly, isForbidden, readRegular } from "./durable.ts";
 import { errno } from "./faults.ts";
 
-/** @param now ms since the epoch: no value is below the time in seconds */
+/**
+ * Where nothing can be written the value holds as long as the mailbox is open, and the next one is another.
+ *
+ * @param now ms since the epoch: no value is below the time in seconds
+ */
 export function nextUidValidity(root: string, now: number): number {
   const path = `${root}/dovecot-uidvalidity`;
   let value = newest(root, path);
@@ -40,8 +44,17 @@ function noteLast(path: string, value: number): void {
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0");
 
+function namesIn(root: string): string[] {
+  try {
+    return readdirSync(root);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
 function newest(root: string, path: string): number | undefined {
-  const names = readdirSync(root).flatMap((name) => /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1] ?? []);
+  const names = namesIn(root).flatMap((name) => /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1] ?? []);
   try {
     names.push(readRegular(path).toString("latin1", 0, 8));
   } catch {
@@ -53,7 +66,7 @@ function newest(root: string, path: string): number | undefined {
   return believed.length === 0 ? undefined : Math.max(...believed);
 }
 
-/** True when `next` is ours alone. */
+/** True when `next` is ours alone, as far as that can be known. */
 function claim(path: string, value: number | undefined, next: number): boolean {
   const to = `${path}.${hex(next)}`;
   try {
@@ -68,6 +81,8 @@ function claim(path: string, value: number | undefined, next: number): boolean {
     return true;
   } catch (error) {
     if (errno(error) === "EEXIST") return false;
+    // Nor can its directory be made.
+    if (isForbidden(error) || errno(error) === "ENOENT") return true;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** A user's Maildir: INBOX and folders (layout.ts), one shared MaildirMailbox for each that is open. */
 import { existsSync } from "node:fs";
 import { TurnMap } from "../../sys/turn.ts";
-import { makeDirectories } from "../durable.ts";
+import { makeDirectories, makeSide } from "../durable.ts";
 import { faulting } from "../faults.ts";
 import { canonicalName, folderList, specialUses } from "../folder-names.ts";
 import type { StoreHooks } from "../hooks.ts";
@@ -61,7 +61,7 @@ export class MaildirStore implements MailStore {
       const { root, inbox, control } = this.#layout;
       for (const directory of [root, control]) if (directory !== inbox) makeDirectories(directory, 0o700);
       if (!this.#layout.has(inbox)) await this.#make("INBOX");
-      makeDirectories(this.side, 0o700);
+      makeSide(this.side);
     });
   }
 

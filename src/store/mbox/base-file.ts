@@ -4,7 +4,7 @@
  */
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { readRegular } from "../durable.ts";
-import { storeFault } from "../faults.ts";
+import { errno, storeFault } from "../faults.ts";
 import { parseBase, type Base } from "./metadata.ts";
 import type { Side } from "./side.ts";
 
@@ -37,8 +37,8 @@ export class BaseFile {
       renameSync(temporary, this.#side().path("base"));
       this.#known = text;
     } catch (error) {
-      // Only a second copy: on a full disk the mailbox itself comes first.
-      if (storeFault(error).kind !== "no-space") throw error;
+      // Only a second copy: on a full disk, or one that is only read, the mailbox itself comes first.
+      if (storeFault(error).kind !== "no-space" && errno(error) !== "EROFS") throw error;
     }
   }
 

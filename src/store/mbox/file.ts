@@ -2,7 +2,8 @@
 import { accessSync, closeSync, constants, fstatSync, statSync } from "node:fs";
 import { tryLock, unlock } from "../../sys/lock.ts";
 import { leanly } from "../../sys/memory.ts";
-import { errno, storeFault } from "../faults.ts";
+import { isForbidden } from "../durable.ts";
+import { storeFault } from "../faults.ts";
 import type { StoreHooks } from "../hooks.ts";
 import { StoreFault } from "../mailbox.ts";
 import type { Contents } from "./contents.ts";
@@ -86,8 +87,15 @@ export class MboxFile {
     try {
       accessSync(this.#place.path, constants.W_OK);
     } catch (error) {
-      if (["EACCES", "EPERM", "EROFS"].includes(errno(error))) this.readOnly = true;
+      if (isForbidden(error)) this.readOnly = true;
     }
+  }
+
+  /** What could not be written may be mounted anew, and its owner may have changed. */
+  #lookAgain(): void {
+    if (!this.readOnly) return;
+    this.readOnly = false;
+    this.lookAtRights();
   }
 
   /** One stat without a lock: a writer at work changes the time again before it unlocks. */
@@ -154,6 +162,7 @@ export class MboxFile {
    * @param known called when the file was read, before `work`
    */
   async writing<T>(work: (file: LockedFile) => Promise<T>, known: () => void): Promise<T> {
+    this.#lookAgain();
     if (this.readOnly) throw new StoreFault("permission", "mailbox is read-only");
     for (let tries = 0; ; tries++) {
       const result = await withMbox(this.#place.path, "write", this.#policy.lock, async (file) => {

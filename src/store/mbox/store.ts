@@ -5,7 +5,7 @@
  */
 import { existsSync, lstatSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { makeDirectories, syncDirectory } from "../durable.ts";
+import { isForbidden, makeDirectories, makeSide, syncDirectory } from "../durable.ts";
 import { errno, faulting } from "../faults.ts";
 import { canonicalName, components, folderList, nameOfEntry, specialUses, type FoundFolder } from "../folder-names.ts";
 import { StoreFault, type Folder, type FolderStatus, type Mailbox, type MailStore, type NewMessage, type Opened, type Resynced } from "../mailbox.ts";
@@ -60,13 +60,13 @@ export class MboxStore implements MailStore {
 
   start(): Promise<void> {
     return faulting(async () => {
-      makeDirectories(this.side, 0o700);
+      makeSide(this.side);
       if (!lstatSync(this.#settings.inbox, { throwIfNoEntry: false })) {
         try {
           createMbox(this.#settings.inbox);
         } catch (error) {
           // A file in the system spool is made by mailboxd; without one there is no mail yet.
-          if (errno(error) !== "EACCES" && errno(error) !== "EPERM") throw error;
+          if (!isForbidden(error)) throw error;
         }
       }
     });
@@ -263,7 +263,7 @@ export class MboxStore implements MailStore {
     return this.#open.take(own, async () => {
       const policy = { lock: own === "INBOX" ? this.#inboxLock : { ...lock, locker: undefined }, sizeLimit, nextUidValidity: () => nextUidValidity(dirname(this.side), Date.now()), hooks };
       makeDirectories(root, 0o700);
-      makeDirectories(this.side, 0o700);
+      makeSide(this.side);
       return new MboxMailbox({ path: this.#path(own), name: own, side: this.side }, policy);
     });
   }

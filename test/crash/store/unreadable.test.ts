@@ -1,7 +1,7 @@
 /** EIO on one message, and a file system that is read-only: what can be read is, and nothing is taken for gone. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test, { type TestContext } from "node:test";
 import { StoreFault } from "../../../src/store/mailbox.ts";
@@ -62,3 +62,27 @@ for (const kind of kinds)
     }
     assert.deepEqual(await reopened(kind, room), was);
   });
+
+test("mbox: mail that no server has looked at is read on a read-only file system, and changed when that is mounted anew", { skip: process.getuid?.() === 0 ? false : "needs root to mount" }, async (t) => {
+  const room = `${directory(t)}/mail`;
+  mkdirSync(`${room}/mail`, { recursive: true });
+  writeFileSync(`${room}/inbox`, "From a@example.org Thu Nov 26 10:00:00 2026\nSubject: x\n\nhello\n");
+  const there = `${room}-ro`;
+  if (!mountReadOnly(room, there)) return t.skip("mount(8) is not allowed here");
+  const store = await openAt("mbox", there);
+  try {
+    const inbox = await store.open("INBOX");
+    const { uidValidity } = inbox;
+    const [uid] = inbox.messages.map((message) => message.uid);
+    assert(uid !== undefined && inbox.messages.length === 1);
+    assert.match(String(await inbox.read(uid)), /hello/);
+    const change = { how: "add", flags: new Set(["\\Flagged"]) } as const;
+    await assert.rejects(inbox.setFlags([uid], change), (fault) => fault instanceof StoreFault && fault.kind === "permission");
+    assert.equal(spawnSync("mount", ["-o", "remount,bind,rw", there]).status, 0);
+    await inbox.setFlags([uid], change);
+    assert.deepEqual([inbox.uidValidity, inbox.messages.map((message) => [message.uid, ...message.flags])], [uidValidity, [[uid, "\\Flagged"]]]);
+  } finally {
+    await store.close();
+    spawnSync("umount", ["-l", there]);
+  }
+});
