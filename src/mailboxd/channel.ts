@@ -44,8 +44,9 @@ export class AgentChannel {
           if (note !== undefined) this.#hear(note);
         }
       } catch (fault) {
-        socket.destroy();
+        // Before the agent hears that the channel is closed: it would go by itself, as one that was retired.
         this.#broken(fault instanceof Error ? fault.message : String(fault));
+        socket.destroy();
       }
     });
   }
