@@ -71,7 +71,7 @@ const trials: readonly (readonly Trial[])[] = [
     ...times<Trial>(8, { commands: ["SELECT INBOX"] }),
     { commands: [...times(8, begin).flat(), ...times(100, "NOOP")] },
     // Many functions, each of which runs once: it takes some hundred of them until V8 has compiled all.
-    ...times<Trial>(4, { commands: times(150, "SELECT INBOX") }),
+    ...times<Trial>(4, { commands: times(220, "SELECT INBOX") }),
     ...times<Trial>(2, { commands: ["SELECT INBOX"], visits: 8 }),
   ],
 ];
