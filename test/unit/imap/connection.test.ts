@@ -1,12 +1,16 @@
 /** imapd and a session over real sockets: what a dialogue in text can not show. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { connect as tlsConnect, createSecureContext, type SecureContext } from "node:tls";
 import { Connection } from "../../../src/agent/imap/connection.ts";
 import { selfSigned } from "../../../src/cli/certificate.ts";
+import { receiveStraight } from "../../../src/sys/straight.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { startPlace, type Place } from "./place.ts";
 import { Client } from "./session.ts";
@@ -136,7 +140,7 @@ test("each wait ends when its time is over, whatever ended the one before", asyn
   await connection.close();
 });
 
-test("what comes while a session waits awake, and what comes when it sleeps, is read once and in order", async (t) => {
+test("what comes while a session waits awake, and what comes when it sleeps, is read once and in order", { timeout: 60_000 }, async (t) => {
   const server = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -179,4 +183,27 @@ test("over a socket that has closed already there is nothing to wait for", { tim
   assert.equal(await connection.wait(60_000), "end");
   await connection.waitAwake(60_000);
   await connection.close();
+});
+
+test("a command that is here is read, and an answer is sent, without a turn of the event loop", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "connection-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const server = createServer({ pauseOnConnect: true }).listen(join(directory, "socket"));
+  await once(server, "listening");
+  const client = connect(join(directory, "socket"));
+  const [socket] = (await once(server, "connection")) as [Socket];
+  server.close();
+  t.after(() => client.destroy());
+  const connection = new Connection(socket, new AbortController().signal);
+  if (client.connecting) await once(client, "connect");
+  const turn = t.mock.method(globalThis, "setImmediate");
+  client.on("data", () => assert.fail("it was read already")).resume();
+  client.write("question");
+  await connection.waitAwake(60_000);
+  assert.equal(turn.mock.callCount(), 0);
+  assert.equal(String(connection.received()), "question");
+  connection.write("answer");
+  connection.answer();
+  assert.equal(String(receiveStraight(client)), "answer");
+  connection.cut();
 });
