@@ -1,12 +1,19 @@
 /** How busy this agent is, told to mailboxd whenever it changes; and how many sessions one address may have. */
 import type { AgentNote } from "../daemon/protocol.ts";
 
+/** Nothing changed for so long, ms. */
+const calm = 100;
+/** ms */
+const delay = 5;
+
 export class Load {
   readonly #tell: (note: AgentNote) => void;
   #sessions = 0;
   #deliveries = 0;
   #taken = 0;
   #telling = false;
+  /** performance.now() of the last note. */
+  #told = -Infinity;
   readonly #perAddress = new Map<string, number>();
   #quiet: (() => void)[] = [];
 
@@ -61,13 +68,16 @@ export class Load {
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
-  /** One note for all changes of a turn of the event loop. */
+  /** One note for all changes of a turn of the event loop; the first one for a while has time, and leaves the processors to whoever has just logged in. */
   #changed(): void {
     if (this.#telling) return;
     this.#telling = true;
-    setImmediate(() => {
+    const tell = (): void => {
       this.#telling = false;
+      this.#told = performance.now();
       this.#tell({ kind: "load", sessions: this.#sessions, deliveries: this.#deliveries, taken: this.#taken });
-    });
+    };
+    if (performance.now() - this.#told > calm) setTimeout(tell, delay);
+    else setImmediate(tell);
   }
 }

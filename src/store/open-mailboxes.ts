@@ -1,6 +1,13 @@
 /** The mailboxes of one user that are open: one object per folder, counted; some are kept for a while when nobody uses them. */
+interface Entry<M> {
+  readonly mailbox: Promise<M>;
+  /** Once it is made. */
+  made: M | undefined;
+  users: number;
+}
+
 export class OpenMailboxes<M extends { close(): void | Promise<void> }> {
-  readonly #open = new Map<string, { readonly mailbox: Promise<M>; users: number }>();
+  readonly #open = new Map<string, Entry<M>>();
   readonly #keep: number;
 
   /** @param keep how many unused mailboxes stay, the latest released */
@@ -12,16 +19,24 @@ export class OpenMailboxes<M extends { close(): void | Promise<void> }> {
   async take(name: string, make: () => Promise<M>): Promise<M> {
     let entry = this.#open.get(name);
     if (entry === undefined) {
-      entry = { mailbox: make(), users: 0 };
+      entry = { mailbox: make(), made: undefined, users: 0 };
       this.#open.set(name, entry);
     }
     entry.users++;
     try {
-      return await entry.mailbox;
+      return (entry.made = await entry.mailbox);
     } catch (error) {
       if (this.#open.get(name) === entry) this.#open.delete(name);
       throw error;
     }
+  }
+
+  /** As `take`, at once; undefined when it is not made yet. */
+  join(name: string): M | undefined {
+    const entry = this.#open.get(name);
+    if (entry?.made === undefined) return undefined;
+    entry.users++;
+    return entry.made;
   }
 
   /** The open mailbox, if there is one; not counted. */

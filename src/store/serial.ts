@@ -1,12 +1,21 @@
 /** One at a time, in order of arrival. A piece of work that fails does not stop the next. */
 export class Serial {
   #tail: Promise<unknown> = Promise.resolve();
+  #unfinished = 0;
+
+  /** Nothing is under way or waits. */
+  get isIdle(): boolean {
+    return this.#unfinished === 0;
+  }
 
   run<T>(work: () => Promise<T>): Promise<T> {
+    this.#unfinished++;
     const result = this.#tail.then(work, work);
-    this.#tail = result.catch(() => undefined);
+    this.#tail = result.then(this.#finished, this.#finished);
     return result;
   }
+
+  readonly #finished = (): void => void this.#unfinished--;
 }
 
 /** Lets other sessions of this process have their turn within a long batch of system calls. */

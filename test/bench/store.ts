@@ -50,7 +50,7 @@ const restTime = 1500;
 /** Between sessions beside another one, ms. */
 const pause = 200;
 /** How often in a round a mailbox is opened that is open already, or was: it takes so little that one look says nothing. */
-const comings = 3;
+const comings = 8;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
 

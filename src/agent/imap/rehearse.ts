@@ -1,19 +1,35 @@
 /**
  * INBOX opened before it is asked for, while the connection of a client that logs in is on its way: nearly every client asks for it first. An agent at rest
  * takes longer to get its code and memory back into the processor's caches than to answer. So a session of nobody's opens it, with EXAMINE, which changes
- * nothing; what that answers is thrown away, and the client's own SELECT looks at everything again.
+ * nothing; what that answers is thrown away, and the client's own SELECT looks at everything again. Once more behind the answer to LOGIN: what came between had the caches
+ * for itself, and the client takes longer to take that answer in.
  */
 import { Duplex } from "node:stream";
 import type { Logger } from "../../daemon/log.ts";
 import type { MailUser } from "../../daemon/protocol.ts";
+import type { MailStore } from "../../store/mailbox.ts";
 import type { AgentContext } from "../context.ts";
+import { newSession } from "./begin.ts";
 import { Connection } from "./connection.ts";
+import { answerTo } from "./dialogue.ts";
 import { leave } from "./select.ts";
-import { converse, newSession } from "./serve.ts";
 
 const question = Buffer.from("r EXAMINE INBOX\r\n");
 /** Whoever opens it will hear of what is wrong. */
 const mute: Logger = { info: () => {}, warning: () => {}, error: () => {}, debug: () => {} };
+
+/** Reads nothing and takes everything. */
+class Nobody extends Duplex {
+  override _read(): void {}
+
+  override write(_octets: unknown, ...others: unknown[]): boolean {
+    const written = others.at(-1);
+    if (typeof written === "function") written();
+    return true;
+  }
+}
+
+const nobody = new Connection(new Nobody(), new AbortController().signal);
 
 let last = -Infinity;
 
@@ -27,16 +43,19 @@ export async function rehearse(user: MailUser, context: AgentContext, pause: num
   if (now - last < pause) return;
   last = now;
   try {
-    const store = await context.storeOf(user);
+    await rehearseAgain(await context.storeOf(user), context);
+  } catch {
+    // Of no account here.
+  }
+}
+
+/** What `rehearse` does, with a store that is open. Never rejects. */
+export async function rehearseAgain(store: MailStore, { settings }: AgentContext): Promise<void> {
+  try {
     if ((await store.expect?.("INBOX")) !== true) return;
-    const nobody = new Duplex({ read: () => {}, write: (_octets, _encoding, written) => written() });
-    const session = newSession(store, new Connection(nobody, context.stopping), mute, { settings: context.settings });
-    const over = converse(session);
-    nobody.push(question);
-    nobody.push(null);
-    await over;
+    const session = newSession(store, nobody, mute, { settings });
+    await answerTo(session, question);
     leave(session);
-    await session.out.close();
   } catch {
     // Of no account here.
   }

@@ -1,80 +1,20 @@
-/** An IMAP session behind login: commands in, responses out, until the client or the agent ends it. RFC 3501 §3. */
-import type { AgentContext, ServeSession } from "../context.ts";
-import type { Settings } from "../../config/table.ts";
-import { describeFault, logger, printable, type Logger } from "../../daemon/log.ts";
+/** An IMAP session, from the connection of a client that has logged in to its end. */
+import type { ServeSession } from "../context.ts";
+import { giveWay } from "../../sys/awake.ts";
+import { describeFault, logger, printable } from "../../daemon/log.ts";
 import { capabilities } from "../../imap/capability.ts";
-import { parseCommand, UnknownCommand, type Command, type TaggedCommand } from "../../imap/command.ts";
-import { Framer, tagOf, type Frame, type FramerLimits } from "../../imap/framer.ts";
-import { Namespace } from "../../imap/namespace.ts";
-import { bad, condition, no, ok, type Reply } from "../../imap/respond.ts";
-import { StoreFault, type MailStore } from "../../store/mailbox.ts";
-import { SyntaxFault } from "../../syntax/fault.ts";
-import { working } from "../rest.ts";
-import { mayTellExpunge, run } from "./commands.ts";
-import { noCandidates } from "./candidates.ts";
+import { condition, ok } from "../../imap/respond.ts";
+import { StoreFault } from "../../store/mailbox.ts";
+import { newSession, noCounts } from "./begin.ts";
 import { Connection } from "./connection.ts";
-import { needsLog, storeReply } from "./faults.ts";
-import { FieldTexts } from "./field-texts.ts";
-import { idle } from "./idle.ts";
-import { KnownFacts } from "./known-facts.ts";
+import { converse } from "./dialogue.ts";
+import { storeReply } from "./faults.ts";
+import { rehearseAgain } from "./rehearse.ts";
 import { leave } from "./select.ts";
 import type { Counts, Session } from "./session.ts";
-import { SortColumns } from "./sort-columns.ts";
-import { tellNews } from "./sync.ts";
-
-/** Literals outside APPEND: names, search strings. */
-const smallLiteral = 65_536;
-/** Commands in a row that can not be understood before the client is sent away. */
-const badLimit = 20;
-/** Octets of facts that are kept in memory per user where the store does not. */
-const factsOctets = 32 << 20;
-/** Octets of sorted columns per user. */
-const columnsOctets = 32 << 20;
-/** Octets of header fields that are searched, per user. */
-const fieldOctets = 8 << 20;
 
 /** How long a client on this host may take to say what it wants, once it is logged in, without the session going to sleep, ms. */
 const promptness = 0.5;
-
-/** What the sessions of one user share. */
-interface Shared {
-  readonly facts: KnownFacts;
-  readonly columns: SortColumns;
-  readonly fieldTexts: FieldTexts;
-}
-
-const shared = new WeakMap<MailStore, Shared>();
-
-function sharedOf(store: MailStore): Shared {
-  let found = shared.get(store);
-  if (found === undefined) shared.set(store, (found = { facts: new KnownFacts(factsOctets), columns: new SortColumns(columnsOctets), fieldTexts: new FieldTexts(fieldOctets) }));
-  return found;
-}
-
-/** Limits of a logged-in client: a message in APPEND, little elsewhere. */
-const limitsOf = (settings: Settings): FramerLimits => ({
-  line: settings.imap_max_line_length,
-  literals: 1000,
-  literal: (text) => (/^[^ ]+ APPEND /i.test(text.toString("latin1", 0, 300)) ? settings.message_size_limit : smallLiteral),
-  skip: Math.max(2 * settings.message_size_limit, 1 << 26),
-});
-
-const noCounts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, headerOctets: 0, bodies: 0, bodyOctets: 0 };
-
-/** A session that nothing was said in. */
-export const newSession = (store: MailStore, out: Connection, log: Logger, { settings, findCandidates = noCandidates, folderSeen = () => {} }: Pick<AgentContext, "settings" | "findCandidates" | "folderSeen">): Session => ({
-  settings,
-  store,
-  namespace: new Namespace(settings.namespace_prefix, settings.namespace_separator),
-  out,
-  ...sharedOf(store),
-  findCandidates,
-  folderSeen,
-  log,
-  counts: { ...noCounts },
-  tag: "",
-  state: { name: "authenticated" },
-});
 
 export const serveImap: ServeSession = async (socket, user, hello, context) => {
   const log = logger(`imap(${printable(user.name)})<${process.pid}><${printable(hello.session)}>`);
@@ -85,6 +25,10 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
     const store = await context.storeOf(user);
     session = newSession(store, out, log, context);
     out.write(condition(hello.tag ?? "*", ok("Logged in", `CAPABILITY ${capabilities}`)));
+    // Whoever waits for this processor has it before the client does, and not while that is to be answered.
+    giveWay();
+    out.output.flush();
+    await rehearseAgain(store, context);
     if (hello.remote === hello.local) await out.waitAwake(promptness);
     why = await converse(session);
   } catch (fault) {
@@ -102,129 +46,3 @@ export const serveImap: ServeSession = async (socket, user, hello, context) => {
 
 const countsLine = (c: Counts): string =>
   `deleted=${c.deleted} expunged=${c.expunged} trashed=${c.trashed} hdr_count=${c.headers} hdr_bytes=${c.headerOctets} body_count=${c.bodies} body_bytes=${c.bodyOctets}`;
-
-/** @returns why it ended, for the log */
-export async function converse(session: Session): Promise<string> {
-  const { out, settings } = session;
-  const framer = new Framer(limitsOf(settings));
-  let misunderstood = 0;
-  let quietUntil = Date.now() + settings.imap_idle_timeout;
-  for (;;) {
-    const frame = framer.next();
-    if (frame === undefined) {
-      switch (await out.wait(Math.max(1, quietUntil - Date.now()))) {
-        case "data":
-          framer.push(out.received());
-          quietUntil = Date.now() + settings.imap_idle_timeout;
-          break;
-        case "end":
-          return "Connection closed";
-        case "stop":
-          return shutDown(out);
-        case "timeout":
-          out.write("* BYE Disconnected for inactivity.\r\n");
-          return "Inactivity";
-        case "nudge":
-          // News wait for the next command: told here they would only cost a client its sleep.
-          break;
-      }
-      continue;
-    }
-    const understood = await answer(session, framer, frame);
-    // One that sends its commands at once and reads nothing must not have all the answers made for it.
-    if (out.congested) await out.settle(settings.imap_idle_timeout);
-    quietUntil = Date.now() + settings.imap_idle_timeout;
-    if (session.state.name === "logout") return "Logged out";
-    if (out.gone) return "Connection closed";
-    if (understood === "end") return "Connection closed";
-    if (understood === "stop") return shutDown(out);
-    if (understood === "renumbered") {
-      out.write("* BYE UIDVALIDITY of the mailbox changed, please log in again.\r\n");
-      return "UIDVALIDITY changed";
-    }
-    if (understood === "deleted") {
-      out.write("* BYE Selected mailbox was deleted, please log in again.\r\n");
-      return "Selected mailbox was deleted";
-    }
-    misunderstood = understood === "bad" ? misunderstood + 1 : 0;
-    if (misunderstood >= badLimit) {
-      out.write("* BYE Too many invalid IMAP commands.\r\n");
-      return "Too many invalid commands";
-    }
-  }
-}
-
-/** What became of a frame; "renumbered": the selected mailbox has another UIDVALIDITY than the client was told; "deleted": it is gone. */
-type Understood = "fine" | "bad" | "end" | "stop" | "renumbered" | "deleted";
-
-function shutDown(out: Connection): string {
-  out.write("* BYE Server shutting down.\r\n");
-  return "Server shutting down.";
-}
-
-async function answer(session: Session, framer: Framer, frame: Frame): Promise<Understood> {
-  const { out } = session;
-  switch (frame.kind) {
-    case "continue":
-      out.write("+ OK\r\n");
-      return "fine";
-    case "lost":
-      out.write("* BYE [TOOBIG] Literal too large.\r\n");
-      return "end";
-    case "refused":
-      out.write(condition(frame.tag ?? "*", frame.why === "line" ? bad("Too long command line.") : bad("Literal too large.", "TOOBIG")));
-      return "bad";
-    case "command": {
-      if (frame.text.length === 0) return "fine";
-      const tagged = parse(frame);
-      if ("status" in tagged) {
-        out.write(condition(tagOf(frame.text) ?? "*", tagged));
-        return "bad";
-      }
-      return perform(session, framer, tagged);
-    }
-  }
-}
-
-function parse(frame: Extract<Frame, { kind: "command" }>): TaggedCommand | Reply {
-  try {
-    return parseCommand(frame);
-  } catch (fault) {
-    if (fault instanceof UnknownCommand) return bad("Unknown command.");
-    if (fault instanceof SyntaxFault) return bad(`Error in IMAP command: ${fault.message}.`);
-    throw fault;
-  }
-}
-
-async function perform(session: Session, framer: Framer, { tag, command }: TaggedCommand): Promise<Understood> {
-  // Its numbers mean other messages by now.
-  if (session.state.name === "selected" && session.state.view.uidValidity !== session.state.view.mailbox.uidValidity) return "renumbered";
-  session.tag = tag;
-  const reply = await outcome(session, framer, command);
-  if (typeof reply === "string") return reply;
-  if (session.state.name === "selected") {
-    const { view } = session.state;
-    if (view.uidValidity !== view.mailbox.uidValidity) return "renumbered";
-    await tellNews(session, view, mayTellExpunge(command), "uid" in command && command.uid);
-  }
-  session.out.write(condition(tag, reply));
-  if (framer.isEmpty) session.out.answer();
-  return reply.status === "BAD" ? "bad" : "fine";
-}
-
-/** RFC 3501 §6.1.2, §6.4.1: these have no NO. RFC 2180 §3.3: who has a deleted mailbox selected may be sent away, as Dovecot does. */
-const lookingOnly: ReadonlySet<Command["name"]> = new Set(["NOOP", "CHECK", "IDLE"]);
-
-async function outcome(session: Session, framer: Framer, command: Command): Promise<Reply | "end" | "stop" | "deleted"> {
-  try {
-    return command.name === "IDLE" ? await idle(session, framer) : await working(() => run(session, command));
-  } catch (fault) {
-    if (fault instanceof StoreFault) {
-      if (fault.kind === "nonexistent" && lookingOnly.has(command.name)) return "deleted";
-      if (needsLog(fault)) session.log.error(`${command.name}: ${describeFault(fault)}`);
-      return storeReply(fault);
-    }
-    session.log.error(`${command.name}: ${describeFault(fault, true)}`);
-    return no("Internal error occurred. Refer to server log for more information.", "SERVERBUG");
-  }
-}

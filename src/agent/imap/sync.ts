@@ -36,8 +36,10 @@ export function flagsOfMessage(view: View, { uid, flags }: Message): string {
 
 /** FLAGS and PERMANENTFLAGS. RFC 3501 §7.2.6, §7.1 */
 export function flagsOf(mailbox: Mailbox, readOnly: boolean): string {
-  const all = flagList([...systemFlags, ...mailbox.keywords]);
-  const permanent = readOnly ? "()" : flagList([...systemFlags, ...mailbox.keywords, ...(mailbox.canCreateKeywords ? ["\\*"] : [])]);
+  const flags = [...systemFlags, ...mailbox.keywords];
+  const all = flagList(flags);
+  if (mailbox.canCreateKeywords) flags.push("\\*");
+  const permanent = readOnly ? "()" : flagList(flags);
   return `* FLAGS ${all}\r\n* OK [PERMANENTFLAGS ${permanent}] ${readOnly ? "Read-only mailbox." : "Flags permitted."}\r\n`;
 }
 

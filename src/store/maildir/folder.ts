@@ -376,6 +376,11 @@ export class Folder {
     return this.#telling.changing;
   }
 
+  /** Sessions were told all that happened. */
+  get isTold(): boolean {
+    return this.#telling.isTold;
+  }
+
   /** A look at the disk begins. */
   looking(): void {
     this.#telling.looking();

@@ -45,6 +45,8 @@ export class KeywordFile {
   version = 0;
   #identity = "";
   #names: (string | undefined)[] = [];
+  /** Those of them that there are. */
+  #given: readonly string[] = [];
   #byLower = new Map<string, string>();
   #flags = new Map<string, Flags>();
   /** Our last change of the file may not be durable. */
@@ -59,7 +61,7 @@ export class KeywordFile {
   }
 
   get names(): readonly string[] {
-    return this.#names.filter((name) => name !== undefined);
+    return this.#given;
   }
 
   /** Which state of the file was read last, "" for no file. */
@@ -88,6 +90,7 @@ export class KeywordFile {
   #take(names: (string | undefined)[]): void {
     this.version++;
     this.#names = names;
+    this.#given = names.filter((name) => name !== undefined);
     this.#byLower = new Map();
     this.#flags = new Map();
     names.forEach((name, i) => {

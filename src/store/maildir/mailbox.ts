@@ -113,11 +113,25 @@ export class MaildirMailbox implements Mailbox {
     await faulting(async () => {
       this.#readOnly = isReadOnly(path);
       if (!this.#readOnly) await completing(path, async () => sweep(path, now));
-      await this.refresh();
+      await this.look();
     });
   }
 
-  refresh(): Promise<Changes> {
+  /** True when a look would find all as it was, and sessions were told all: nearly always. At once, with no more than what such a look takes. Never throws. */
+  isCurrent(): boolean {
+    try {
+      return this.#serial.isIdle && this.#folder.isTold && this.#sync.isIdle;
+    } catch {
+      return false;
+    }
+  }
+
+  async refresh(): Promise<Changes> {
+    return this.isCurrent() ? noChanges : await this.look();
+  }
+
+  /** As `refresh`, where it was found that not all is as it was. */
+  look(): Promise<Changes> {
     const folder = this.#folder;
     const look = async (): Promise<Changes> => {
       if (folder.counts !== undefined && this.#sync.isIdle) return noChanges;
@@ -236,7 +250,7 @@ export class MaildirMailbox implements Mailbox {
   // ------------------------------------------------------------ changing
 
   async claimRecent(peek: boolean): Promise<UidRuns> {
-    if (this.#recent.any === false) return new UidRuns();
+    if (this.#recent.any === false && this.#serial.isIdle) return new UidRuns();
     return await this.#alone(async () => {
       const { uids, fresh } = this.#recent.find();
       if (uids.size > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));

@@ -5,6 +5,7 @@
 import { ExtraKeywords, type KeywordLine } from "./extra-keywords.ts";
 import { timeIn } from "./filename.ts";
 import type { Folder } from "./folder.ts";
+import type { Counts } from "./head.ts";
 import { baseOf, type MaildirTable } from "./row.ts";
 
 /** Keywords of one folder, with letters or without. */
@@ -21,6 +22,9 @@ export class OtherKeywords {
   #waiting: Map<string, string> | undefined;
   /** Those of messages, as long as none has others. */
   #found: { readonly table: MaildirTable; readonly state: number; readonly keywords: ReadonlyMap<string, string> } | undefined;
+  /** Those of a table that is not read yet. */
+  #counted: { readonly counts: Counts; readonly keywords: ReadonlyMap<string, string> } | undefined;
+  #all: { readonly known: ReadonlyMap<string, string>; readonly version: number; readonly keywords: readonly string[] } | undefined;
 
   constructor(folder: Folder) {
     this.#folder = folder;
@@ -41,7 +45,10 @@ export class OtherKeywords {
   /** Those that messages have, by their lower case. */
   get #known(): ReadonlyMap<string, string> {
     const { counts } = this.#folder;
-    if (counts !== undefined) return byLower(counts.keywords);
+    if (counts !== undefined) {
+      if (this.#counted?.counts !== counts) this.#counted = { counts, keywords: byLower(counts.keywords) };
+      return this.#counted.keywords;
+    }
     const { table } = this.#folder;
     const state = table.changesOf("more");
     if (this.#found?.table !== table || this.#found.state !== state) this.#found = { table, state, keywords: this.#find(table) };
@@ -72,9 +79,13 @@ export class OtherKeywords {
   }
 
   get all(): readonly string[] {
-    const { names } = this.#folder.keywords;
-    const lettered = new Set(names.map((name) => name.toLowerCase()));
-    return [...names, ...[...this.#known].flatMap(([lower, keyword]) => (lettered.has(lower) ? [] : [keyword]))];
+    const { names, version } = this.#folder.keywords;
+    const known = this.#known;
+    if (this.#all?.known !== known || this.#all.version !== version) {
+      const lettered = new Set(names.map((name) => name.toLowerCase()));
+      this.#all = { known, version, keywords: [...names, ...[...known].flatMap(([lower, keyword]) => (lettered.has(lower) ? [] : [keyword]))] };
+    }
+    return this.#all.keywords;
   }
 
   get full(): boolean {

@@ -14,10 +14,11 @@ export class Recent {
     this.#folder = folder;
   }
 
-  /** Whether there are some, as far as is known without the table: undefined when that has to be read. */
+  /** Whether there are some, as far as is known without a search: undefined when there has to be one. */
   get any(): boolean | undefined {
     const { counts, recent } = this.#folder;
-    return counts === undefined ? undefined : counts.fresh > 0 || recent.size > 0;
+    if (counts !== undefined) return counts.fresh > 0 || recent.size > 0;
+    return recent.size === 0 && this.#none === this.#folder.table.changesOf("place") ? false : undefined;
   }
 
   /** Their UIDs, and the rows that `claim` would rename; both ascend. Where there were none, none are looked for until some message is elsewhere. */

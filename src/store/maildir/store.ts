@@ -217,9 +217,9 @@ export class MaildirStore implements MailStore {
   async open(name: string, as: Opened = "known"): Promise<Mailbox> {
     let made = false;
     const own = canonicalName(name);
-    const mailbox = await this.#take(own, () => (made = true));
+    const mailbox = this.#open.join(own) ?? (await this.#take(own, () => (made = true)));
     try {
-      if (as !== "known" && !made) await this.#look(own, mailbox);
+      if (as !== "known" && !made && !mailbox.isCurrent()) await this.#look(own, mailbox);
       if (as !== "counted") await mailbox.load();
     } catch (error) {
       this.release(mailbox);
@@ -231,11 +231,11 @@ export class MaildirStore implements MailStore {
   /** INBOX is made anew where it is gone. */
   async #look(own: string, mailbox: MaildirMailbox): Promise<void> {
     try {
-      await mailbox.refresh();
+      await mailbox.look();
     } catch (error) {
       if (own !== "INBOX" || this.#isThere(own)) throw error;
       await faulting(() => this.#make(own));
-      await mailbox.refresh();
+      await mailbox.look();
     }
   }
 

@@ -117,6 +117,11 @@ export class Telling {
 
   // ------------------------------------------------------------ telling
 
+  /** Nothing happened since the last time. */
+  get isTold(): boolean {
+    return this.#expunged.length === 0 && this.#arrived.size === 0 && this.#flagged.length === 0 && this.#labelled === this.#folder.keywords.version;
+  }
+
   /** Brings `list` up to date. What happened since the last time; the same object when nothing did. */
   tell(): Changes {
     const changes = this.#changes();
@@ -130,7 +135,7 @@ export class Telling {
     // What letters mean has changed.
     if (this.#labelled !== version) for (const { uid } of this.list.all) this.#flagged.push(uid);
     this.#labelled = version;
-    if (this.#expunged.length === 0 && this.#arrived.size === 0 && this.#flagged.length === 0) return noChanges;
+    if (this.isTold) return noChanges;
     // Of a change of our own the last part was made just now.
     if (this.#lookedAt === undefined) this.#modSeq = undefined;
     if (this.list.length === 0 && this.#expunged.length === 0) return this.#firstSeen();

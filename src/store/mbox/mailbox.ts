@@ -154,12 +154,22 @@ export class MboxMailbox implements Mailbox {
     await this.refresh();
   }
 
-  refresh(): Promise<Changes> {
-    return this.#alone(async () => {
+  async refresh(): Promise<Changes> {
+    // Mostly nobody is at work on it, and nothing need be waited for.
+    if (this.#serial.isIdle && this.#isCurrent()) return noChanges;
+    return await this.#alone(async () => {
       if (this.#file.isCurrent()) return noChanges;
       await this.#file.load();
       return this.#tell();
     });
+  }
+
+  #isCurrent(): boolean {
+    try {
+      return this.#file.isCurrent();
+    } catch {
+      return false;
+    }
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

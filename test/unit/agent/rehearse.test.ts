@@ -107,9 +107,27 @@ for (const [who, remote, awake] of [["this host", "192.0.2.1", true], ["another 
     t.mock.method(performance, "now", () => 0);
     const served = serveImap(client as unknown as Socket, alice, { op: "session", service: "imap", session: "s", remote, local: "192.0.2.1", secured: true }, contextOf(store));
     // The greeting is out; nothing but staying awake asks for turns of the event loop.
-    for (let n = 0; n < 20; n++) await Promise.resolve();
+    for (let n = 0; n < 200; n++) await Promise.resolve();
     const turns = immediate.mock.callCount();
     client.push(null);
     await served;
     assert.equal(turns > 0, awake);
   });
+
+test("once more behind the login, when the client has been told of it, and not where the mailbox is not open yet", async (t) => {
+  for (const known of [true, false]) {
+    const store = await at(known ? await maildir(t) : `${temporary(t)}/Maildir`);
+    t.after(() => store.close());
+    const done: string[] = [];
+    const client = new Duplex({ read: () => {}, write: (octets: Buffer, _encoding, written) => (done.push(octets.toString("latin1").replace(/\[.*\r\n/s, "")), written()) });
+    const { open } = store;
+    t.mock.method(store, "open", (...args: Parameters<MailStore["open"]>) => {
+      done.push(args[0]);
+      return open.apply(store, args);
+    });
+    const served = serveImap(client as unknown as Socket, alice, { op: "session", service: "imap", session: "s", tag: "a", remote: "192.0.2.1", local: "192.0.2.1", secured: true }, contextOf(store));
+    client.push(null);
+    await served;
+    assert.deepEqual(done, known ? ["a OK ", "INBOX"] : ["a OK "]);
+  }
+});
