@@ -1,5 +1,5 @@
 /** The mailboxes of the store part: the same messages for each system, as a Maildir or an mbox; and taking away what the systems wrote beside them. */
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, unlinkSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { correspondence, type Letter } from "../load/correspondence.ts";
 import { entries, run } from "./place.ts";
 import type { UnixUser } from "./unix-users.ts";
@@ -57,6 +57,14 @@ function fillMboxes(users: readonly UnixUser[], letters: Iterable<Letter>): void
   }
   write();
   for (const file of files) closeSync(file);
+}
+
+/**
+ * Reads all of a user's mail, so that neither system has to wait for the disk for what the other one has just read: a host may take its memory back from the page
+ * cache of a guest at any time.
+ */
+export function readAll(user: UnixUser): void {
+  for (const entry of readdirSync(user.home, { recursive: true, withFileTypes: true })) if (entry.isFile()) readFileSync(`${entry.parentPath}/${entry.name}`);
 }
 
 function lines(text: string): number {

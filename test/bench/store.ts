@@ -14,7 +14,7 @@ import { startOurs } from "./ours.ts";
 import type { ReadHost } from "./peer.ts";
 import type { Aim, Results } from "./result.ts";
 import { Refused, StoreClient } from "./store-client.ts";
-import { fill, forgetState, locations, type Kind } from "./store-mailbox.ts";
+import { fill, forgetState, locations, readAll, type Kind } from "./store-mailbox.ts";
 import type { UnixUser } from "./unix-users.ts";
 
 export interface StorePlan {
@@ -142,15 +142,23 @@ class Steps {
     for (const keys of sortKeys) await this.#each((c, round) => this.#ask(c, `SORT (${keys})`, `SORT (${keys}) UTF-8 ALL`, { times: 2 }, round));
     for (const algorithm of algorithms) await this.#each((c, round) => this.#ask(c, `THREAD ${algorithm}`, `THREAD ${algorithm} UTF-8 ALL`, { times: 2 }, round));
     await this.#each((c) => this.#memory(c, "after FETCH, SORT, THREAD"));
+    this.#readAll();
     for (const security of securities) await this.#full(security);
+    this.#readAll();
     await this.#each((c) => this.#store(c));
     await this.#each((c, round) => this.#copy(c, round));
+    this.#readAll();
     await this.#search();
+    this.#readAll();
     await this.#each((c) => this.#expunge(c));
     for (const c of this.#clients) {
       await c.end();
       this.#results.add(this.#part, "all of these", "CPU ms", "lower", c.host.name, cpu(c.host.roots()) - (before.get(c) ?? 0));
     }
+  }
+
+  #readAll(): void {
+    for (const { user } of this.#clients) readAll(user);
   }
 
   /** Every system in turn, the first one of the last round last in the next. */
@@ -186,6 +194,7 @@ class Steps {
   async #cold(client: StoreClient): Promise<void> {
     await client.end();
     forgetState(this.#plan.kind, client.user);
+    readAll(client.user);
     await client.quiet(restTime, indexing);
     const start = performance.now();
     client.use(await client.login());
