@@ -6,7 +6,7 @@
  * to syslog (facility mail), standard error or a file. Strings from outside go through `printable`.
  */
 import { openSync, writeSync } from "node:fs";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { UnixDatagram } from "../sys/datagram.ts";
 
 /** syslog(3) severities. */
@@ -147,9 +147,12 @@ export function printable(text: string, limit = 512): string {
   });
 }
 
+/** libuv has no name for EDQUOT. */
+const nameless = new RegExp(`Unknown system error -${constants.errno.EDQUOT}(?!\\d)(?:: Unknown system error -${constants.errno.EDQUOT})?`, "g");
+
 /** A fault for the log: its message, and its cause's; with `stack` for what can only be a bug. */
 export function describeFault(fault: unknown, stack = false): string {
   if (!(fault instanceof Error)) return printable(String(fault));
-  const text = stack ? (fault.stack ?? fault.message).replaceAll(/\n\s*/g, " ") : fault.message;
+  const text = (stack ? (fault.stack ?? fault.message).replaceAll(/\n\s*/g, " ") : fault.message).replaceAll(nameless, "EDQUOT: disk quota exceeded");
   return printable(fault.cause === undefined ? text : `${text} (${describeFault(fault.cause)})`, 2000);
 }
