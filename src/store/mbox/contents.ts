@@ -117,17 +117,16 @@ export class Contents {
     return this.#telling.list;
   }
 
-  /** That is known without rows. */
+  /** That is known without a look at rows. */
   get noneRecent(): boolean {
-    return this.#noneRecent;
+    return this.#noneRecent || (this.#seen !== undefined && this.#seen.table === this.table && this.#seen.state === this.table.changesOf("bits"));
   }
 
   /** Rows of messages that no session was told of. */
   recent(): number[] {
-    if (this.#noneRecent) return [];
+    if (this.noneRecent) return [];
     const { table } = this;
     const state = table.changesOf("bits");
-    if (this.#seen?.table === table && this.#seen.state === state) return [];
     const rows = recentRows(table);
     this.#seen = rows.length === 0 ? { table, state } : undefined;
     return rows;

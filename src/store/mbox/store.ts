@@ -220,9 +220,16 @@ export class MboxStore implements MailStore {
     return statusOf(this, name);
   }
 
-  open(name: string, as: Opened = "known"): Promise<Mailbox> {
+  async open(name: string, as: Opened = "known"): Promise<Mailbox> {
+    const own = canonicalName(name);
+    const open = as === "counted" ? this.#open.join(own) : undefined;
+    if (open?.isCurrent() === true) return open;
+    if (open !== undefined) this.release(open);
+    return await this.#lookAndOpen(own, as);
+  }
+
+  #lookAndOpen(own: string, as: Opened): Promise<Mailbox> {
     return faulting(async () => {
-      const own = canonicalName(name);
       const path = this.#path(own);
       if (this.#special.has(own) && look(path) === undefined) this.#make(own);
       this.#require(own, path);
