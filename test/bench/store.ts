@@ -51,6 +51,8 @@ const restTime = 1500;
 const pause = 200;
 /** How often in a round a mailbox is opened that is open already, or was: it takes so little that one look says nothing. */
 const comings = 8;
+/** The same by new processes, each of which takes some seconds. */
+const births = 3;
 /** How long a system may build its full-text index, ms. */
 const indexing = 300_000;
 
@@ -208,11 +210,12 @@ class Steps {
 
   /** What the last session left on disk, read by a new process. */
   async #freshProcess(client: StoreClient): Promise<void> {
-    for (const waiting of waitings) {
-      await client.end();
-      await client.quiet(restTime, indexing);
-      client.use(await this.#open(client, "new process", waiting));
-    }
+    for (let time = 0; time < births; time++)
+      for (const waiting of waitings) {
+        await client.end();
+        await client.quiet(restTime, indexing);
+        client.use(await this.#open(client, "new process", waiting));
+      }
     await this.#fetch(client, `${envelopes}, new process`, envelopes, { times: 2 });
   }
 
