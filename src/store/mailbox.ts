@@ -286,6 +286,8 @@ export interface MailStore {
    * @returns whether it is open. Never rejects: whoever opens it will hear of what is wrong.
    */
   expect?(name: string): Promise<boolean>;
+  /** Whether this folder is open, nobody is at work on it, and it is as it was: opened once more it makes nobody wait. Never throws. */
+  isAtHand?(name: string): boolean;
   /**
    * Deliver: append to a folder without scanning it first when that can be avoided; creates the
    * folder when `create` is set. Durable when it resolves.

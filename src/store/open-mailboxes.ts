@@ -39,6 +39,11 @@ export class OpenMailboxes<M extends { close(): void | Promise<void> }> {
     return entry.made;
   }
 
+  /** As `join`, not counted. */
+  made(name: string): M | undefined {
+    return this.#open.get(name)?.made;
+  }
+
   /** The open mailbox, if there is one; not counted. */
   async peek(name: string): Promise<M | undefined> {
     return await this.#open.get(name)?.mailbox.catch(() => undefined);

@@ -43,20 +43,20 @@ export async function rehearse(user: MailUser, context: AgentContext, pause: num
   if (now - last < pause) return;
   last = now;
   try {
-    await rehearseAgain(await context.storeOf(user), context);
+    const store = await context.storeOf(user);
+    if ((await store.expect?.("INBOX")) === true) await examine(store, context);
   } catch {
     // Of no account here.
   }
 }
 
-/** What `rehearse` does, with a store that is open. Never rejects. */
-export async function rehearseAgain(store: MailStore, { settings }: AgentContext): Promise<void> {
-  try {
-    if ((await store.expect?.("INBOX")) !== true) return;
-    const session = newSession(store, nobody, mute, { settings });
-    await answerTo(session, question);
-    leave(session);
-  } catch {
-    // Of no account here.
-  }
+/** Once more, where nothing has to be waited for. Never rejects. */
+export async function rehearseAgain(store: MailStore, context: AgentContext): Promise<void> {
+  if (store.isAtHand?.("INBOX") === true) await examine(store, context).catch(() => undefined);
+}
+
+async function examine(store: MailStore, { settings }: AgentContext): Promise<void> {
+  const session = newSession(store, nobody, mute, { settings });
+  await answerTo(session, question);
+  leave(session);
 }

@@ -239,6 +239,10 @@ export class MaildirStore implements MailStore {
     }
   }
 
+  isAtHand(name: string): boolean {
+    return this.#open.made(name)?.isCurrent() ?? false;
+  }
+
   async expect(name: string): Promise<boolean> {
     try {
       const own = canonicalName(name);
