@@ -1,5 +1,5 @@
 /** A session that begins, and what it shares with the others of its user. */
-import { type Logger } from "../../daemon/log.ts";
+import type { Logger } from "../../daemon/log.ts";
 import { Namespace } from "../../imap/namespace.ts";
 import type { MailStore } from "../../store/mailbox.ts";
 import type { AgentContext } from "../context.ts";

@@ -57,6 +57,9 @@ export async function rehearseAgain(store: MailStore, context: AgentContext): Pr
 
 async function examine(store: MailStore, { settings }: AgentContext): Promise<void> {
   const session = newSession(store, nobody, mute, { settings });
-  await answerTo(session, question);
-  leave(session);
+  try {
+    await answerTo(session, question);
+  } finally {
+    leave(session);
+  }
 }
