@@ -3,12 +3,11 @@
  * run by `posthorn run` as a user would.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exited } from "./child.ts";
+import { freePorts } from "./ports.ts";
 
 export const root = join(import.meta.dirname, "../..");
 export const bin = (name: string): string => join(root, "bin", name);
@@ -41,20 +40,6 @@ export interface Stack {
   /** Starts it again after `stop(false)` or a kill. */
   restart(): Promise<void>;
   stop(remove?: boolean): Promise<void>;
-}
-
-/** Ports nobody listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((s) => (s.address() as AddressInfo).port);
-  await Promise.all(servers.map((s) => new Promise((done) => s.close(done))));
-  return ports;
 }
 
 /** Makes and starts an instance; resolves when it printed "ready". */

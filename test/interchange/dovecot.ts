@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { exited } from "../harness/child.ts";
-import { freePorts } from "../harness/stack.ts";
+import { freePorts } from "../harness/ports.ts";
 import { answers, until } from "../bench/place.ts";
 import type { UnixUser } from "../root/users.ts";
 import { plainSpace, type Space } from "./operations.ts";
