@@ -44,7 +44,7 @@ export class Folder {
   readonly fresh: Directory;
   readonly index: MailIndex<typeof maildirSchema>;
   readonly cache: CacheFile<typeof maildirSchema>;
-  readonly #telling = new Telling(this);
+  readonly telling = new Telling(this);
   #names: Names | undefined;
 
   header: UidlistHeader | undefined;
@@ -141,7 +141,7 @@ export class Folder {
       if (head.keywords !== this.keywords.identity) this.#relabelled();
     }
     this.counts = outline === undefined ? undefined : head.counts;
-    this.#telling.resume(this.counts);
+    this.telling.resume(this.counts);
     this.#written = JSON.stringify(head);
   }
 
@@ -161,7 +161,7 @@ export class Folder {
     if (this.counts === undefined) return true;
     this.counts = undefined;
     if (this.index.load()) {
-      this.#telling.loaded();
+      this.telling.loaded();
       return true;
     }
     this.#lost();
@@ -170,7 +170,7 @@ export class Folder {
 
   /** The table is not what the end of the index said: nothing is known, and everything is to be looked at. */
   #lost(): void {
-    this.#telling.forgetAll();
+    this.telling.forgetAll();
     this.#anew();
     this.uidlist.state = undefined;
     this.cur.doubt();
@@ -231,8 +231,8 @@ export class Folder {
 
   /** Nothing of what was known is so: all messages are expunged, and UIDs begin anew. */
   forgetAll(): void {
-    for (const message of this.list.all) if (this.rowOf(message.uid) >= 0) this.#telling.expunged(this.rowOf(message.uid));
-    this.#telling.forget();
+    for (const message of this.list.all) if (this.rowOf(message.uid) >= 0) this.telling.expunged(this.rowOf(message.uid));
+    this.telling.forget();
     this.recent.clear();
     this.#anew();
     this.cur.doubt();
@@ -300,7 +300,7 @@ export class Folder {
     const { uid } = table.at;
     const { length } = table;
     const from = table.rowFrom(first);
-    this.#telling.arrivedAll(uid, from, length);
+    this.telling.arrivedAll(uid, from, length);
     if (from < length) this.recent.addRange(uid[from], uid[length - 1] + 1);
     if (from < length && this.others.awaiting) for (let row = from; row < length; row++) this.others.arrived(row);
     this.highest = Math.max(this.highest, this.nextUid - 1);
@@ -314,7 +314,7 @@ export class Folder {
     table.set("modSeq", row, this.changing);
     this.others.arrived(row);
     this.highest = Math.max(this.highest, uid);
-    this.#telling.arrived(uid);
+    this.telling.arrived(uid);
     this.cache.note();
   }
 
@@ -322,30 +322,30 @@ export class Folder {
   flagged(uid: number): void {
     const row = this.rowOf(uid);
     if (row >= 0) this.flaggedRow(row);
-    else this.#telling.flagged(uid);
+    else this.telling.flagged(uid);
   }
 
   flaggedRow(row: number): void {
-    this.#telling.flagged(this.table.at.uid[row]);
+    this.telling.flagged(this.table.at.uid[row]);
     this.table.set("modSeq", row, this.changing);
   }
 
   /** Removes rows, given ascending. */
   drop(rows: readonly number[]): void {
     if (rows.length === 0) return;
-    const { unseen } = this.#telling;
+    const { unseen } = this.telling;
     const seen: number[] = [];
     const never: number[] = [];
     for (const row of rows) {
       const uid = this.table.at.uid[row];
       if (this.visible(row) < 0 || unseen.has(uid)) never.push(row);
       else {
-        this.#telling.expunged(row);
+        this.telling.expunged(row);
         seen.push(row);
       }
     }
     this.dead += rows.length;
-    this.#telling.neverMind(never.map((row) => this.table.at.uid[row]));
+    this.telling.neverMind(never.map((row) => this.table.at.uid[row]));
     // By UID: the first removal gives the rows of the second other numbers.
     const uids = seen.map((row) => this.table.at.uid[row]);
     this.table.remove(never, undefined);
@@ -363,32 +363,22 @@ export class Folder {
   // ------------------------------------------------------------ telling
 
   get list(): MessageList<HeldMessage> {
-    return this.#telling.list;
-  }
-
-  /** The rows of the table are the messages of `list`, one by one. */
-  get allTold(): boolean {
-    return this.#telling.allTold;
+    return this.telling.list;
   }
 
   /** Of what happens until sessions are told. */
   get changing(): ModSeq {
-    return this.#telling.changing;
-  }
-
-  /** Sessions were told all that happened. */
-  get isTold(): boolean {
-    return this.#telling.isTold;
+    return this.telling.changing;
   }
 
   /** A look at the disk begins. */
   looking(): void {
-    this.#telling.looking();
+    this.telling.looking();
   }
 
   /** Brings `list` up to date. What happened since the last time. */
   tell(): Changes {
-    const changes = this.#telling.tell();
+    const changes = this.telling.tell();
     if (changes !== noChanges) this.index.saveSoon();
     return changes;
   }

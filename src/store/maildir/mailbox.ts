@@ -97,8 +97,8 @@ export class MaildirMailbox implements Mailbox {
   }
 
   numbers(name: "uid" | "size" | "internalDate"): Float64Array | Uint32Array | undefined {
-    const { allTold, table } = this.#folder;
-    if (!allTold) return undefined;
+    const { telling, table } = this.#folder;
+    if (!telling.allTold) return undefined;
     return table.numbers(name === "internalDate" ? "date" : name) as Float64Array | Uint32Array;
   }
 
@@ -120,7 +120,7 @@ export class MaildirMailbox implements Mailbox {
   /** True when a look would find all as it was, and sessions were told all: nearly always. At once, with no more than what such a look takes. Never throws. */
   isCurrent(): boolean {
     try {
-      return this.#serial.isIdle && this.#folder.isTold && this.#sync.isIdle;
+      return this.#serial.isIdle && this.#folder.telling.isTold && this.#sync.isIdle;
     } catch {
       return false;
     }
@@ -275,7 +275,7 @@ export class MaildirMailbox implements Mailbox {
           const uids = await this.#put.append(prepared, messages);
           this.#tell();
           const { facts } = this.#context;
-          if (facts !== undefined) this.#keepLater(uids, (i) => given(crlfOctets(messages[i]), facts));
+          if (facts !== undefined) this.#keepLater(uids, (i) => crlfOctets(messages[i]), facts);
           return uids;
         } catch (error) {
           for (const one of prepared) forget(one.temporary);
@@ -285,12 +285,12 @@ export class MaildirMailbox implements Mailbox {
     });
   }
 
-  /** Facts are made when whoever waits for the messages has been told. @param factsOf by place in `uids` */
-  #keepLater(uids: readonly Uid[], factsOf: (i: number) => Buffer | undefined): void {
+  /** Facts are made when whoever waits for the messages has been told. @param octetsOf what they are made of, by place in `uids` */
+  #keepLater(uids: readonly Uid[], octetsOf: (i: number) => Buffer | undefined, make: (octets: Buffer) => Buffer): void {
     setImmediate(() => {
       uids.forEach((uid, i) => {
-        const facts = this.#folder.rowOf(uid) < 0 ? undefined : factsOf(i);
-        if (facts !== undefined) this.keepFacts(uid, facts);
+        const octets = this.#folder.rowOf(uid) < 0 ? undefined : octetsOf(i);
+        if (octets !== undefined) this.keepFacts(uid, make(octets));
       });
     });
   }
@@ -301,7 +301,7 @@ export class MaildirMailbox implements Mailbox {
       if (target instanceof MaildirMailbox) {
         const linked = await target.#linkIn(folder, uids, moving);
         if (linked !== undefined) {
-          target.#keepLater(linked.to, (i) => given(this.facts(linked.from[i]), (facts) => Buffer.from(facts)));
+          target.#keepLater(linked.to, (i) => this.facts(linked.from[i]), (facts) => Buffer.from(facts));
           return linked;
         }
       }
@@ -397,5 +397,3 @@ export class MaildirMailbox implements Mailbox {
     this.#folder.close();
   }
 }
-
-const given = (octets: Buffer | undefined, make: (octets: Buffer) => Buffer): Buffer | undefined => (octets === undefined ? undefined : make(octets));
