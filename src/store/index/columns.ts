@@ -47,11 +47,14 @@ export class Columns<S extends Schema> {
   readonly kinds: readonly Kind[];
   /** Number of a column in `names`. */
   readonly place: { readonly [K in keyof S]: number };
+  readonly #passing: boolean;
   #columns: Numbers[];
   #length = 0;
   #at: { readonly [K in keyof S]: Column };
 
-  constructor(schema: S) {
+  /** @param passing nobody keeps what `at` and the like gave: memory that is not used any more is given back at once, not when garbage is collected */
+  constructor(schema: S, { passing = false }: { readonly passing?: boolean } = {}) {
+    this.#passing = passing;
     this.names = Object.keys(schema);
     this.kinds = Object.values(schema);
     this.place = Object.fromEntries(this.names.map((name, i) => [name, i])) as { [K in keyof S]: number };
@@ -100,9 +103,22 @@ export class Columns<S extends Schema> {
     this.#columns = this.#columns.map((old, i) => {
       const grown = make[this.kinds[i]](room);
       grown.set(old.subarray(0, this.#length));
+      this.#free(old);
       return grown;
     });
     this.#at = this.#byName();
+  }
+
+  #free({ buffer }: Numbers): void {
+    if (this.#passing && buffer instanceof ArrayBuffer) buffer.transfer(0);
+  }
+
+  /** They are not wanted any more: there are no rows. */
+  release(): void {
+    for (const old of this.#columns) this.#free(old);
+    this.#columns = this.kinds.map((kind) => make[kind](0));
+    this.#at = this.#byName();
+    this.#length = 0;
   }
 
   /** Adds a row; its number. */

@@ -16,7 +16,7 @@ import { Keywords } from "./keywords.ts";
 import type { LockedFile } from "./lock.ts";
 import type { Base, State } from "./metadata.ts";
 import type { Place } from "./parse.ts";
-import { cellsOf, factsKey, mboxSchema, oldBit, placeOf, writtenBit, type MboxTable } from "./rows.ts";
+import { cellsOf, placeCells, factsKey, mboxSchema, oldBit, placeOf, writtenBit, type MboxTable } from "./rows.ts";
 import { settled, tellApart } from "./settle.ts";
 import type { Side } from "./side.ts";
 import { countsOf, recentRows, Telling } from "./telling.ts";
@@ -123,8 +123,8 @@ export class Contents {
   }
 
   /** Rows of messages that no session was told of. */
-  recent(): number[] {
-    if (this.noneRecent) return [];
+  recent(): Uint32Array {
+    if (this.noneRecent) return new Uint32Array(0);
     const { table } = this;
     const state = table.changesOf("bits");
     const rows = recentRows(table);
@@ -327,7 +327,8 @@ export class Contents {
   }
 
   setPlace(row: number, place: Place): void {
-    for (const [name, value] of Object.entries(cellsOf(place)) as [keyof ReturnType<typeof cellsOf>, number][]) this.table.set(name, row, value);
+    const cells = cellsOf(place);
+    for (const name of placeCells) this.table.set(name, row, cells[name]);
   }
 
   /** The message begins elsewhere, and is as it was. */

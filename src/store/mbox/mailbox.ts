@@ -196,7 +196,7 @@ export class MboxMailbox implements Mailbox {
   async claimRecent(peek: boolean): Promise<UidRuns> {
     const contents = this.#contents;
     if (contents.noneRecent && this.#serial.isIdle) return new UidRuns();
-    const uidsOf = (rows: readonly number[]): UidRuns => UidRuns.of(rows.map((row) => contents.table.at.uid[row]));
+    const uidsOf = (rows: Uint32Array): UidRuns => UidRuns.of(rows.map((row) => contents.table.at.uid[row]));
     // Rows may turn out damaged, and then are those of the file.
     if (!contents.noneRecent) await this.load();
     const rows = await this.#alone(async () => contents.recent());

@@ -193,7 +193,7 @@ const isReached = (uid: number): boolean => uid > 0 && uid <= highestUid;
 const columns = { uid: "u32", set: "u32", size: "f64", date: "f64", ...mboxSchema } as const;
 
 export async function readAll(contents: Contents, fd: number, size: number): Promise<void> {
-  const parsed = new Columns(columns);
+  const parsed = new Columns(columns, { passing: true });
   let pseudo: Found | undefined;
   let base: Base | undefined;
   let first = true;
@@ -234,6 +234,7 @@ export async function readAll(contents: Contents, fd: number, size: number): Pro
   contents.settle({ uidValidity: settled.uidValidity, lastUid: Math.max(settled.lastUid, last) });
   contents.pseudo = pseudo === undefined ? undefined : onlyPlace(pseudo);
   merge(contents, parsed, knew);
+  parsed.release();
   contents.unwritten = !first && (!listed || !says(contents, base));
 }
 

@@ -31,8 +31,11 @@ export function placeOf({ at }: MboxTable, row: number): Place {
   return { start, header: start + (at.header[row] ?? 0), body: start + (at.body[row] ?? 0), end, next: end + (at.gap[row] ?? 0), crc: at.crc[row] ?? 0, counted: ((at.bits[row] ?? 0) & countedBit) !== 0 };
 }
 
+/** The columns of a place. */
+export const placeCells = ["start", "header", "body", "end", "gap", "crc"] as const;
+
 /** Cells of a place. */
-export function cellsOf({ start, header, body, end, next, crc }: Place): { start: number; header: number; body: number; end: number; gap: number; crc: number } {
+export function cellsOf({ start, header, body, end, next, crc }: Place): Record<(typeof placeCells)[number], number> {
   return { start, header: header - start, body: body - start, end: end - start, gap: next - end, crc };
 }
 

@@ -187,15 +187,22 @@ export class Telling {
 }
 
 export function countsOf(contents: Tellable): Counts {
-  return { recent: recentRows(contents.table).length, unseen: unseenIn(contents) };
+  return { recent: recentIn(contents.table), unseen: unseenIn(contents) };
 }
 
-/** Rows that no session was told of. */
-export function recentRows({ at, length }: MboxTable): number[] {
+/** Rows that no session was told of, ascending. */
+export function recentRows({ at, length }: Pick<MboxTable, "at" | "length">): Uint32Array {
   const { bits } = at;
-  const rows: number[] = [];
-  for (let row = 0; row < length; row++) if (((bits[row] ?? 0) & oldBit) === 0) rows.push(row);
+  const rows = new Uint32Array(recentIn({ at, length }));
+  for (let row = 0, i = 0; i < rows.length; row++) if (((bits[row] ?? 0) & oldBit) === 0) rows[i++] = row;
   return rows;
+}
+
+function recentIn({ at, length }: Pick<MboxTable, "at" | "length">): number {
+  const { bits } = at;
+  let count = 0;
+  for (let row = 0; row < length; row++) if (((bits[row] ?? 0) & oldBit) === 0) count++;
+  return count;
 }
 
 function unseenIn({ table, keywords }: Tellable): Unseen {

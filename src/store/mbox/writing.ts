@@ -168,7 +168,7 @@ export class Writer {
     const contents = this.#contents;
     const pseudo = from < 0 ? pseudoMessage(contents.base, hostname(), Date.now()) : undefined;
     const at = ((from < 0 ? contents.pseudo : undefined) ?? contents.place(Math.max(0, from))).start;
-    const renewed = new Columns(renewedSchema);
+    const renewed = new Columns(renewedSchema, { passing: true });
     return { at, pieces: this.#pieces(Math.max(0, from), needs, pseudo, renewed), pseudo, renewed };
   }
 
@@ -226,7 +226,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
   const needs = (row: number): boolean => wanted.has(row) || ((table.at.bits[row] ?? 0) & writtenBit) === 0 || (row === 0 && contents.pseudo === undefined);
   const rows = contents.unwritten ? rowsWith(table.length, needs) : table.length > 0 && contents.pseudo === undefined ? withFirst(wanted.rows) : wanted.rows;
   const edits = new Edits();
-  const fitted = new Columns(fittedSchema);
+  const fitted = new Columns(fittedSchema, { passing: true });
   const flush = async (): Promise<void> => {
     await journal.patch(file.fd, edits);
     const { row, crc } = fitted.at;
@@ -263,7 +263,7 @@ export async function writeStates(contents: Contents, journal: Journal, file: Lo
 }
 
 /** Some session was told of these messages, by row: as `writeStates`. */
-export async function writeOld(contents: Contents, journal: Journal, file: LockedFile, rows: readonly number[]): Promise<void> {
+export async function writeOld(contents: Contents, journal: Journal, file: LockedFile, rows: Uint32Array): Promise<void> {
   const states = new Map<Flags, State>();
   const wanted = new States();
   for (const row of rows) {
@@ -325,4 +325,9 @@ function rowsWith(length: number, needs: (row: number) => boolean): Uint32Array 
 }
 
 /** Row 0 among them. @param rows ascending */
-const withFirst = (rows: Uint32Array): Uint32Array => (rows[0] === 0 ? rows : Uint32Array.of(0, ...rows));
+function withFirst(rows: Uint32Array): Uint32Array {
+  if (rows[0] === 0) return rows;
+  const all = new Uint32Array(rows.length + 1);
+  all.set(rows, 1);
+  return all;
+}
