@@ -1,4 +1,4 @@
-/** The full-text indexes of this agent's users: one thread has them all. */
+/** The full-text indexes of this agent's users: one thread has them all. An agent of one user looks words up without it. */
 import type { Settings } from "../../config/table.ts";
 import { describeFault, logger, printable } from "../../daemon/log.ts";
 import { Indexer } from "../../store/fulltext/indexer.ts";
@@ -10,6 +10,8 @@ import { Passes } from "./passes.ts";
 
 /** Fewer messages are read sooner than the index is asked. */
 const few = 100;
+/** An index of so many octets, some 200,000 messages, is looked into by the thread that serves the sessions of its user, which takes some 10 to 100 ms. */
+const ownIndex = 256 << 20;
 
 export class Fulltexts {
   readonly #policy: FulltextPolicy;
@@ -18,10 +20,10 @@ export class Fulltexts {
   readonly #stores = new WeakMap<MailStore, Fulltext>();
   #all: Fulltext[] = [];
 
-  constructor(settings: Pick<Settings, "fts_autoindex">, policy: Partial<FulltextPolicy> = {}) {
+  constructor(settings: Pick<Settings, "fts_autoindex" | "user_database">, policy: Partial<FulltextPolicy> = {}) {
     const log = logger("fulltext");
     this.#policy = { auto: settings.fts_autoindex, few, times: fulltextTimes, ...policy };
-    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`), rest);
+    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`), rest, settings.user_database === "system" ? ownIndex : 0);
     this.#passes = new Passes((fault) => log.error(describeFault(fault, true)));
   }
 

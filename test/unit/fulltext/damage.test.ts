@@ -13,8 +13,9 @@ const subject = (n: number): string => `number ${n} of the series`;
 /** Words that are in no other message. */
 const only = (n: number): string => `e <${n}> says`;
 
-async function built(): Promise<Indexed> {
-  const indexed = startIndexed();
+/** @param hereUpTo that of Indexer */
+async function built(hereUpTo?: number): Promise<Indexed> {
+  const indexed = startIndexed({}, undefined, hereUpTo);
   indexed.store.mailbox("INBOX").add(Array.from({ length: count }, (_, n) => put(letter(subject(n), `what message <${n}> says ${"lorem ipsum ".repeat(n % 7)}`))));
   await indexed.fulltext.build("INBOX");
   return indexed;
@@ -58,8 +59,8 @@ const damages: Readonly<Record<string, (file: string, stamp: string) => void>> =
 };
 
 for (const [name, damage] of Object.entries(damages)) {
-  test(`between two lives: ${name}`, async () => {
-    let indexed = await built();
+  for (const [by, hereUpTo] of [["the thread", 0], ["the sessions' thread", Infinity]] as const) test(`between two lives, found by ${by}: ${name}`, async () => {
+    let indexed = await built(hereUpTo);
     const { database, stamp } = indexFiles(indexed.side);
     try {
       indexed = await indexed.again();

@@ -16,7 +16,7 @@ for (const later of ["now", "in another life of the agent"]) {
     writeFileSync(inbox, ["alpha", "beta", "other"].map((word, n) => letter(n, word)).join(""), { mode: 0o600 });
     const begin = async () => {
       const store = await openStore(user(`mbox:${directory}/mail:INBOX=${inbox}`), settings);
-      const fulltexts = new Fulltexts({ fts_autoindex: false }, { few: 0, times: { delay: 0, patience: 60_000, pause: 0 } });
+      const fulltexts = new Fulltexts({ fts_autoindex: false, user_database: "system" }, { few: 0, times: { delay: 0, patience: 60_000, pause: 0 } });
       const end = async (): Promise<void> => {
         await fulltexts.stop();
         await store.close();

@@ -27,7 +27,7 @@ class Life {
   }
 
   #start(auto = false): Fulltexts {
-    return new Fulltexts({ fts_autoindex: auto }, { few: 0, times: { delay: 0, patience: 60_000, pause: 0 } });
+    return new Fulltexts({ fts_autoindex: auto, user_database: "system" }, { few: 0, times: { delay: 0, patience: 60_000, pause: 0 } });
   }
 
   static async begin(): Promise<Life> {

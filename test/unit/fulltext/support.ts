@@ -32,9 +32,10 @@ export interface Indexed {
 
 const patient: FulltextPolicy = { auto: false, few: 0, times: { ...fulltextTimes, patience: 60_000, pause: 0 } };
 
-export function startIndexed(policy: Partial<FulltextPolicy> = {}, store = new SidedStore(mkdtempSync(join(tmpdir(), "fulltext-")))): Indexed {
+/** @param hereUpTo that of Indexer: as an agent of one user has it, or 0 where the thread is asked always */
+export function startIndexed(policy: Partial<FulltextPolicy> = {}, store = new SidedStore(mkdtempSync(join(tmpdir(), "fulltext-"))), hereUpTo = Infinity): Indexed {
   const notes: string[] = [];
-  const indexer = new Indexer((line) => notes.push(line));
+  const indexer = new Indexer((line) => notes.push(line), undefined, hereUpTo);
   const passes = new Passes((fault) => notes.push(`bug: ${String(fault)}`));
   const fulltext = new Fulltext(store, indexer, passes, { ...patient, ...policy });
   const end = async (): Promise<void> => {
@@ -49,7 +50,7 @@ export function startIndexed(policy: Partial<FulltextPolicy> = {}, store = new S
     notes,
     async again() {
       await end();
-      return startIndexed(policy, store);
+      return startIndexed(policy, store, hereUpTo);
     },
     async close() {
       await end();
