@@ -10,13 +10,13 @@ const gather = 20;
 /** ms between looks that no event asked for. */
 const pollWatched = 30_000;
 const pollBlind = 2_000;
-/** A watch begins so long after it was wished for, ms: those who open a mailbox, ask something and leave need none. */
+/** A watch begins so long after it was wished for, or may go on, ms: those who open a mailbox, ask something and leave need none, and who changed many files waits for an answer. */
 const patience = 100;
 
 export interface Watching {
   /** Look as soon as the last look is done. */
   soon(): void;
-  /** Before many changes of our own, each of which would wake us. The function returned is called after them, and looks: nothing is missed. */
+  /** Before many changes of our own, each of which would wake us. The function returned is called after them; soon there is a look: nothing is missed. */
   pause(): () => void;
   stop(): void;
   /** False as long as nothing is watched yet. */
@@ -78,6 +78,7 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
   };
   let pauses = 0;
   let due = false;
+  let resuming: NodeJS.Timeout | undefined;
   const begin = (): void => {
     if (stopped || pauses > 0 || !due) return;
     open();
@@ -98,12 +99,14 @@ export function watchPaths(paths: readonly string[], concerns: (entry: string) =
       if (++pauses === 1) close();
       return () => {
         pauses--;
-        begin();
+        clearTimeout(resuming);
+        resuming = setTimeout(begin, patience);
       };
     },
     stop() {
       stopped = true;
       clearTimeout(starting);
+      clearTimeout(resuming);
       clearTimeout(timer);
       clearInterval(poll);
       close();

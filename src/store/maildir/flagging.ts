@@ -6,12 +6,10 @@ import { FlagPlan, lettersFor } from "./flag-plan.ts";
 import type { Folder } from "./folder.ts";
 import { renaming, rowsOf } from "./own-changes.ts";
 import { inCur } from "./row.ts";
-import type { Sync } from "./sync.ts";
 
 /** Whose messages they are. */
 export interface Flaggable {
   readonly folder: Folder;
-  readonly sync: Sync;
   readonly hearing: Hearing;
   /** Sessions hear what happened since the last time. */
   tell(): Changes;
@@ -46,12 +44,10 @@ async function renamed(folder: Folder, rows: readonly number[], plan: FlagPlan):
 }
 
 /** Meanwhile the disk writes. @param met by row: those whose files were there */
-async function othersAndTell({ folder, sync, tell }: Flaggable, plan: FlagPlan, rows: readonly number[], met: Uint8Array, changed?: (flagged: readonly Message[]) => void): Promise<readonly Message[]> {
-  const { table, cur } = folder;
+async function othersAndTell({ folder, tell }: Flaggable, plan: FlagPlan, rows: readonly number[], met: Uint8Array, changed?: (flagged: readonly Message[]) => void): Promise<readonly Message[]> {
+  const { table } = folder;
   await plan.others(rows.filter((row) => met[row] === 1));
   const flagged = tell().flagged.filter(({ uid }) => met[table.rowOf(uid)] === 1);
   changed?.(flagged);
-  // The next command need not look then; what goes wrong is left to it.
-  if (cur.isDoubted) await sync.run().then(tell, () => cur.doubt());
   return flagged;
 }

@@ -263,7 +263,7 @@ export class MaildirMailbox implements Mailbox {
     return this.#alone(async () => {
       // Numbered anew since: the caller's UIDs mean other messages.
       if (this.uidValidity !== uidValidity) return [];
-      return await flagging({ folder: this.#folder, sync: this.#sync, hearing: this.#hearing, tell: () => this.#tell() }, uids, change, changed);
+      return await flagging({ folder: this.#folder, hearing: this.#hearing, tell: () => this.#tell() }, uids, change, changed);
     });
   }
 
