@@ -21,7 +21,7 @@ type AgentKey = string | undefined;
  * agent/rest.ts: V8 would do so in one that is kept ready, and forget how its code runs. The agent of all
  * virtual users is one big process and keeps V8's own measure.
  */
-export const flagsOf = (agent: AgentKey): string[] => (agent === "virtual" ? [] : ["--max-semi-space-size=8", "--max-old-space-size=512", "--no-memory-reducer", "--no-separate-gc-phases"]);
+export const flagsOf = (agent: AgentKey): string[] => (agent === "virtual" ? [] : ["--max-semi-space-size=8", "--max-old-space-size=512", "--no-memory-reducer", "--no-separate-gc-phases", "--disable-warning=ExperimentalWarning"]);
 
 /**
  * Threads of the pool, which sleep in fsync(2): a user's agent has few messages under way at once, that of all virtual users as many as

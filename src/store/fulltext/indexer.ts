@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Databases } from "./databases.ts";
+import type { Databases } from "./databases.ts";
 import type { Answers, FromThread, Request, ThreadData, ToThread } from "./requests.ts";
 import { indexFiles } from "./stamp.ts";
 import { textVersion } from "./text.ts";
@@ -64,7 +64,8 @@ export class Indexer {
     if (this.#thread === undefined) await this.#ended;
     if (request.op === "look" && request.questions.length > 0) {
       this.#searchedAt = performance.now();
-      if (this.#thread === undefined && !this.#isOut && sizeOf(request.side) < this.#hereUpTo) return this.#look(request) as Answers[R["op"]];
+      const looked = await this.#lookHere(request);
+      if (looked !== undefined) return looked as Answers[R["op"]];
     }
     return new Promise((resolve, reject) => {
       const thread = this.#running();
@@ -81,8 +82,14 @@ export class Indexer {
     return this.#closed || performance.now() < this.#restartAt;
   }
 
-  #look(request: Extract<Request, { readonly op: "look" }>): Answers["look"] {
-    this.#here ??= new Databases(textVersion(), this.#note);
+  /** Undefined where it is the thread's. */
+  async #lookHere(request: Extract<Request, { readonly op: "look" }>): Promise<Answers["look"] | undefined> {
+    const here = (): boolean => this.#thread === undefined && !this.#isOut && sizeOf(request.side) < this.#hereUpTo;
+    if (!here()) return undefined;
+    // Who only puts messages in does without it.
+    const loaded = await import("./databases.ts");
+    if (!here()) return undefined;
+    this.#here ??= new loaded.Databases(textVersion(), this.#note);
     this.#idleLater(() => this.#closeHere());
     try {
       return this.#here.answer(request);
