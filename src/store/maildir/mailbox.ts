@@ -44,7 +44,8 @@ export class MaildirMailbox implements Mailbox {
   readonly #removal: Removal;
   readonly #serial = new Serial();
   readonly #hearing: Hearing;
-  #readOnly = false;
+  /** Looked at again while it is so: a file system may be mounted anew. */
+  readOnly = false;
 
   constructor(place: MaildirPlace, context: MailboxContext) {
     this.#context = context;
@@ -76,16 +77,12 @@ export class MaildirMailbox implements Mailbox {
     return this.#folder.nextUid as Uid;
   }
 
-  get readOnly(): boolean {
-    return this.#readOnly;
-  }
-
   get keywords(): readonly string[] {
     return this.#folder.others.all;
   }
 
   get canCreateKeywords(): boolean {
-    return !this.#readOnly && !this.#folder.others.full;
+    return !this.readOnly && !this.#folder.others.full;
   }
 
   get messages(): readonly Message[] {
@@ -111,8 +108,8 @@ export class MaildirMailbox implements Mailbox {
   async open(now: number): Promise<void> {
     const { path } = this.#folder.place;
     await faulting(async () => {
-      this.#readOnly = isReadOnly(path);
-      if (!this.#readOnly) await completing(path, async () => sweep(path, now));
+      this.readOnly = isReadOnly(path);
+      if (!this.readOnly) await completing(path, async () => sweep(path, now));
       await this.look();
     });
   }
@@ -134,6 +131,7 @@ export class MaildirMailbox implements Mailbox {
   look(): Promise<Changes> {
     const folder = this.#folder;
     const look = async (): Promise<Changes> => {
+      this.readOnly &&= isReadOnly(folder.place.path);
       if (folder.counts !== undefined && this.#sync.isIdle) return noChanges;
       await this.#load();
       await this.#sync.run();
@@ -242,7 +240,7 @@ export class MaildirMailbox implements Mailbox {
 
   keepFacts(uid: Uid, facts: Buffer): void {
     const row = this.#folder.rowOf(uid);
-    if (row < 0 || this.#readOnly) return;
+    if (row < 0 || this.readOnly) return;
     this.#folder.cache.keep(row, facts);
     this.#folder.index.saveSoon();
   }
@@ -253,7 +251,7 @@ export class MaildirMailbox implements Mailbox {
     if (this.#recent.any === false && this.#serial.isIdle) return new UidRuns();
     return await this.#alone(async () => {
       const { uids, fresh } = this.#recent.find();
-      if (uids.size > 0 && !peek && !this.#readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));
+      if (uids.size > 0 && !peek && !this.readOnly) await this.#hearing.unwatched(fresh.length, () => this.#recent.claim(fresh));
       return uids;
     });
   }

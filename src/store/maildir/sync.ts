@@ -18,6 +18,7 @@ import { StoreFault } from "../mailbox.ts";
 import { adoptKeywords, adoptList, markAdopted } from "./adopt.ts";
 import { separate } from "./doubles.ts";
 import type { Folder } from "./folder.ts";
+import { isReadOnly } from "./folders.ts";
 import { PreparedRows } from "./new-rows.ts";
 import { inOrder } from "./order.ts";
 import { fieldsOf, inCur, inNew, nowhere, type NewFiles, type Place } from "./row.ts";
@@ -38,6 +39,8 @@ export class Sync {
   #double = false;
   /** The uidlist is another server's, and not written yet. */
   #adopted = false;
+  /** There is no list, nor can one be made: UIDs hold as long as the folder is open. */
+  #passing = false;
 
   constructor(folder: Folder, nextUidValidity: () => number) {
     this.#folder = folder;
@@ -86,6 +89,12 @@ export class Sync {
 
   #look(): void {
     const folder = this.#folder;
+    if (this.#passing) {
+      if (isReadOnly(folder.place.path)) return;
+      // Mounted anew, it gets its list from what is known.
+      this.#passing = false;
+      folder.rewrite = true;
+    }
     const reading = new ListReading(folder);
     const first = folder.header === undefined;
     switch (folder.uidlist.look(reading)) {
@@ -173,10 +182,13 @@ export class Sync {
       } catch (error) {
         // On a full disk, where we may not write, or while another program holds the lock, what has a UID can still be read, and expunged.
         const { kind, cause } = storeFault(error);
-        if (folder.header === undefined || (kind !== "no-space" && kind !== "permission" && kind !== "in-use")) throw error;
-        if (kind === "in-use") folder.log(`${folder.place.path}: mail without a UID is not shown yet: ${String(cause)}`);
-        folder.fresh.doubt();
-        folder.cur.doubt();
+        if (kind === "permission" && (folder.header === undefined || this.#passing) && isReadOnly(folder.place.path)) this.#pass(seen);
+        else if (folder.header === undefined || (kind !== "no-space" && kind !== "permission" && kind !== "in-use")) throw error;
+        else {
+          if (kind === "in-use") folder.log(`${folder.place.path}: mail without a UID is not shown yet: ${String(cause)}`);
+          folder.fresh.doubt();
+          folder.cur.doubt();
+        }
       }
     }
     if (quiet) folder.highest = Math.max(folder.highest, folder.nextUid - 1);
@@ -227,6 +239,18 @@ export class Sync {
     this.#double ||= files.length < seen.strangers.length;
     const first = await this.list(files);
     this.given += files.length;
+    folder.arrivedFrom(first);
+  }
+
+  /** Gives UIDs that nobody else hears of. */
+  #pass({ strangers }: Sighting): void {
+    const folder = this.#folder;
+    if (!this.#passing) folder.log(`${folder.place.control}/dovecot-uidlist can not be written: UIDs hold as long as the folder is open`);
+    this.#passing = true;
+    folder.rewrite = false;
+    folder.header ??= { uidValidity: this.#nextUidValidity(), guid: newGuid(), others: "", nextUid: folder.nextUid };
+    const first = folder.nextUid;
+    folder.addAll(new PreparedRows(folder.table, first, folder.changing, inOrder(strangers)));
     folder.arrivedFrom(first);
   }
 

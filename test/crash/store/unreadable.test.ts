@@ -1,10 +1,10 @@
 /** EIO on one message, and a file system that is read-only: what can be read is, and nothing is taken for gone. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test, { type TestContext } from "node:test";
-import { StoreFault } from "../../../src/store/mailbox.ts";
+import { StoreFault, type Mailbox, type Uid } from "../../../src/store/mailbox.ts";
 import { shortProgram } from "../../harness/child.ts";
 import { Faults, noFaults } from "./faults.ts";
 import { reopened } from "./room.ts";
@@ -63,26 +63,44 @@ for (const kind of kinds)
     assert.deepEqual(await reopened(kind, room), was);
   });
 
-test("mbox: mail that no server has looked at is read on a read-only file system, and changed when that is mounted anew", { skip: process.getuid?.() === 0 ? false : "needs root to mount" }, async (t) => {
-  const room = `${directory(t)}/mail`;
-  mkdirSync(`${room}/mail`, { recursive: true });
-  writeFileSync(`${room}/inbox`, "From a@example.org Thu Nov 26 10:00:00 2026\nSubject: x\n\nhello\n");
-  const there = `${room}-ro`;
-  if (!mountReadOnly(room, there)) return t.skip("mount(8) is not allowed here");
-  const store = await openAt("mbox", there);
-  try {
-    const inbox = await store.open("INBOX");
-    const { uidValidity } = inbox;
-    const [uid] = inbox.messages.map((message) => message.uid);
-    assert(uid !== undefined && inbox.messages.length === 1);
-    assert.match(String(await inbox.read(uid)), /hello/);
-    const change = { how: "add", flags: new Set(["\\Flagged"]) } as const;
-    await assert.rejects(inbox.setFlags([uid], change), (fault) => fault instanceof StoreFault && fault.kind === "permission");
-    assert.equal(spawnSync("mount", ["-o", "remount,bind,rw", there]).status, 0);
-    await inbox.setFlags([uid], change);
-    assert.deepEqual([inbox.uidValidity, inbox.messages.map((message) => [message.uid, ...message.flags])], [uidValidity, [[uid, "\\Flagged"]]]);
-  } finally {
-    await store.close();
-    spawnSync("umount", ["-l", there]);
-  }
-});
+for (const kind of kinds)
+  test(`${kind}: mail that no server has looked at is read on a read-only file system, and changed when that is mounted anew`, { skip: process.getuid?.() === 0 ? false : "needs root to mount" }, async (t) => {
+    const room = `${directory(t)}/mail`;
+    const mail = (n: number): string => `Subject: ${n}\n\nhello ${n}\n`;
+    const put = (n: number): void => {
+      if (kind === "maildir") writeFileSync(`${room}/Maildir/${n === 3 ? "new" : "cur"}/179000000${n}.M1P1.host${n === 3 ? "" : ":2,"}`, mail(n));
+      else appendFileSync(`${room}/inbox`, `From a@example.org Thu Nov 26 10:00:0${n} 2026\n${mail(n)}\n`);
+    };
+    mkdirSync(`${room}/mail`, { recursive: true });
+    if (kind === "maildir") for (const part of ["cur", "new", "tmp"]) mkdirSync(`${room}/Maildir/${part}`, { recursive: true });
+    put(1);
+    put(2);
+    const there = `${room}-ro`;
+    if (!mountReadOnly(room, there)) return t.skip("mount(8) is not allowed here");
+    const store = await openAt(kind, there);
+    const seen = (inbox: Mailbox): unknown => inbox.messages.map((message) => [message.uid, ...[...message.flags].filter((flag) => flag !== "\\Recent")]);
+    try {
+      const inbox = await store.open("INBOX");
+      const { uidValidity } = inbox;
+      assert.deepEqual([inbox.readOnly, seen(inbox)], [true, [[1], [2]]]);
+      assert.match(String(await inbox.read(1 as Uid)), /hello 1/);
+      const change = { how: "add", flags: new Set(["\\Flagged"]) } as const;
+      await assert.rejects(inbox.setFlags([1 as Uid], change), (fault) => fault instanceof StoreFault && fault.kind === "permission");
+      // Who may write there goes on.
+      put(3);
+      await inbox.refresh();
+      assert.deepEqual([inbox.uidValidity, seen(inbox)], [uidValidity, [[1], [2], [3]]]);
+      assert.equal(spawnSync("mount", ["-o", "remount,bind,rw", there]).status, 0);
+      await inbox.refresh();
+      await inbox.setFlags([1 as Uid], change);
+      assert.deepEqual([inbox.readOnly, inbox.uidValidity, seen(inbox)], [false, uidValidity, [[1, "\\Flagged"], [2], [3]]]);
+      // Now it is written down.
+      const again = await openAt(kind, room);
+      const other = await again.open("INBOX");
+      assert.deepEqual([other.uidValidity, seen(other)], [uidValidity, [[1, "\\Flagged"], [2], [3]]]);
+      await again.close();
+    } finally {
+      await store.close();
+      spawnSync("umount", ["-l", there]);
+    }
+  });
