@@ -12,7 +12,7 @@ const longPause = 60_000;
 const worth = 8 << 20;
 
 /** By how many times the heap may grow in it. */
-const roomForWork = 3;
+export const roomForWork = 3;
 
 /** What an agent may have at rest without V8 forgetting how its code runs, octets: that costs the next work some 100 ms. */
 const roomy = 104 << 20;

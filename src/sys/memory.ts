@@ -19,7 +19,7 @@ export function separateLargeBlocks(): void {
   mallopt(mmapThreshold, pagesFrom);
 }
 
-type Collect = (options: { readonly type: "major" | "minor"; readonly execution: "sync"; readonly flavor?: "regular" | "last-resort" }) => void;
+type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor?: "regular" | "last-resort" }) => void;
 let collector: Collect | undefined;
 
 const collect: Collect = (options) => {
@@ -43,9 +43,9 @@ export function releaseMemory(gently = false): void {
 }
 
 /** Collects garbage as `releaseMemory`; V8 does so next when its heap is `times` as large, and not when it has grown by a few megabytes. */
-export function releaseMemoryWithRoom(times: number): void {
+export function releaseMemoryWithRoom(times: number, gently = false): void {
   setFlagsFromString(`--heap-growing-percent=${(times - 1) * 100}`);
-  releaseMemory();
+  releaseMemory(gently);
   setFlagsFromString("--heap-growing-percent=0");
 }
 
@@ -68,10 +68,4 @@ export async function leanly<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     if (--lean === 0) growYoungSpace(true);
   }
-}
-
-/** Gives back what malloc(3) keeps, and empties where V8 has its youngest objects, so that it need not do so soon. V8 forgets nothing. Takes about 2 ms. */
-export function trimMemory(): void {
-  collect({ type: "minor", execution: "sync" });
-  mallocTrim(0);
 }

@@ -3,6 +3,7 @@ import type { Logger } from "../../daemon/log.ts";
 import { Namespace } from "../../imap/namespace.ts";
 import type { MailStore } from "../../store/mailbox.ts";
 import type { AgentContext } from "../context.ts";
+import { offer } from "../living.ts";
 import { noCandidates } from "./candidates.ts";
 import type { Connection } from "./connection.ts";
 import { FieldTexts } from "./field-texts.ts";
@@ -35,16 +36,20 @@ function sharedOf(store: MailStore): Shared {
 export const noCounts: Counts = { deleted: 0, expunged: 0, trashed: 0, headers: 0, headerOctets: 0, bodies: 0, bodyOctets: 0 };
 
 /** A session that nothing was said in. */
-export const newSession = (store: MailStore, out: Connection, log: Logger, { settings, findCandidates = noCandidates, folderSeen = () => {} }: Pick<AgentContext, "settings" | "findCandidates" | "folderSeen">): Session => ({
-  settings,
-  store,
-  namespace: new Namespace(settings.namespace_prefix, settings.namespace_separator),
-  out,
-  ...sharedOf(store),
-  findCandidates,
-  folderSeen,
-  log,
-  counts: { ...noCounts },
-  tag: "",
-  state: { name: "authenticated" },
-});
+export const newSession = (store: MailStore, out: Connection, log: Logger, { settings, findCandidates = noCandidates, folderSeen = () => {} }: Pick<AgentContext, "settings" | "findCandidates" | "folderSeen">): Session => {
+  const session: Session = {
+    settings,
+    store,
+    namespace: new Namespace(settings.namespace_prefix, settings.namespace_separator),
+    out,
+    ...sharedOf(store),
+    findCandidates,
+    folderSeen,
+    log,
+    counts: { ...noCounts },
+    tag: "",
+    state: { name: "authenticated" },
+  };
+  offer("session", session);
+  return session;
+};

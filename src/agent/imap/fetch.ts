@@ -3,6 +3,7 @@ import { setsSeen, type FetchAtt } from "../../imap/fetch-att.ts";
 import { bad, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type Message } from "../../store/mailbox.ts";
 import { describeFault } from "../../daemon/log.ts";
+import { offer } from "../living.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";
@@ -20,6 +21,8 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
   const count = runs.reduce((sum, { from, to }) => sum + to - from, 0);
   const plan: Plan = { items, count, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
   const marks = !view.readOnly && atts.some(setsSeen);
+  offer("plan", plan);
+  offer("opened", new Opened(undefined));
   const { out } = session;
   tellKeywords(out, view);
   let worst: Reply | undefined;

@@ -1,5 +1,6 @@
 /** Opening and closing a mailbox: RFC 3501 §6.3.1, §6.3.2, §6.4.1, §6.4.2; RFC 3691. */
 import { no, ok } from "../../imap/respond.ts";
+import { offer } from "../living.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
 import { removeDeleted } from "./expunge.ts";
 import { claimedRecent, flagsOf } from "./sync.ts";
@@ -19,6 +20,7 @@ async function open(session: Session, command: CommandOf<"SELECT" | "EXAMINE">):
     const recent = await claimedRecent(session, mailbox, readOnly);
     // From here to `watch` nothing may wait: a change between the two would be lost.
     const view = newView(mailbox, readOnly, recent);
+    offer("view", view);
     const unwatch = mailbox.watch((changes) => {
       hear(view, changes);
       out.nudge();
