@@ -17,7 +17,7 @@ import { textVersion } from "../store/fulltext/text.ts";
 import { openStore } from "../store/open.ts";
 import { capability, dropCapabilities } from "../sys/capabilities.ts";
 import { runAsOthers, runWhenIdle } from "../sys/idle.ts";
-import { growYoungSpace, releaseMemoryWithRoom } from "../sys/memory.ts";
+import { growYoungSpace, releaseMemory, releaseMemoryWithRoom, trimMemory } from "../sys/memory.ts";
 import { becomeUser, strangeDescriptors } from "../sys/identity.ts";
 import type { AgentContext } from "./context.ts";
 import { lazyFulltexts } from "./fulltext/lazily.ts";
@@ -106,9 +106,9 @@ export async function warmUp(settings: Settings, stopping: () => boolean, loaded
     for (const [i, some] of trials.entries()) {
       if (stopping()) break;
       if (i === 1) restBeforeWork();
-      if (i === 2) releaseMemoryWithRoom(roomForWork, true);
-      // What is left of these is given back at the end of them.
-      growYoungSpace(i !== 1);
+      if (i === 2) releaseMemory(true);
+      // For those behind them V8 has as much room as it needs, and no more.
+      growYoungSpace(i === 0);
       for (const [n, trial] of some.entries()) {
         if (stopping()) break;
         leaveOneOfEach(i === 0 && n < differing ? `${n}` : undefined);
@@ -121,8 +121,9 @@ export async function warmUp(settings: Settings, stopping: () => boolean, loaded
     rmSync(directory, { recursive: true, force: true });
   }
   growYoungSpace(true);
-  // Her first FETCH is not the moment for the next.
-  releaseMemoryWithRoom(roomForWork, true);
+  // Her first FETCH is not the moment for the next. Whoever waits for it does not wait for this.
+  if (!stopping()) releaseMemoryWithRoom(roomForWork, true);
+  trimMemory();
   hold(true);
   hurry();
   // What was closed last is gone some turns later.

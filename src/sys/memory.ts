@@ -19,7 +19,7 @@ export function separateLargeBlocks(): void {
   mallopt(mmapThreshold, pagesFrom);
 }
 
-type Collect = (options: { readonly type: "major"; readonly execution: "sync"; readonly flavor?: "regular" | "last-resort" }) => void;
+type Collect = (options: { readonly type: "major" | "minor"; readonly execution: "sync"; readonly flavor?: "regular" | "last-resort" }) => void;
 let collector: Collect | undefined;
 
 const collect: Collect = (options) => {
@@ -68,4 +68,10 @@ export async function leanly<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     if (--lean === 0) growYoungSpace(true);
   }
+}
+
+/** Gives back what malloc(3) keeps, and empties where V8 has its youngest objects, so that it need not do so soon. V8 forgets nothing. Takes about 2 ms. */
+export function trimMemory(): void {
+  collect({ type: "minor", execution: "sync" });
+  mallocTrim(0);
 }

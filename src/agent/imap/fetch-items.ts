@@ -21,6 +21,8 @@ const empty: Buffer = Buffer.alloc(0);
 const emptyLine = Buffer.from("\r\n");
 
 export interface FetchItem {
+  /** The list of messages answers it: nothing of them must be read. */
+  readonly listed?: true;
   /** Facts answer it, where they are kept. */
   readonly factual: boolean;
   /** What of a message must be read, given its facts. */
@@ -72,7 +74,7 @@ export function fetchItem(session: Session, view: View, att: FetchAtt): FetchIte
 }
 
 /** One that the list of messages answers. */
-const listed = (write: (out: Output, message: Message) => void): FetchItem => ({ factual: false, need: () => "nothing", write });
+const listed = (write: (out: Output, message: Message) => void): FetchItem => ({ listed: true, factual: false, need: () => "nothing", write });
 
 /** One that facts have ready to send. */
 function printedItem(name: string, which: FactsSection, need: Need, print: (opened: Opened) => string): FetchItem {

@@ -19,7 +19,7 @@ export const fetch: SelectedHandler<"FETCH"> = async (session, view, { set, uid,
   const atts: readonly FetchAtt[] = uid && !asked.some((a) => a.item === "UID") ? [{ item: "UID" }, ...asked] : asked;
   const items = atts.map((att) => fetchItem(session, view, att));
   const count = runs.reduce((sum, { from, to }) => sum + to - from, 0);
-  const plan: Plan = { items, count, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
+  const plan: Plan = { items, unlisted: items.filter((i) => !i.listed), count, factual: items.some((i) => i.factual), flags: atts.some((a) => a.item === "FLAGS") };
   const marks = !view.readOnly && atts.some(setsSeen);
   offer("plan", plan);
   offer("opened", new Opened(undefined));
@@ -57,6 +57,8 @@ const readTurn = 256;
 
 interface Plan {
   readonly items: readonly FetchItem[];
+  /** Those of them that the list of messages does not answer. */
+  readonly unlisted: readonly FetchItem[];
   /** Messages asked for. */
   readonly count: number;
   /** Facts help. */
@@ -98,9 +100,9 @@ async function fetchRead(session: Session, view: View, waiting: readonly Wanted[
 /** What is read for one serves those before it. */
 const ranks: Readonly<Record<Need, number>> = { nothing: 0, header: 1, facts: 2, text: 3, all: 4 };
 
-function needOf({ items, count, factual }: Plan, message: Message, facts: Buffer | undefined): Need {
+function needOf({ unlisted, count, factual }: Plan, message: Message, facts: Buffer | undefined): Need {
   let need: Need = "nothing";
-  for (const item of items) {
+  for (const item of unlisted) {
     const one = item.need(facts);
     if (ranks[one] > ranks[need]) need = one;
   }
