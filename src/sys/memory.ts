@@ -42,7 +42,7 @@ export function releaseMemory(gently = false): void {
   mallocTrim(0);
 }
 
-/** Collects garbage as `releaseMemory`; V8 does so next when its heap is `times` as large, and not when it has grown by a few megabytes. */
+/** Collects garbage as `releaseMemory` with the same `gently`; V8 does so next when its heap is `times` as large, and not when it has grown by a few megabytes. */
 export function releaseMemoryWithRoom(times: number, gently = false): void {
   setFlagsFromString(`--heap-growing-percent=${(times - 1) * 100}`);
   releaseMemory(gently);
