@@ -3,7 +3,7 @@ import type { Logger } from "../../daemon/log.ts";
 import { Namespace } from "../../imap/namespace.ts";
 import type { MailStore } from "../../store/mailbox.ts";
 import type { AgentContext } from "../context.ts";
-import { offer } from "../living.ts";
+import { offer } from "../../sys/living.ts";
 import { noCandidates } from "./candidates.ts";
 import type { Connection } from "./connection.ts";
 import { FieldTexts } from "./field-texts.ts";

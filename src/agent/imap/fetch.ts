@@ -3,7 +3,7 @@ import { setsSeen, type FetchAtt } from "../../imap/fetch-att.ts";
 import { bad, no, ok, type Reply } from "../../imap/respond.ts";
 import { StoreFault, type Message } from "../../store/mailbox.ts";
 import { describeFault } from "../../daemon/log.ts";
-import { offer } from "../living.ts";
+import { offer } from "../../sys/living.ts";
 import { fetchItem, type FetchItem } from "./fetch-items.ts";
 import { needsLog, storeReply } from "./faults.ts";
 import { Opened } from "./opened.ts";

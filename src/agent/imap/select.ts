@@ -1,6 +1,6 @@
 /** Opening and closing a mailbox: RFC 3501 §6.3.1, §6.3.2, §6.4.1, §6.4.2; RFC 3691. */
 import { no, ok } from "../../imap/respond.ts";
-import { offer } from "../living.ts";
+import { offer } from "../../sys/living.ts";
 import type { CommandOf, Handler, SelectedHandler, Session } from "./session.ts";
 import { removeDeleted } from "./expunge.ts";
 import { claimedRecent, flagsOf } from "./sync.ts";

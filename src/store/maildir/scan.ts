@@ -15,6 +15,7 @@
  */
 import { statSync } from "node:fs";
 import { eachName, entryTypes, type NameVisitor } from "../../sys/directory.ts";
+import { offer } from "../../sys/living.ts";
 import { errno } from "../faults.ts";
 import { copyOctets } from "../octets.ts";
 import type { Names } from "./names.ts";
@@ -226,6 +227,8 @@ export function visit(folder: string, places: readonly Place[], table: MaildirTa
     };
     eachFile(`${folder}/${place === inNew ? "new" : "cur"}`, look, (octets) => strangers.expect(octets));
   }
+  offer("strangers", strangers);
+  offer("suffixes", suffixes);
   return { met, strangers, renamed, appeared, twice, elsewhere, double };
 }
 

@@ -13,6 +13,7 @@
  * that was known to be expunged is a new message with a new UID, since UIDs must ascend.
  */
 import { existsSync } from "node:fs";
+import { offer } from "../../sys/living.ts";
 import { storeFault } from "../faults.ts";
 import { StoreFault } from "../mailbox.ts";
 import { adoptKeywords, adoptList, markAdopted } from "./adopt.ts";
@@ -275,6 +276,7 @@ export class Sync {
     const durable = this.#write(files, first);
     // While the disk writes.
     const rows = new PreparedRows(table, first, folder.changing, files);
+    offer("prepared rows", rows);
     await durable;
     folder.addAll(rows);
     return first;

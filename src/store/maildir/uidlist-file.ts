@@ -8,6 +8,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
 import { randomBytes } from "node:crypto";
+import { offer } from "../../sys/living.ts";
 import { dotlock } from "../dotlock.ts";
 import { createOnly, isCopy, longestText, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
@@ -248,6 +249,7 @@ export class UidlistFile {
     try {
       writeFully(fd, first);
       const lines = new LineWriter((octets) => writeFully(fd, octets));
+      offer("uidlist lines", lines);
       fill(lines);
       lines.end();
       await syncData(fd);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { kindsLiving, leaveOneOfEach, offer } from "../../../src/agent/living.ts";
+import { kindsLiving, leaveOneOfEach, offer } from "../../../src/sys/living.ts";
 import { settingsWith } from "../users/settings.ts";
 
 test("nothing is kept but the first of a kind, of a trial's", () => {
@@ -18,10 +18,13 @@ test("nothing is kept but the first of a kind, of a trial's", () => {
 });
 
 /** Functions that a FETCH of envelopes runs for each message. */
-const ofEach = ["fetchOne", "needOf", "facts", "#read", "rowOf"];
+const ofFetch = ["fetchOne", "needOf", "facts", "#read", "rowOf"];
+/** Those that the first look at a Maildir without a uidlist does. */
+const ofLook = ["is", "numberOf", "addLines", "#number", "#fillNames"];
+const kinds: readonly (readonly [location: string, ofEach: readonly string[]])[] = [["maildir:~/Maildir", [...ofFetch, ...ofLook]], ["mbox:~/mail:INBOX=~/inbox", ofFetch]];
 
-for (const kind of ["maildir:~/Maildir", "mbox:~/mail:INBOX=~/inbox"])
-  test(`behind trials, ${kind.slice(0, kind.indexOf(":"))}: no collection of garbage takes the code of FETCH along`, () => {
+for (const [kind, ofEach] of kinds)
+  test(`behind trials, ${kind.slice(0, kind.indexOf(":"))}: no collection of garbage takes the code of FETCH or of the first look along`, () => {
     const spare = new URL("../../../src/agent/spare.ts", import.meta.url).href;
     const program = `import { warmUp } from ${JSON.stringify(spare)};
       await warmUp(${JSON.stringify(settingsWith({ mail_location: kind }))}, () => false, () => {});`;

@@ -1,7 +1,7 @@
 /**
  * One of each kind of object that lives on. V8 compiles code for the shapes of the objects it met, and with the last object of a shape the shape is gone when
  * garbage is collected, what was compiled for it too, and all of it is to be learned again: between two sessions, and between what an agent was tried on and its user's
- * first command. So trials (spare.ts) leave an object of each behind; nothing of a user's is ever kept.
+ * first command. So trials (agent/spare.ts) leave an object of each behind; nothing of a user's is ever kept.
  */
 const living = new Map<string, object>();
 let leaving: string | undefined;
