@@ -33,6 +33,8 @@ import { FileWindow, forHeaders } from "./window.ts";
 
 /** UIDs that were given, perhaps, to messages behind the last. */
 const passedOver = 1000;
+/** ns */
+const longAfter = 60_000_000_000n;
 /** Headers compared after an append: so many of the last messages, and as many others in turn. */
 const compared = 512;
 /** Headers compared between two breaths. */
@@ -54,7 +56,9 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
   const maySame = stamp !== undefined && stamp.inode === now.inode && now.size >= stamp.size && (contents.pseudo !== undefined || contents.table.length > 0);
   if (copy && !maySame) contents.lastUid += passedOver;
   const known = headersOf(contents);
-  if (!maySame || !(await catchUp(contents, file.fd, stamp.size, now.size))) await readAll(contents, file.fd, now.size);
+  // Nothing is known of it but what it says itself.
+  const unknown = stamp === undefined && contents.uidValidity === 0;
+  if (!maySame || !(await catchUp(contents, file.fd, stamp.size, now.size))) await readAll(contents, file.fd, now.size, unknown && isCopied(stats));
   // Others that write states in place set the time of modification back.
   else if (copy && isStill(known, headersOf(contents))) contents.lastUid += passedOver;
   await contents.note(file, false);
@@ -63,6 +67,9 @@ export async function look(contents: Contents, file: LockedFile): Promise<boolea
 
 /** A copy put back. Dovecot sets the time of modification of a file that it only read to a whole second, so that in place of the same file only an exact time says so, or a file that is younger than its text. */
 const isPutBack = (stats: BigIntStats, stamp: Stamp): boolean => isCopy(stats, stamp) && (stats.ino !== BigInt(stamp.inode) || stats.birthtimeNs > BigInt(stamp.modified) || stats.mtimeNs % 1_000_000_000n !== 0n);
+
+/** A file that is much younger than its text, as that of a copy that has its times: UIDs that were given since it was made are not in it. So is one that was moved here so. */
+const isCopied = (stats: BigIntStats): boolean => stats.birthtimeNs - stats.mtimeNs > longAfter;
 
 interface Headers {
   readonly pseudo: Place | undefined;
@@ -192,7 +199,8 @@ const isReached = (uid: number): boolean => uid > 0 && uid <= highestUid;
 
 const columns = { uid: "u32", set: "u32", size: "f64", date: "f64", ...mboxSchema } as const;
 
-export async function readAll(contents: Contents, fd: number, size: number): Promise<void> {
+/** @param copied UIDs above the last of the file may have been given */
+export async function readAll(contents: Contents, fd: number, size: number, copied = false): Promise<void> {
   const parsed = new Columns(columns, { passing: true });
   let pseudo: Found | undefined;
   let base: Base | undefined;
@@ -214,6 +222,7 @@ export async function readAll(contents: Contents, fd: number, size: number): Pro
       if (settled.uidValidity !== contents.uidValidity) contents.settle(settled);
       last = settled.lastUid;
       trusted = base?.lost === true ? highestUid : last;
+      if (copied && base !== undefined) last += passedOver;
       contents.keywords.learn(base?.keywords ?? []);
       if (isPseudo(found)) {
         pseudo = found;

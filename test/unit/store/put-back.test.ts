@@ -75,40 +75,49 @@ for (const kind of ["maildir", "mbox"] as const)
         assert.ok(inbox.highestModSeq > highestModSeq, "HIGHESTMODSEQ");
       });
 
-for (const index of ["kept", "lost"] as const)
-  test(`maildir, without its index, which is ${index}`, { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
-    const base = temporary(t);
-    const [root, copy] = [`${base}/Maildir`, `${base}/copy`];
-    const first = await opened(t, `maildir:${root}`);
-    await first.inbox.append(["one", "two", "three"].map(plain));
-    await first.inbox.claimRecent(false);
-    await first.store.close();
-    // It was made two days ago.
-    const made = Date.now() / 1000 - 172_800;
-    utimesSync(`${root}/dovecot-uidlist`, made, made);
-    const aside = ["--exclude=posthorn*"];
-    run(["rsync", "-a", ...aside, `${root}/`, copy]);
+/** Removes what is ours beside the mail. */
+function forgetIndex(root: string): void {
+  for (const name of readdirSync(root, { recursive: true, encoding: "utf8" })) if (/(^|\/)\.?posthorn[^/]*$/.test(name)) rmSync(`${root}/${name}`, { recursive: true, force: true });
+}
 
-    const day = await opened(t, `maildir:${root}`);
-    await day.inbox.append(["four", "five"].map(plain));
-    const { uidValidity, uidNext } = day.inbox;
-    const seen = await subjects(day.inbox);
-    await day.store.close();
-    run(["rsync", "-a", "--delete", ...aside, `${copy}/`, root]);
-    if (index === "lost") for (const name of readdirSync(root)) if (name.startsWith("posthorn")) rmSync(`${root}/${name}`, { recursive: true });
+for (const kind of ["maildir", "mbox"] as const)
+  for (const index of ["kept", "lost"] as const)
+    test(`${kind}, without its index, which is ${index}`, { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
+      const base = temporary(t);
+      const [root, copy] = [`${base}/home`, `${base}/copy`];
+      mkdirSync(root);
+      const location = kind === "maildir" ? `maildir:${root}` : `mbox:${root}/mail:INBOX=${root}/inbox`;
+      const first = await opened(t, location);
+      await first.inbox.append(["one", "two", "three"].map(plain));
+      await first.inbox.claimRecent(false);
+      await first.store.close();
+      // It was made two days ago.
+      const made = Date.now() / 1000 - 172_800;
+      utimesSync(kind === "maildir" ? `${root}/dovecot-uidlist` : `${root}/inbox`, made, made);
+      const aside = ["--exclude=posthorn*", "--exclude=.posthorn*"];
+      run(["rsync", "-a", ...aside, `${root}/`, copy]);
 
-    const { inbox } = await opened(t, `maildir:${root}`);
-    await inbox.refresh();
-    await inbox.append([plain("six")]);
-    const now = await subjects(inbox);
-    assert.deepEqual([...now.values()], ["one", "two", "three", "six"]);
-    assert.equal(inbox.uidValidity, uidValidity);
-    for (const [one, subject] of now) assert.ok(subject === "six" ? one >= uidNext : seen.get(one) === subject, `UID ${one} is ${subject}`);
-    // Once: the next to open it, without an index, finds what was written since.
-    const written = inbox.uidNext;
-    for (const name of readdirSync(root)) if (name.startsWith("posthorn")) rmSync(`${root}/${name}`, { recursive: true });
-    assert.equal((await opened(t, `maildir:${root}`)).inbox.uidNext, written);
-  });
+      const day = await opened(t, location);
+      await day.inbox.append(["four", "five"].map(plain));
+      const { uidValidity, uidNext } = day.inbox;
+      const seen = await subjects(day.inbox);
+      await day.store.close();
+      run(["rsync", "-a", "--delete", ...aside, `${copy}/`, root]);
+      if (index === "lost") forgetIndex(root);
+
+      const { store, inbox } = await opened(t, location);
+      await inbox.refresh();
+      await inbox.append([plain("six")]);
+      const now = await subjects(inbox);
+      assert.deepEqual([...now.values()], ["one", "two", "three", "six"]);
+      assert.equal(inbox.uidValidity, uidValidity);
+      for (const [one, subject] of now) assert.ok(subject === "six" ? one >= uidNext : seen.get(one) === subject, `UID ${one} is ${subject}`);
+      // Once: the next to open it, without an index, finds what was written since.
+      const written = inbox.uidNext;
+      await store.close();
+      forgetIndex(root);
+      assert.equal((await opened(t, location)).inbox.uidNext, written);
+    });
 
 test("mbox, empty when the copy was made, written in place", { skip: have("rsync") ? false : "rsync is not installed" }, async (t) => {
   const base = temporary(t);
