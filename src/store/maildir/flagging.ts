@@ -20,7 +20,9 @@ export async function flagging(of: Flaggable, uids: readonly Uid[], change: Flag
   const { folder, hearing } = of;
   const plan = new FlagPlan(folder, { how: change.how, ...(await lettersFor(folder, change.flags, change.how !== "remove")) });
   const rows = rowsOf(folder, uids);
-  const met = await hearing.unwatched(rows.length, () => renamed(folder, rows, plan));
+  const { at } = folder.table;
+  const rename = (): Promise<Uint8Array> => renamed(folder, rows, plan);
+  const met = await hearing.unwatched(rows.length, () => (rows.some((row) => plan.next(at.set[row]) !== undefined) ? folder.uidlist.beside(rename) : rename()));
   // Commit points: the renames are durable with this fsync, keywords without a letter with that of their file. Also those of somebody who was killed, or heard
   // that it failed, before his: there is nothing left to rename then.
   const durable = rows.length > 0 ? syncDirectory(`${folder.place.path}/cur`) : Promise.resolve();

@@ -9,7 +9,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, type BigIntStats } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { offer } from "../../sys/living.ts";
-import { dotlock } from "../dotlock.ts";
+import { dotlock, makeLockFile, removeLockFile } from "../dotlock.ts";
 import { createOnly, isCopy, longestText, syncData, syncDirectory, writeFully } from "../durable.ts";
 import { LineWriter, eachLine, formatHeader, parseHeader, type LineVisitor, type UidlistHeader } from "./uidlist.ts";
 
@@ -52,6 +52,8 @@ const longAfter = 60_000_000_000n;
 
 /** Dovecot waits as long, and breaks the lock of a silent holder after as long. */
 const patience = { attempts: 600, delay: 50, stale: 120_000 };
+/** For who goes on without it: two seconds in all; mostly it is had after some ms. */
+const haste = { attempts: 44, delay: 50 };
 /** With one who has held it for so long already. */
 const impatience = { ...patience, attempts: 20 };
 
@@ -68,6 +70,8 @@ export class UidlistFile {
   spoilt = 0;
   /** The lock could not be had the last time. */
   #held = false;
+  /** Nor by who goes on without it. */
+  #kept = false;
 
   constructor(place: { readonly control: string }) {
     this.#place = place;
@@ -108,6 +112,38 @@ export class UidlistFile {
     } finally {
       await lock.release();
     }
+  }
+
+  /**
+   * Runs `work`, which renames files, where it can be had while nobody else has the lock: Dovecot reads the directory under it, and takes a message for expunged whose
+   * file is renamed meanwhile. Where it can not be had, `work` is run all the same: it harms nobody else.
+   */
+  async beside<T>(work: () => Promise<T>): Promise<T> {
+    const path = `${this.#path}.lock`;
+    const has = await this.#hold(path);
+    try {
+      return await work();
+    } finally {
+      if (has) removeLockFile(path);
+    }
+  }
+
+  async #hold(path: string): Promise<boolean> {
+    try {
+      for (let attempt = 1; !makeLockFile(path, patience.stale); attempt++) {
+        // Nobody waits twice for who does not let it go.
+        if (this.#kept || attempt >= haste.attempts) {
+          this.#kept = true;
+          return false;
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.min(haste.delay, 2 ** attempt)));
+      }
+    } catch {
+      // A full disk, or one that we may not write to: who can rename may.
+      return false;
+    }
+    this.#kept = false;
+    return true;
   }
 
   /** True when the file is a copy of what it was in this state, as tar(1) and rsync(1) put one back: UIDs that were given since the copy was made are not in it. */
