@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Mailbox } from "../../src/store/mailbox.ts";
 import { openStore } from "../../src/store/open.ts";
+import { imapMissing } from "../unit/store/dovecot-imap.ts";
 import { flags, settings, user } from "../unit/store/support.ts";
 import { Chance } from "./operations.ts";
 import { becomeNobody } from "./turns/nobody.ts";
 import { dovecotSettings, DovecotSession } from "./turns/session.ts";
-import { missing } from "./world.ts";
 
 /** Dovecot reads some hundred names at once: with fewer there is no meanwhile. */
 const messages = 4000;
@@ -34,7 +34,7 @@ async function place(t: TestContext, count: number): Promise<{ readonly home: st
   return { home, root, inbox: await store.open("INBOX") };
 }
 
-test("no message is expunged or new to Dovecot when others change its flags", { skip: missing ?? false }, async (t) => {
+test("no message is expunged or new to Dovecot when others change its flags", { skip: imapMissing }, async (t) => {
   const { home, root, inbox } = await place(t, messages);
   const config = dovecotSettings(home, `maildir:${root}`);
   const sessions = [new DovecotSession(home, config), new DovecotSession(home, config)];
