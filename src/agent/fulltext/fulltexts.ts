@@ -4,7 +4,7 @@ import { describeFault, logger, printable } from "../../daemon/log.ts";
 import { Indexer } from "../../store/fulltext/indexer.ts";
 import type { Mailbox, MailStore } from "../../store/mailbox.ts";
 import type { FindCandidates } from "../imap/candidates.ts";
-import { rest } from "../rest.ts";
+import { restBehindThread } from "../rest.ts";
 import { Fulltext, fulltextTimes, type FulltextPolicy } from "./fulltext.ts";
 import { Passes } from "./passes.ts";
 
@@ -23,7 +23,7 @@ export class Fulltexts {
   constructor(settings: Pick<Settings, "fts_autoindex" | "user_database">, policy: Partial<FulltextPolicy> = {}) {
     const log = logger("fulltext");
     this.#policy = { auto: settings.fts_autoindex, few, times: fulltextTimes, ...policy };
-    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`), rest, settings.user_database === "system" ? ownIndex : 0);
+    this.#indexer = new Indexer((line, side) => log.warning(side === undefined ? line : `${line} (${printable(side)})`), restBehindThread, settings.user_database === "system" ? ownIndex : 0);
     this.#passes = new Passes((fault) => log.error(describeFault(fault, true)));
   }
 
