@@ -116,7 +116,7 @@ export class UidlistFile {
 
   /**
    * Runs `work`, which renames files, where it can be had while nobody else has the lock: Dovecot reads the directory under it, and takes a message for expunged whose
-   * file is renamed meanwhile. Where it can not be had, `work` is run all the same: it harms nobody else.
+   * file is renamed meanwhile. Where it can not be had, `work` is run all the same: nobody but Dovecot goes by it.
    */
   async beside<T>(work: () => Promise<T>): Promise<T> {
     const path = `${this.#path}.lock`;
